@@ -1,0 +1,41 @@
+package ceremony
+
+import (
+	"context"
+
+	"conclave/ceremony/transcript"
+	"conclave/hsm"
+	"conclave/hsm/secret"
+)
+
+// Journal appends one event to the transcript. On return the line is on disk
+// (fsync); an error stops the ceremony.
+type Journal interface {
+	Append(transcript.Entry) (transcript.Event, error)
+}
+
+// Shelf keeps the artefacts of a ceremony (encrypted shares, head.txt). On
+// return of Put the file is on disk (fsync) and was read back. Put never
+// overwrites. Names are relative, with forward slashes.
+type Shelf interface {
+	Put(name string, data []byte) (sha256 string, err error)
+	Get(name string) ([]byte, error)
+	Path(name string) string // for people: where the file lies
+}
+
+// HSM is what a ceremony asks of the token besides the Seal that the vault
+// uses. *hsm.Token satisfies it.
+type HSM interface {
+	// Info reads the token's own words again, without a login.
+	Info(ctx context.Context) (hsm.Info, error)
+	// Login tries the PIN once. An empty PIN asks at the token's own pad, where
+	// it has a protected authentication path.
+	Login(ctx context.Context, pin secret.Bytes) error
+	Logout(ctx context.Context) error
+	// FindKey finds exactly one key under the configured label and id.
+	FindKey(ctx context.Context) (hsm.Key, error)
+	// GenerateKey makes it: only after FindKey said hsm.ErrKeyNotFound and the
+	// plan allows it.
+	GenerateKey(ctx context.Context) (hsm.Key, error)
+	SelfTest(ctx context.Context) ([]hsm.TestLine, error)
+}

@@ -1,0 +1,193 @@
+package ceremony
+
+import (
+	"context"
+	"time"
+
+	"conclave/hsm/secret"
+)
+
+// Role is what a person does in a ceremony.
+type Role string
+
+// The roles of order A.
+const (
+	Operator  Role = "operator"
+	Witness   Role = "witness"
+	Custodian Role = "custodian"
+	Room      Role = "room"    // everybody present
+	Program   Role = "program" // the program works; nobody types
+)
+
+// Person is somebody in the room.
+type Person struct {
+	Name         string
+	Role         Role
+	Number       int // a custodian's share number, from 1
+	Organisation string
+}
+
+// Kind is the kind of a prompt. Front ends know kinds, never ceremonies.
+type Kind int
+
+// The kinds.
+const (
+	Read      Kind = iota // a text is read aloud; enter goes on
+	People                // who is here: Prompt.People; the answer marks them in Input.Present
+	Ask                   // one line of public text
+	AskSecret             // a PIN: Input.Secret is what was typed
+	AskShare              // one share: Input.Secret is what was typed, in any form
+	HandOver              // "pass the keyboard to NAME": the answer is Prompt.Word
+	Confirm               // changes, stays, undo; the answer is Prompt.Word
+	Show                  // one secret to one person, Prompt.Reveal
+	Choose                // one of Prompt.Choices
+	Work                  // the program works; front ends answer it at once
+	Attest                // a result to look at; enter goes on
+)
+
+// Stamp ties an answer to the prompt that it answers.
+type Stamp struct{ Step, Page int }
+
+// Fact is a label and a value, shown in a row.
+type Fact struct{ Label, Value string }
+
+// Mark is the sign of a line.
+type Mark string
+
+// The marks.
+const (
+	Good    Mark = "good"
+	Warn    Mark = "warn"
+	Bad     Mark = "bad"
+	Skipped Mark = "skipped"
+	Now     Mark = "now"
+	ToCome  Mark = ""
+)
+
+// Line is a sentence with a mark.
+type Line struct {
+	Mark Mark
+	Text string
+	Took time.Duration // 0: not shown
+}
+
+// Choice is one way on. The first is the likely one.
+type Choice struct{ ID, Title, Consequence string }
+
+// Problem is what was wrong with the last answer, or what failed: what
+// happened; what state things are in; what to do.
+type Problem struct {
+	Badge    string // "", "STOPPED": a page of its own; else a note on the page
+	Happened string
+	State    string
+	Do       string
+	Code     string // for support: "C_Encrypt, CKR_DEVICE_ERROR"; may be ""
+}
+
+// Attendance is one row of the People page.
+type Attendance struct {
+	Person  Person
+	Present bool
+}
+
+// Entry is what AskShare tells about the share that is asked for.
+type Entry struct {
+	Given, Needed int  // shares given so far, and needed now
+	Bytes         int  // length of the raw share: 33, or 32 for a key that is not split
+	Proving       bool // a new share is typed back
+}
+
+// Reveal is a secret for one person's eyes. The engine owns it and wipes it
+// when the page is answered.
+type Reveal struct {
+	What        string       // "share" or "root token"
+	Text        secret.Bytes // ASCII. A share: groups of Group characters without blanks
+	Group       int          // characters a group, the last of which is a check; 0: one run
+	Words       []string     // share fingerprint in PGP words; not secret
+	Seconds     int          // until it hides
+	Fingerprint string
+}
+
+// Prompt is one page, for one person or the room. It holds no secret but in
+// Reveal.
+type Prompt struct {
+	Stamp    Stamp
+	Kind     Kind
+	StepID   string
+	Title    string // of the step, for the script
+	By       Person // who acts
+	Heading  string // one sentence with a name in it: who does what now
+	Text     []string
+	Facts    []Fact
+	Lines    []Line // checks, results, sub-steps of Work
+	Recorded string // "who, when, which share. Never a group."
+	Problem  *Problem
+
+	Field   string // Ask, AskSecret: what is typed
+	Default string // Ask: taken when the line is empty
+	Word    string // HandOver, Confirm: what must be typed
+	From    string // HandOver: who leaves; "" for nobody
+	Badge   string // Confirm: "CHANGES THE VAULT"
+	Action  string // Confirm: "Replace the root key"
+	Changes string // Confirm
+	Stays   string // Confirm
+	Undo    string // Confirm
+
+	People  []Attendance
+	Choices []Choice
+	Entry   Entry
+	Reveal  *Reveal
+
+	IfPowerFails string // Work: "the vault is as it was before"
+	Stop         string // what stopping means here: "nothing is changed"
+}
+
+// Input is an answer. Whoever makes it hands Secret over to the engine.
+type Input struct {
+	Stamp   Stamp
+	Text    string
+	Choice  string // a Choice.ID
+	Present []bool // in the order of Prompt.People
+	Secret  secret.Bytes
+	// How a secret came in: "typed", "pasted", "pipe" or "auto".
+	Source string
+}
+
+// ScriptLine is one step as the script at the left shows it.
+type ScriptLine struct {
+	Number int
+	ID     string
+	Title  string
+	By     Role
+	State  Mark   // Good: done; Now; Warn: done with a note; Skipped; ToCome
+	Note   string // "3 of 5", "note 1"
+	Done   time.Time
+}
+
+// Header is the first row.
+type Header struct {
+	Title    string // "INIT"
+	ID       string
+	Vault    string
+	Step     int
+	Steps    int
+	Practice bool
+	Recorded bool // the transcript is on disk
+}
+
+// Recent is one line of the record as the 120x40 screen shows it.
+type Recent struct {
+	Seq  uint64
+	Time time.Time
+	Who  string
+	Text string
+}
+
+// Job is work off the event loop. It runs exactly once.
+type Job func(ctx context.Context) Result
+
+// Result is what a Job brings back to Run.Finish.
+type Result struct {
+	stamp Stamp
+	err   error
+}

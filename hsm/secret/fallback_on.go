@@ -1,0 +1,5 @@
+//go:build mmapfallback
+
+package secret
+
+const forceFallback = true

@@ -1,0 +1,46 @@
+package vaultstate
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The errors that callers branch on. Others are failures.
+var (
+	ErrInitialized    = errors.New("the vault is already initialised")
+	ErrNotInitialized = errors.New("the vault is not initialised")
+	ErrNoOperation    = errors.New("no such operation is pending")
+	ErrPending        = errors.New("another operation is pending")
+	ErrTaken          = errors.New("the new shares were already handed out")
+	ErrCommitted      = errors.New("the operation is already committed")
+	ErrNotReady       = errors.New("the operation is not ready for this")
+	ErrChanged        = errors.New("the state changed and this ceremony did not change it")
+	ErrServerRunning  = errors.New("a server runs on this storage")
+	ErrLocked         = errors.New("another Conclave holds this storage")
+	ErrCorrupt        = errors.New("the state is damaged")
+	ErrUnsupported    = errors.New("this state is of a kind that Conclave does not change")
+	ErrNoExchange     = errors.New("this file system cannot exchange two directories")
+	ErrTooManySubsets = errors.New("too many combinations of shares to find the wrong one")
+	ErrSingleValue    = errors.New("the root key is not split under an HSM seal") // S2
+)
+
+// QuorumError says that the shares do not make the key. Wrong lists the indexes
+// (Submit) or share numbers (Verify) that are shown to be wrong; empty means
+// that one of them is, but not which.
+type QuorumError struct {
+	Given, Needed int
+	Wrong         []int
+	Err           error // ErrTooManySubsets, or nil
+}
+
+func (e *QuorumError) Error() string {
+	switch {
+	case len(e.Wrong) > 0:
+		return fmt.Sprintf("%d of the %d shares do not belong to this recovery key", len(e.Wrong), e.Given)
+	case e.Err != nil:
+		return fmt.Sprintf("the %d shares do not make the recovery key: %v", e.Given, e.Err)
+	}
+	return fmt.Sprintf("the %d shares do not make the recovery key", e.Given)
+}
+
+func (e *QuorumError) Unwrap() error { return e.Err }
