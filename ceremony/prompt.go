@@ -4,28 +4,24 @@ import (
 	"context"
 	"time"
 
+	"conclave/ceremony/custodian"
 	"conclave/hsm/secret"
 )
 
-// Role is what a person does in a ceremony.
-type Role string
-
-// The roles of order A.
-const (
-	Operator  Role = "operator"
-	Witness   Role = "witness"
-	Custodian Role = "custodian"
-	Room      Role = "room"    // everybody present
-	Program   Role = "program" // the program works; nobody types
+// Role and Person are custodian's: front ends need no other import.
+type (
+	Role   = custodian.Role
+	Person = custodian.Person
 )
 
-// Person is somebody in the room.
-type Person struct {
-	Name         string
-	Role         Role
-	Number       int // a custodian's share number, from 1
-	Organisation string
-}
+// The roles.
+const (
+	Operator  = custodian.Operator
+	Witness   = custodian.Witness
+	Custodian = custodian.Custodian
+	Room      = custodian.Room
+	Program   = custodian.Program
+)
 
 // Kind is the kind of a prompt. Front ends know kinds, never ceremonies.
 type Kind int
@@ -189,5 +185,5 @@ type Job func(ctx context.Context) Result
 // Result is what a Job brings back to Run.Finish.
 type Result struct {
 	stamp Stamp
-	err   error
+	next  snapshot
 }

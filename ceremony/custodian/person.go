@@ -1,0 +1,21 @@
+package custodian
+
+// Role is what a person does in a ceremony.
+type Role string
+
+// The roles.
+const (
+	Operator  Role = "operator"
+	Witness   Role = "witness"
+	Custodian Role = "custodian"
+	Room      Role = "room"    // everybody present
+	Program   Role = "program" // the program works; nobody types
+)
+
+// Person is somebody in the room.
+type Person struct {
+	Name         string
+	Role         Role
+	Number       int // a custodian's place in the plan, and share number, from 1
+	Organisation string
+}

@@ -1,0 +1,389 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"conclave/ceremony/transcript"
+)
+
+// Refusals of Run.Answer: nothing happened, the prompt stands.
+var (
+	ErrStale = errors.New("the answer belongs to another prompt")
+	ErrBusy  = errors.New("the program is at work")
+	ErrOver  = errors.New("the ceremony is over")
+)
+
+// Run walks a ceremony's steps. No method blocks: Start, Answer and Abort
+// return a Job, which the front end runs off its event loop exactly once and
+// whose Result goes to Finish. Between the two, Busy is true and answers are
+// refused. What Prompt, Header, Script and Recent return changes only in Start,
+// Answer, Abort and Finish, all on the front end's own goroutine.
+//
+// A Run owns every secret that an Input hands over, and what the vault issues.
+// It wipes them when their step ends and when the run ends, however it ends.
+type Run struct {
+	c   Ceremony
+	env Env
+
+	busy bool
+	snap snapshot
+
+	// Used by the Job that runs, and by nobody else meanwhile.
+	state
+	at     int // index into c.Steps; len(c.Steps) when all are done
+	pages  int // pages drawn so far, for stamps
+	page   *page
+	script []ScriptLine
+	recent []Recent
+	over   *Outcome
+}
+
+// snapshot is what front ends see between two Jobs.
+type snapshot struct {
+	prompt Prompt
+	header Header
+	script []ScriptLine
+	recent []Recent
+	over   *Outcome
+}
+
+// Outcome is how a run ended.
+type Outcome struct {
+	Code     int // exit code: 0 done, 1 failed, 3 stopped by the people, 4 not what it claims
+	Sentence string
+}
+
+// Exit codes of a run.
+const (
+	CodeDone    = 0
+	CodeFailed  = 1
+	CodeStopped = 3
+	CodeChanged = 4
+)
+
+// New prepares a run. Nothing is written and nobody is asked before Start.
+func New(c Ceremony, env Env) *Run {
+	r := &Run{c: c, env: env}
+	r.state.plan = env.Plan
+	for i, s := range c.Steps {
+		r.script = append(r.script, ScriptLine{Number: i + 1, ID: s.ID, Title: s.Title, By: s.By})
+	}
+	r.look()
+	return r
+}
+
+// Prompt is the page to show now.
+func (r *Run) Prompt() Prompt { return r.snap.prompt }
+
+// Header is the first row of every page.
+func (r *Run) Header() Header { return r.snap.header }
+
+// Script is the list of steps with their states.
+func (r *Run) Script() []ScriptLine { return r.snap.script }
+
+// Recent returns up to n of the last events, oldest first.
+func (r *Run) Recent(n int) []Recent {
+	list := r.snap.recent
+	return list[max(0, len(list)-n):]
+}
+
+// Busy tells whether a Job is out.
+func (r *Run) Busy() bool { return r.busy }
+
+// Done tells whether the run is over.
+func (r *Run) Done() bool { return r.snap.over != nil && !r.busy }
+
+// Outcome says how the run ended, once Done.
+func (r *Run) Outcome() Outcome {
+	if r.snap.over == nil {
+		return Outcome{Code: CodeFailed, Sentence: "The ceremony did not come to an end."}
+	}
+	return *r.snap.over
+}
+
+// Start opens the record and draws the first page.
+func (r *Run) Start() Job {
+	return r.job(Stamp{}, func(ctx context.Context) error { return r.open() })
+}
+
+// Answer takes an answer to the present prompt. The Input's secret belongs to
+// the run from here on, also when the answer is refused.
+func (r *Run) Answer(in Input) (Job, error) {
+	err := r.accepts(in.Stamp)
+	if err != nil {
+		in.Secret.Wipe()
+		return nil, err
+	}
+	p := r.page
+	return r.job(in.Stamp, func(ctx context.Context) error {
+		defer in.Secret.Wipe()
+		return p.do(ctx, in)
+	}), nil
+}
+
+func (r *Run) accepts(s Stamp) error {
+	switch {
+	case r.Done():
+		return ErrOver
+	case r.busy:
+		return ErrBusy
+	case s != r.snap.prompt.Stamp:
+		return ErrStale
+	}
+	return nil
+}
+
+// Abort ends the ceremony: what is pending is cancelled, the reason recorded.
+func (r *Run) Abort(by, reason string) (Job, error) {
+	switch {
+	case r.Done():
+		return nil, ErrOver
+	case r.busy:
+		return nil, ErrBusy
+	}
+	return r.job(r.snap.prompt.Stamp, func(ctx context.Context) error {
+		return &stop{code: CodeStopped, by: by, reason: reason}
+	}), nil
+}
+
+// Finish takes a Job's result.
+func (r *Run) Finish(res Result) error {
+	if !r.busy {
+		return ErrStale
+	}
+	r.busy = false
+	r.snap = res.next
+	return nil
+}
+
+// Close wipes what the run still holds. It is called when the front end has
+// ended, whether or not the run came to its end.
+func (r *Run) Close() { r.wipe() }
+
+// job wraps work so that its outcome becomes the next page.
+func (r *Run) job(stamp Stamp, work func(context.Context) error) Job {
+	r.busy = true
+	ran := false
+	return func(ctx context.Context) Result {
+		if ran {
+			panic("ceremony: a job was run twice")
+		}
+		ran = true
+		err := work(ctx)
+		r.settle(ctx, err)
+		r.look()
+		return Result{stamp: stamp, next: r.view()}
+	}
+}
+
+// settle turns the error of a page's work into what happens next.
+func (r *Run) settle(ctx context.Context, err error) {
+	var ask *again
+	var end *stop
+	var lost *journalError
+	switch {
+	case err == nil:
+		err = r.advance()
+		if err == nil {
+			return
+		}
+		r.settle(ctx, err)
+	case errors.As(err, &lost):
+		r.end(ctx, Outcome{CodeFailed, "The record could not be written, so the ceremony stopped. " + r.stands()})
+	case errors.As(err, &end):
+		r.finishStopped(ctx, end)
+	case errors.As(err, &ask):
+		problem := ask.problem
+		if err := r.advance(); err != nil {
+			r.settle(ctx, err)
+			return
+		}
+		r.page.Problem = &problem
+	default:
+		r.fail(ctx, err)
+	}
+}
+
+// fail records a failure and offers to try again or to stop.
+func (r *Run) fail(ctx context.Context, err error) {
+	p := r.env.Explain(err)
+	if p.State == "" {
+		p.State = r.stands()
+	}
+	p.Badge = "STOPPED"
+	if e := r.record("failed", Program, "", transcript.Facts{"work": r.step().ID, "reason": p.Happened, "code": p.Code}); e != nil {
+		r.settle(ctx, e)
+		return
+	}
+	retry := []Choice{
+		{"again", "Try again", "this step from where it stands; what was typed is kept"},
+		{"stop", "Stop", "the ceremony ends here, and the record says so"},
+	}
+	code := CodeFailed
+	if changed(err) {
+		code = CodeChanged
+		retry = retry[1:]
+	}
+	r.show(&page{
+		Prompt: Prompt{Kind: Choose, By: r.person(Operator), Heading: p.Happened, Problem: &p, Choices: retry,
+			Recorded: "the failure and what you choose."},
+		do: func(ctx context.Context, in Input) error {
+			if in.Choice == "again" && code != CodeChanged {
+				return nil
+			}
+			return &stop{code: code, by: r.person(Operator).Name, reason: p.Happened}
+		},
+	})
+}
+
+// advance draws the next page: of this step, or of the next that has one.
+func (r *Run) advance() error {
+	for r.at < len(r.c.Steps) {
+		s := r.c.Steps[r.at]
+		line := &r.script[r.at]
+		if line.State == ToCome {
+			if s.Needs != nil && !s.Needs(r) {
+				line.State = Skipped
+				if err := r.record("step", Program, "", transcript.Facts{"state": "skipped", "title": s.Title, "number": line.Number}); err != nil {
+					return err
+				}
+				r.at++
+				continue
+			}
+			line.State = Now
+			if err := r.record("step", Program, "", transcript.Facts{"state": "begun", "title": s.Title, "number": line.Number}); err != nil {
+				return err
+			}
+		}
+		if p := s.Next(r); p != nil {
+			r.show(p)
+			return nil
+		}
+		line.State = Good
+		line.Done = r.env.Now()
+		// The record is closed by the last step; nothing may follow it.
+		if !r.closed {
+			if err := r.record("step", Program, "", transcript.Facts{"state": "done", "title": s.Title, "number": line.Number}); err != nil {
+				return err
+			}
+		}
+		r.at++
+	}
+	r.over = &Outcome{CodeDone, r.result}
+	r.wipe()
+	return nil
+}
+
+func (r *Run) show(p *page) {
+	r.pages++
+	s := r.step()
+	p.Stamp = Stamp{Step: r.at, Page: r.pages}
+	p.StepID, p.Title = s.ID, s.Title
+	if p.Stop == "" {
+		p.Stop = r.stands()
+	}
+	r.page = p
+}
+
+func (r *Run) step() Step {
+	return r.c.Steps[min(r.at, len(r.c.Steps)-1)]
+}
+
+// finishStopped ends the run at the people's wish, or because something is not
+// what it claims: cancel, record, over.
+func (r *Run) finishStopped(ctx context.Context, s *stop) {
+	state := r.cancel(ctx)
+	if !r.closed {
+		err := r.record("aborted", Operator, s.by, transcript.Facts{"reason": s.reason, "step": r.step().ID, "state": state})
+		if err == nil {
+			r.closed = true
+		} else {
+			state += " The record could not be finished."
+		}
+		if err := r.env.seal(ctx); err != nil {
+			state += " The head could not be written to head.txt."
+		}
+	}
+	r.end(ctx, Outcome{s.code, fmt.Sprintf("Stopped in step %d, %s: %s %s", r.at+1, r.step().Title, sentence(s.reason), state)})
+}
+
+func (r *Run) end(ctx context.Context, o Outcome) {
+	if !r.committed && r.begun {
+		r.cancel(ctx)
+	}
+	r.over = &o
+	r.wipe()
+}
+
+// look takes the snapshot that front ends see.
+func (r *Run) look() {
+	if !r.busy {
+		r.snap = r.view()
+	}
+}
+
+func (r *Run) view() snapshot {
+	s := snapshot{over: r.over}
+	if r.page != nil {
+		s.prompt = r.page.Prompt
+	}
+	s.header = Header{Title: r.c.Title, ID: r.env.Plan.ID, Vault: r.env.Plan.VaultName(), Step: min(r.at+1, len(r.c.Steps)),
+		Steps: len(r.c.Steps), Practice: r.env.Plan.Practice, Recorded: r.events > 0}
+	s.script = append(s.script, r.script...)
+	if r.at < len(r.c.Steps) && r.c.Steps[r.at].Note != nil {
+		s.script[r.at].Note = r.c.Steps[r.at].Note(r)
+	}
+	s.recent = append(s.recent, r.recent...)
+	return s
+}
+
+// again asks the same page again and says what was wrong.
+type again struct{ problem Problem }
+
+func (a *again) Error() string { return a.problem.Happened }
+
+// stop ends the run.
+type stop struct {
+	code       int
+	by, reason string
+}
+
+func (s *stop) Error() string { return s.reason }
+
+type journalError struct{ err error }
+
+func (j *journalError) Error() string { return "writing the transcript: " + j.err.Error() }
+func (j *journalError) Unwrap() error { return j.err }
+
+// record appends one event; it is on disk when it returns.
+func (r *Run) record(kind string, by Role, name string, facts transcript.Facts) error {
+	ev := transcript.ByKeyboard
+	if by == Program {
+		ev = transcript.ByProgram
+	}
+	return r.recordAs(kind, name, ev, facts)
+}
+
+func (r *Run) recordAs(kind, name string, ev transcript.Evidence, facts transcript.Facts) error {
+	e := transcript.Entry{Kind: kind, Step: r.step().ID, Claimed: name, Evidence: ev, Facts: facts}
+	got, err := r.env.Journal.Append(e)
+	if err != nil {
+		return &journalError{err}
+	}
+	r.events++
+	who := name
+	if who == "" {
+		who = "program"
+	}
+	r.recent = append(r.recent, Recent{Seq: got.Seq, Time: got.Time, Who: who, Text: inWords(e)})
+	if len(r.recent) > 40 {
+		r.recent = r.recent[len(r.recent)-40:]
+	}
+	return nil
+}
+
+// now is the run's clock.
+func (r *Run) now() time.Time { return r.env.Now() }

@@ -1,0 +1,91 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"conclave/ceremony/custodian"
+	"conclave/ceremony/plan"
+	"conclave/vaultstate"
+)
+
+// Ceremony is a table of steps.
+type Ceremony struct {
+	ID    string // "recovery-rekey": the command, the kind in the header
+	Title string // "RECOVERY REKEY"
+	Word  string // what is typed to confirm: "REKEY"
+	Steps []Step
+}
+
+// Step is one line of the script. Next returns the page to show now, judged
+// from the run's state, or nil when the step is done: so a step may ask one
+// thing, or every custodian in turn, or nothing.
+type Step struct {
+	ID    string
+	Title string
+	By    Role
+	Needs func(*Run) bool   // nil: always. Otherwise the step is marked skipped
+	Next  func(*Run) *page  // must not do I/O: what takes time is in a page's do
+	Note  func(*Run) string // "3 of 5", beside the title
+}
+
+// page is a prompt and what its answer does. do runs in a Job. It returns nil
+// to go on, *again to ask again, *stop to end the run; any other error becomes
+// a page that offers to try again.
+type page struct {
+	Prompt
+	do func(ctx context.Context, in Input) error
+}
+
+// Env is what a run needs from outside.
+type Env struct {
+	Plan    *plan.Plan
+	Vault   vaultstate.Vault
+	HSM     HSM
+	Journal Journal
+	Shelf   Shelf
+	Roster  *custodian.Roster // of earlier records; nil if none was given
+	Machine Machine
+
+	Now      func() time.Time
+	Explain  func(error) Problem // turns an error into three sentences
+	Progress func(Line)          // a sub-step of Work; may be nil
+	Seal     func() error        // writes head.txt and the rest after the last event; may be nil
+
+	// LookAgain waits before the storage is looked at once more after a
+	// commit; nil in a rehearsal, which does not wait.
+	LookAgain func(ctx context.Context) error
+}
+
+// Machine is what is known of the program and the computer, as facts for the
+// first screen and the transcript.
+type Machine struct {
+	Program    string // version
+	SelfSHA256 string // of the program file, self-reported
+	OS, Host   string
+	Memory     string   // what secrets lie in
+	Shortfalls []string // of the hardening, in sentences
+	Recorders  []string // what may record this terminal, in sentences
+	Terminal   string
+	Login      string // where the PIN comes from: "typed", "configuration FILE", "environment NAME"
+	LookedAt   []string
+}
+
+func (e Env) seal(context.Context) error {
+	if e.Seal == nil {
+		return nil
+	}
+	return e.Seal()
+}
+
+func (e Env) progress(l Line) {
+	if e.Progress != nil {
+		e.Progress(l)
+	}
+}
+
+// changed tells whether something is not what it claims: no retry, code 4.
+func changed(err error) bool {
+	return errors.Is(err, vaultstate.ErrChanged) || errors.Is(err, vaultstate.ErrCorrupt)
+}
