@@ -1,0 +1,254 @@
+package transcript
+
+import (
+	"fmt"
+	"slices"
+	"unicode/utf8"
+)
+
+// Type is the type of a fact.
+type Type string
+
+// The types. A Hash is a SHA-256 in lower-case hex.
+const (
+	Text   Type = "text"
+	Hash   Type = "hash"
+	Number Type = "number"
+	Flag   Type = "flag"
+	List   Type = "list"
+)
+
+// Fact is one fact that a kind of event may carry.
+type Fact struct {
+	Name     string
+	Type     Type
+	Required bool
+	OneOf    []string // of a Text: the values it may have; nil for any
+}
+
+// Kind is a kind of event.
+type Kind struct {
+	Text  string // what such an event says
+	Facts []Fact
+}
+
+// Shorthands for the table of Kinds.
+func must(t Type, names ...string) []Fact { return facts(t, true, names) }
+func may(t Type, names ...string) []Fact  { return facts(t, false, names) }
+func one(name string, of ...string) []Fact {
+	return []Fact{{Name: name, Type: Text, Required: true, OneOf: of}}
+}
+
+func facts(t Type, required bool, names []string) []Fact {
+	var list []Fact
+	for _, n := range names {
+		list = append(list, Fact{Name: n, Type: t, Required: required})
+	}
+	return list
+}
+
+func kind(text string, facts ...[]Fact) Kind {
+	return Kind{Text: text, Facts: slices.Concat(facts...)}
+}
+
+// The kinds that the package itself knows.
+const (
+	kindHeader    = "header"
+	kindStep      = "step"
+	kindBegun     = "begun"
+	kindDone      = "done"
+	kindFailed    = "failed"
+	kindOverride  = "override"
+	kindClockJump = "clock-jump"
+	kindResumed   = "resumed"
+	kindClosed    = "closed"
+	kindAborted   = "aborted"
+)
+
+// Kinds are all kinds of events with the facts that each may carry. Writer and
+// reader refuse anything else.
+var Kinds = map[string]Kind{
+	kindHeader: kind("the ceremony begins; always the first event",
+		must(Number, "format"), must(Text, "ceremony", "id"), must(Flag, "practice"), must(Text, "program"),
+		may(Text, "purpose", "program_sha256", "os", "host", "place", "vault", "previous_head", "plan_sha256"),
+		may(Number, "sequence"), may(List, "plan")),
+	"person": kind("somebody who takes part",
+		must(Text, "name", "role"), must(Flag, "present"), may(Number, "number"), may(Text, "organisation")),
+	"machine": kind("what the program found of the machine that it runs on",
+		may(List, "shortfalls", "recorders"), may(Text, "memory", "terminal")),
+	"equipment": kind("the token and the library, in their own words",
+		must(Text, "library", "token"), must(Flag, "software"),
+		may(Text, "library_sha256", "library_info", "manufacturer", "model", "serial", "firmware", "pin_state", "login"),
+		may(Number, "slot")),
+	"key": kind("the wrapping key, as the token states it",
+		must(Text, "label"), must(Flag, "generated"),
+		may(Text, "id", "ref", "type", "mechanism", "oaep_hash"), may(List, "attributes")),
+	"self-test": kind("what the key was seen to do", must(List, "lines")),
+	"target": kind("the vault before anything is changed",
+		must(Text, "storage"), must(Flag, "initialized"),
+		may(Text, "digest", "seal_key", "recovery_key", "root_key", "mechanism"),
+		may(Number, "shares", "threshold"), may(List, "terms", "leftovers", "looked_at")),
+	kindStep: kind("a step of the script",
+		one("state", "begun", "done", "skipped"), must(Text, "title"), may(Number, "number")),
+	"read":      kind("a text was read aloud", must(Text, "title"), may(Hash, "text_sha256")),
+	"answer":    kind("a public answer was typed", must(Text, "field", "value")),
+	"hand-over": kind("the keyboard went to somebody", must(Text, "to"), may(Text, "from")),
+	"share-entered": kind("somebody typed a share", one("result", "good", "refused"),
+		may(Number, "number"), may(Text, "fingerprint", "set", "form", "source", "reason")),
+	"quorum": kind("the shares that were given were combined",
+		must(Number, "given", "needed"), must(Text, "result"), may(List, "wrong")),
+	"confirmed": kind("a word was typed to confirm", must(Text, "role", "word", "what")),
+	kindBegun:   kind("the program begins a piece of work", must(Text, "work")),
+	kindDone:    kind("a piece of work was done", must(Text, "work"), may(Number, "took_ms"), may(List, "checks")),
+	kindFailed:  kind("a piece of work failed", must(Text, "work", "reason"), may(Text, "code")),
+	"issued": kind("a new set of shares was made",
+		must(Text, "set"), must(Number, "shares", "threshold")),
+	"share": kind("one share of the new set",
+		must(Number, "number"), must(Text, "custodian", "set", "fingerprint"), one("delivery", "pgp", "shown"),
+		may(Text, "pgp", "file", "sha256")),
+	"shown": kind("a secret was shown to one person",
+		must(Text, "what", "to"), may(Number, "number"), may(Text, "from", "until")),
+	"proven": kind("a custodian proved a new share",
+		must(Number, "number"), must(Text, "custodian", "set", "fingerprint")),
+	"staged": kind("the new state lies ready beside the old",
+		may(Text, "digest", "recovery_key", "root_key", "seal_key", "mechanism", "set", "path"),
+		may(Number, "shares", "threshold"), may(List, "terms", "checks")),
+	"swapped": kind("the new state took the place of the old",
+		may(Text, "before", "after", "at")),
+	"outcome": kind("the vault after the ceremony, against before",
+		may(Text, "before", "after", "recovery_key_before", "recovery_key", "root_key_before", "root_key",
+			"seal_key", "mechanism", "rollback", "committed"),
+		may(Number, "shares_before", "threshold_before", "shares", "threshold"),
+		may(List, "terms_before", "terms", "checks")),
+	"token": kind("a root token and its fate",
+		must(Text, "accessor"), may(Text, "receiver", "delivery", "fate", "pgp", "file", "sha256")),
+	kindOverride: kind("a rule was weakened, by whom and why",
+		must(Text, "id", "sentence"), may(Text, "who", "why")),
+	"rollback":    kind("what became of the old state", must(Text, "choice"), may(Text, "path", "reason")),
+	"void":        kind("a set of shares that never counted", must(Text, "set", "reason")),
+	kindClockJump: kind("the wall clock jumped against the boot clock", must(Number, "wall_ms", "boot_ms")),
+	kindResumed:   kind("the ceremony goes on after an interruption", may(Number, "torn"), may(Text, "torn_file")),
+	kindClosed: kind("the ceremony came to its end; always the last event",
+		must(Text, "verdict"), must(List, "overrides"), may(Text, "duration")),
+	kindAborted: kind("the ceremony was stopped; always the last event",
+		must(Text, "reason"), may(Text, "step", "state")),
+}
+
+// last tells whether nothing may follow an event of this kind.
+func last(kind string) bool { return kind == kindClosed || kind == kindAborted }
+
+// maxNumber is the largest integer that every JSON reader reads alike.
+const maxNumber = 1 << 53
+
+// check refuses an entry that does not fit its kind.
+func check(e Entry) error {
+	k, ok := Kinds[e.Kind]
+	if !ok {
+		return fmt.Errorf("the kind %s is not known", short(e.Kind))
+	}
+	switch e.Evidence {
+	case ByKeyboard, ByShare, ByDecrypt, BySignature, ByProgram:
+	default:
+		return fmt.Errorf("the evidence %s is not known", short(string(e.Evidence)))
+	}
+	for _, s := range []string{e.Step, e.Claimed} {
+		if !plain(s) {
+			return fmt.Errorf("the text %s holds what a line may not", short(s))
+		}
+	}
+	known := 0
+	for _, f := range k.Facts {
+		v, ok := e.Facts[f.Name]
+		if !ok {
+			if f.Required {
+				return fmt.Errorf("the kind %s needs the fact %s", e.Kind, f.Name)
+			}
+			continue
+		}
+		known++
+		if err := f.check(v); err != nil {
+			return fmt.Errorf("the fact %s of the kind %s: %w", f.Name, e.Kind, err)
+		}
+	}
+	if known != len(e.Facts) {
+		for name := range e.Facts {
+			if !slices.ContainsFunc(k.Facts, func(f Fact) bool { return f.Name == name }) {
+				return fmt.Errorf("the kind %s has no fact %s", e.Kind, short(name))
+			}
+		}
+	}
+	return nil
+}
+
+func (f Fact) check(v any) error {
+	wrong := fmt.Errorf("a value of type %s is needed", f.Type)
+	switch f.Type {
+	case Text, Hash:
+		s, ok := v.(string)
+		switch {
+		case !ok:
+			return wrong
+		case !plain(s):
+			return fmt.Errorf("%s holds what a line may not", short(s))
+		case f.OneOf != nil && !slices.Contains(f.OneOf, s):
+			return fmt.Errorf("%s is none of %q", short(s), f.OneOf)
+		case f.Type == Hash && !isHash(s):
+			return fmt.Errorf("%s is no SHA-256 in hex", short(s))
+		}
+	case Number:
+		n, ok := v.(int)
+		if !ok {
+			return wrong
+		}
+		if n > maxNumber || n < -maxNumber {
+			return fmt.Errorf("%d is too large", n)
+		}
+	case Flag:
+		if _, ok := v.(bool); !ok {
+			return wrong
+		}
+	case List:
+		l, ok := v.([]string)
+		if !ok {
+			return wrong
+		}
+		for _, s := range l {
+			if !plain(s) {
+				return fmt.Errorf("%s holds what a line may not", short(s))
+			}
+		}
+	}
+	return nil
+}
+
+// plain tells whether a string may stand in a line as it is: valid UTF-8 and no
+// control character, so that every reader sees the same and no terminal obeys.
+func plain(s string) bool {
+	for _, r := range s {
+		if control(r) {
+			return false
+		}
+	}
+	return utf8.ValidString(s)
+}
+
+func control(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 }
+
+func isHash(s string) bool { return len(s) == 64 && isHex(s) }
+
+func isHex(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// short quotes a text for an error, and cuts it.
+func short(s string) string {
+	if len(s) > 60 {
+		return fmt.Sprintf("%q…", s[:60])
+	}
+	return fmt.Sprintf("%q", s)
+}
