@@ -9,10 +9,9 @@ import (
 // Type is the type of a fact.
 type Type string
 
-// The types. A Hash is a SHA-256 in lower-case hex.
+// The types.
 const (
 	Text   Type = "text"
-	Hash   Type = "hash"
 	Number Type = "number"
 	Flag   Type = "flag"
 	List   Type = "list"
@@ -84,27 +83,28 @@ var Kinds = map[string]Kind{
 		must(Text, "label"), must(Flag, "generated"),
 		may(Text, "id", "ref", "type", "mechanism", "oaep_hash"), may(List, "attributes")),
 	"self-test": kind("what the key was seen to do", must(List, "lines")),
-	"target": kind("the vault before anything is changed",
-		must(Text, "storage"), must(Flag, "initialized"),
-		may(Text, "digest", "seal_key", "recovery_key", "root_key", "mechanism"),
+	"target": kind("the vault before anything is changed; a second one has what only the HSM can open",
+		may(Text, "storage", "digest", "seal_key", "recovery_key", "root_key", "mechanism"), may(Flag, "initialized"),
 		may(Number, "shares", "threshold"), may(List, "terms", "leftovers", "looked_at")),
 	kindStep: kind("a step of the script",
 		one("state", "begun", "done", "skipped"), must(Text, "title"), may(Number, "number")),
-	"read":      kind("a text was read aloud", must(Text, "title"), may(Hash, "text_sha256")),
+	"read":      kind("a text was read aloud", must(Text, "title"), may(Text, "text_sha256")),
 	"answer":    kind("a public answer was typed", must(Text, "field", "value")),
 	"hand-over": kind("the keyboard went to somebody", must(Text, "to"), may(Text, "from")),
 	"share-entered": kind("somebody typed a share", one("result", "good", "refused"),
 		may(Number, "number"), may(Text, "fingerprint", "set", "form", "source", "reason")),
 	"quorum": kind("the shares that were given were combined",
-		must(Number, "given", "needed"), must(Text, "result"), may(List, "wrong")),
-	"confirmed": kind("a word was typed to confirm", must(Text, "role", "word", "what")),
-	kindBegun:   kind("the program begins a piece of work", must(Text, "work")),
-	kindDone:    kind("a piece of work was done", must(Text, "work"), may(Number, "took_ms"), may(List, "checks")),
-	kindFailed:  kind("a piece of work failed", must(Text, "work", "reason"), may(Text, "code")),
+		must(Number, "given", "needed"), must(Text, "result"), may(List, "names", "wrong")),
+	"authorised": kind("a share of theirs took part in the quorum", must(Text, "what")),
+	"attested":   kind("somebody looked at a result", must(Text, "what"), may(List, "lines")),
+	"confirmed":  kind("a word was typed to confirm", must(Text, "role", "word", "what")),
+	kindBegun:    kind("the program begins a piece of work", must(Text, "work")),
+	kindDone:     kind("a piece of work was done", must(Text, "work"), may(Number, "took_ms"), may(List, "checks")),
+	kindFailed:   kind("a piece of work failed", must(Text, "work", "reason"), may(Text, "code")),
 	"issued": kind("a new set of shares was made",
 		must(Text, "set"), must(Number, "shares", "threshold")),
 	"share": kind("one share of the new set",
-		must(Number, "number"), must(Text, "custodian", "set", "fingerprint"), one("delivery", "pgp", "shown"),
+		must(Number, "number"), must(Text, "custodian", "set", "fingerprint"), one("delivery", "pgp", "screen"),
 		may(Text, "pgp", "file", "sha256")),
 	"shown": kind("a secret was shown to one person",
 		must(Text, "what", "to"), may(Number, "number"), may(Text, "from", "until")),
@@ -116,7 +116,7 @@ var Kinds = map[string]Kind{
 	"swapped": kind("the new state took the place of the old",
 		may(Text, "before", "after", "at")),
 	"outcome": kind("the vault after the ceremony, against before",
-		may(Text, "before", "after", "recovery_key_before", "recovery_key", "root_key_before", "root_key",
+		may(Text, "digest_before", "digest", "recovery_key_before", "recovery_key", "root_key_before", "root_key",
 			"seal_key", "mechanism", "rollback", "committed"),
 		may(Number, "shares_before", "threshold_before", "shares", "threshold"),
 		may(List, "terms_before", "terms", "checks")),
@@ -183,7 +183,7 @@ func check(e Entry) error {
 func (f Fact) check(v any) error {
 	wrong := fmt.Errorf("a value of type %s is needed", f.Type)
 	switch f.Type {
-	case Text, Hash:
+	case Text:
 		s, ok := v.(string)
 		switch {
 		case !ok:
@@ -192,8 +192,6 @@ func (f Fact) check(v any) error {
 			return fmt.Errorf("%s holds what a line may not", short(s))
 		case f.OneOf != nil && !slices.Contains(f.OneOf, s):
 			return fmt.Errorf("%s is none of %q", short(s), f.OneOf)
-		case f.Type == Hash && !isHash(s):
-			return fmt.Errorf("%s is no SHA-256 in hex", short(s))
 		}
 	case Number:
 		n, ok := v.(int)

@@ -15,7 +15,7 @@ const (
 	Closed      State = "consistent and closed"
 	Interrupted State = "consistent but interrupted"
 	Broken      State = "broken"
-	Changed     State = "not the one that the head names"
+	Changed     State = "not what it claims"
 )
 
 // Report is what a transcript shows of itself.
@@ -93,8 +93,10 @@ func (r *Report) note(ev Event) {
 		r.Steps = open(r.Steps, ev.Step, ev.Facts.Text("state") == "begun")
 	case kindBegun:
 		r.Works = open(r.Works, ev.Facts.Text("work"), true)
-	case kindDone, kindFailed:
+	case kindDone:
 		r.Works = open(r.Works, ev.Facts.Text("work"), false)
+	case kindFailed:
+		r.Works = nil // one at a time
 	}
 }
 
@@ -117,11 +119,17 @@ func (r *Report) Compare(h Head, where string, outside bool) {
 		r.Compared = append(r.Compared, where)
 		r.Anchored = r.Anchored || outside
 	case h.Count > 0 && h.Count != r.Head.Count:
-		r.State = Changed
-		r.Problem = fmt.Sprintf("%s names %d events, the transcript has %d", where, h.Count, r.Head.Count)
+		r.Refuse(fmt.Sprintf("%s names %d events, the transcript has %d", where, h.Count, r.Head.Count))
 	default:
-		r.State = Changed
-		r.Problem = fmt.Sprintf("%s names another last line", where)
+		r.Refuse(where + " names another last line")
+	}
+}
+
+// Refuse notes that something beside the transcript shows that it is not what
+// it claims.
+func (r *Report) Refuse(why string) {
+	if r.State != Broken && r.State != Changed {
+		r.State, r.Problem = Changed, why
 	}
 }
 
