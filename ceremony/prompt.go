@@ -155,6 +155,7 @@ type ScriptLine struct {
 	ID     string
 	Title  string
 	By     Role
+	Who    string // first name of who acts, for a wide screen; "": the role is shown
 	State  Mark   // Good: done; Now; Warn: done with a note; Skipped; ToCome
 	Note   string // "3 of 5", "note 1"
 	Done   time.Time
