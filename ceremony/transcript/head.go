@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"conclave/assets/words"
 )
 
 // Head names a transcript: how many events it has and the SHA-256 of its last
@@ -22,26 +24,51 @@ type Head struct {
 func (h Head) String() string { return hex.EncodeToString(h.SHA256[:]) }
 
 // ParseHead reads the hash of a head as somebody wrote it down: 64 hexadecimal
-// digits, in groups or not. The Head has no count.
+// digits or 32 words, in groups or not, in any case. The Head has no count.
 func ParseHead(s string) (Head, error) {
+	fields := strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == '\r' || r == ',' })
+	b, err := hex.DecodeString(strings.ToLower(strings.Join(fields, "")))
+	if err != nil && len(fields) > 1 {
+		if b, err = words.Bytes(fields); err != nil {
+			return Head{}, fmt.Errorf("reading the words of a head: %w", err)
+		}
+	}
 	var h Head
-	b, err := hex.DecodeString(strings.ToLower(strings.Join(strings.Fields(s), "")))
 	if err != nil || len(b) != len(h.SHA256) {
-		return Head{}, errHead
+		return Head{}, errors.New("reading a head: it is 64 hexadecimal digits, or its 32 words")
 	}
 	copy(h.SHA256[:], b)
 	return h, nil
 }
 
-var errHead = errors.New("a head is 64 hexadecimal digits, or its 32 words")
+// Row is four bytes of a head as people read them aloud and write them down.
+type Row struct {
+	Letter string // A to H
+	Hex    string // "8C1F 22AB"
+	Words  []string
+}
 
-// Text is what head.txt holds.
+// Rows are the eight rows of a head.
+func (h Head) Rows() []Row {
+	var rows []Row
+	for i := 0; i < len(h.SHA256); i += 4 {
+		b := h.SHA256[i : i+4]
+		rows = append(rows, Row{Letter: string(rune('A' + i/4)), Hex: fmt.Sprintf("%X %X", b[:2], b[2:]), Words: words.Words(b)})
+	}
+	return rows
+}
+
+// Text is what head.txt holds: the count, the hash, and the hash in rows as the
+// screen shows them at the end.
 func (h Head) Text(practice bool) []byte {
 	var b strings.Builder
 	if practice {
 		b.WriteString(practiceMark + "\n")
 	}
 	fmt.Fprintf(&b, "events %d\nsha256 %s\n", h.Count, h)
+	for _, r := range h.Rows() {
+		fmt.Fprintf(&b, "%s  %s  %s\n", r.Letter, r.Hex, strings.Join(r.Words, " "))
+	}
 	return []byte(b.String())
 }
 
