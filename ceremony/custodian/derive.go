@@ -166,6 +166,11 @@ func (d *deriver) swapped(f transcript.Facts) {
 	}
 	d.before = r.clone()
 	r.Storage = f.Text("after")
+	// What the swap replaced is old at once. The new digests come with the
+	// outcome; a run that was killed between the two leaves them unknown.
+	if r.Kind == "rekey" {
+		retire(&r.RootKey, &r.OldRootKeys)
+	}
 	if !slices.ContainsFunc(r.Sets, func(s Set) bool { return s.State == Pending }) {
 		return
 	}
@@ -177,6 +182,15 @@ func (d *deriver) swapped(f transcript.Facts) {
 			s.State = Valid
 		}
 	}
+	retire(&r.RecoveryKey, &r.OldRecoveryKeys)
+}
+
+// retire makes the present digest an old one.
+func retire(now *string, old *[]string) {
+	if *now != "" {
+		*old = append(*old, *now)
+	}
+	*now = ""
 }
 
 // state notes the vault's state. changed tells that this ceremony made it; a
@@ -189,9 +203,7 @@ func (d *deriver) state(f transcript.Facts, changed bool) {
 		if v == "" || v == *now || !changed && *now != "" {
 			return
 		}
-		if *now != "" {
-			*old = append(*old, *now)
-		}
+		retire(now, old)
 		*now = v
 	}
 	note(&r.RecoveryKey, &r.OldRecoveryKeys, "recovery_key")
