@@ -1,0 +1,298 @@
+package serverconfig
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"conclave/hsm/secret"
+)
+
+// HSM is what the seal is configured to: which library, token and key. It is
+// free of hsm, so that it builds without cgo. Wipe ends the PIN.
+type HSM struct {
+	Lib         Value
+	TokenLabel  Value
+	TokenSerial Value // "serial": the external plugin's, not the built-in seal's
+	Slot        Value // decimal, or hexadecimal with 0x; fits 32 bits unless a flag gave it
+	KeyLabel    Value
+	KeyID       Value // CKA_ID in hex, without 0x; may be empty
+	Mechanism   Value
+	OAEPHash    Value
+	// GenerateKey is Vault Enterprise's generate_key or our flag.
+	GenerateKey Value
+
+	PIN       secret.Bytes // empty: it must be typed, or read from PINFile
+	PINFile   string       // the stanza says pin = "file://PATH": the file's bytes, as they are
+	PINSource string       // where PIN or PINFile came from
+
+	Notices []Notice // parameters that are not used
+}
+
+// Wipe wipes the PIN.
+func (h *HSM) Wipe() {
+	if h != nil {
+		h.PIN.Wipe()
+	}
+}
+
+// param is one value of the HSM with all its names.
+type param struct {
+	to      func(*HSM) *Value
+	config  []string // in the stanza
+	env     string   // after BAO_HSM_ and VAULT_HSM_
+	flag    string   // ours, without the dash
+	literal bool     // any way to write a number will do
+}
+
+var params = []param{
+	{func(h *HSM) *Value { return &h.Lib }, []string{"lib", "module"}, "LIB", "hsm-lib", false},
+	{func(h *HSM) *Value { return &h.TokenLabel }, []string{"token_label", "token"}, "TOKEN_LABEL", "hsm-token-label", false},
+	{func(h *HSM) *Value { return &h.TokenSerial }, []string{"serial"}, "", "", false},
+	{func(h *HSM) *Value { return &h.Slot }, []string{"slot"}, "SLOT", "hsm-slot", true},
+	{func(h *HSM) *Value { return &h.KeyLabel }, []string{"key_label", "label"}, "KEY_LABEL", "hsm-key-label", false},
+	{func(h *HSM) *Value { return &h.KeyID }, []string{"key_id"}, "KEY_ID", "hsm-key-id", false},
+	{func(h *HSM) *Value { return &h.Mechanism }, []string{"mechanism"}, "MECHANISM", "hsm-mechanism", true},
+	{func(h *HSM) *Value { return &h.OAEPHash }, []string{"rsa_oaep_hash"}, "RSA_OAEP_HASH", "hsm-rsa-oaep-hash", false},
+	{func(h *HSM) *Value { return &h.GenerateKey }, []string{"generate_key"}, "GENERATE_KEY", "hsm-generate-key", true},
+}
+
+// unused are parameters that a server knows and Conclave has no use for.
+var unused = map[string]string{
+	"disable_software_encryption": "Conclave encrypts where it must: with the public key or in the HSM",
+	"hmac_key_label":              "no mechanism that Conclave uses needs a second key",
+	"hmac_key_id":                 "no mechanism that Conclave uses needs a second key",
+	"hmac_mechanism":              "no mechanism that Conclave uses needs a second key",
+	"default_key_label":           "every blob names its key",
+	"default_hmac_key_label":      "no mechanism that Conclave uses needs a second key",
+	"force_rw_session":            "it concerns the server's sessions only",
+	"max_parallel":                "it concerns the server's requests only",
+	"rsa_encrypt_local":           "Conclave encrypts where it must: with the public key or in the HSM",
+}
+
+// Resolve brings together what the flags, the environment and the
+// configuration say of the HSM, and refuses what a server would not find or
+// would read otherwise. c may be nil: no configuration. lookup is os.LookupEnv;
+// flags holds the flags that were given, without their dashes. The caller wipes
+// the result; a PIN in it is a copy.
+func Resolve(c *Config, lookup func(string) (string, bool), flags map[string]string) (*HSM, error) {
+	if c == nil {
+		c = &Config{}
+	}
+	s, err := c.pkcs11(lookup)
+	if err != nil {
+		return nil, err
+	}
+	h := &HSM{}
+	known := map[string]bool{}
+	for _, p := range params {
+		v, err := c.pick(p, s, lookup, flags)
+		if err != nil {
+			return nil, err
+		}
+		*p.to(h) = v
+		for _, name := range p.config {
+			known[name] = true
+		}
+	}
+	h.Notices = c.leftovers(s, known)
+	if err := c.check(h); err != nil {
+		return nil, err
+	}
+	if err := c.resolvePIN(h, s, lookup); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// pkcs11 is the seal stanza to use: an empty one if there is none.
+func (c *Config) pkcs11(lookup func(string) (string, bool)) (*seal, error) {
+	s := &seal{}
+	switch {
+	case len(c.seals) > 1:
+		return nil, c.errorf(c.seals[1].line, "there is a second seal: a migration between seals, or several at once, is not for Conclave")
+	case len(c.seals) == 1:
+		s = c.seals[0]
+	}
+	if s.off {
+		return nil, c.errorf(s.line, "the seal is disabled: this server migrates to another one")
+	}
+	kind, at := c.value(s.kind, s.line), s.line
+	if v := environment(lookup, "SEAL_TYPE"); v.Set() {
+		kind, at = v, 0
+	}
+	if kind.Text != "" && kind.Text != "pkcs11" {
+		if at == 0 {
+			return nil, &Error{Reason: fmt.Sprintf("%s: the seal is %s; without its server Conclave works with pkcs11 only", kind.Source, printable(kind.Text))}
+		}
+		return nil, c.errorf(at, "the seal is %s; without its server Conclave works with pkcs11 only", printable(kind.Text))
+	}
+	return s, nil
+}
+
+// pick takes a value from the first that gives it: flag, environment, file.
+func (c *Config) pick(p param, s *seal, lookup func(string) (string, bool), flags map[string]string) (Value, error) {
+	var file Value
+	written := ""
+	for _, name := range p.config {
+		v, ok := s.params[name]
+		if !ok {
+			continue
+		}
+		if written != "" {
+			// A server takes either, by chance.
+			return Value{}, c.errorf(v.Line, "%s and %s are names of one parameter: write one of them", written, name)
+		}
+		file, written = v, name
+	}
+	if v, ok := flags[p.flag]; ok && p.flag != "" && v != "" {
+		return Value{Text: v, Source: "flag -" + p.flag}, nil
+	}
+	if p.env != "" {
+		if v := environment(lookup, "HSM_"+p.env); v.Set() {
+			return v, nil
+		}
+	}
+	if file.Set() && !p.literal && s.number[written] {
+		return Value{}, c.errorf(file.Line, "%s is a number that the server spells in another way: put it in quotes", written)
+	}
+	if file.Set() {
+		return file, nil
+	}
+	return Value{Source: "default"}, nil
+}
+
+// environment looks up BAO_name, and VAULT_name if that is not set at all.
+func environment(lookup func(string) (string, bool), name string) Value {
+	if lookup == nil {
+		return Value{}
+	}
+	for _, prefix := range []string{"BAO_", "VAULT_"} {
+		if text, ok := lookup(prefix + name); ok {
+			if text == "" {
+				return Value{}
+			}
+			return Value{Text: text, Source: "environment " + prefix + name}
+		}
+	}
+	return Value{}
+}
+
+func (c *Config) leftovers(s *seal, known map[string]bool) []Notice {
+	var list []Notice
+	for name, v := range s.params {
+		if known[name] {
+			continue
+		}
+		text := fmt.Sprintf("the pkcs11 seal has no parameter %s: it is not used", printable(name))
+		if why, ok := unused[name]; ok {
+			text = fmt.Sprintf("%s is not used: %s", name, why)
+		}
+		list = append(list, Notice{c.File, v.Line, text})
+	}
+	slices.SortFunc(list, func(a, b Notice) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Text, b.Text)) })
+	return list
+}
+
+// refuse names the place of a value: its line, or the flag or variable.
+func (c *Config) refuse(v Value, format string, args ...any) error {
+	reason := fmt.Sprintf(format, args...)
+	if v.Line > 0 {
+		return &Error{c.File, v.Line, reason}
+	}
+	return &Error{Reason: v.Source + ": " + reason}
+}
+
+// check refuses what the server reads otherwise than it looks, or not at all.
+func (c *Config) check(h *HSM) error {
+	for _, p := range params {
+		if v := *p.to(h); hasControl(v.Text) {
+			return c.refuse(v, "there is a control character in it")
+		}
+	}
+	if v := h.KeyID; v.Set() {
+		if strings.HasPrefix(strings.ToLower(v.Text), "0x") {
+			return c.refuse(v, "key_id begins with 0x: the server then ignores it and looks for the label alone; write the hex digits only")
+		}
+		if _, err := hex.DecodeString(v.Text); err != nil {
+			return c.refuse(v, "key_id is not hex, two digits a byte: the server then ignores it and looks for the label alone")
+		}
+	}
+	if v := h.Slot; v.Set() {
+		bits := 32
+		if strings.HasPrefix(v.Source, "flag ") {
+			bits = 64 // of this run, not of a server
+		}
+		if _, err := ParseSlot(v.Text, bits); err != nil {
+			return c.refuse(v, "slot is not a number of at most %d bits, decimal or hexadecimal with 0x: name the token by token_label instead", bits)
+		}
+	}
+	if v := h.GenerateKey; v.Set() {
+		if _, err := strconv.ParseBool(v.Text); err != nil {
+			return c.refuse(v, "generate_key is neither true nor false")
+		}
+	}
+	if h.KeyID.Set() && !h.KeyLabel.Set() {
+		return c.refuse(h.KeyID, "key_id without key_label: the server could encrypt but not decrypt again; give the key a label")
+	}
+	return nil
+}
+
+// ParseSlot reads a slot number as the server does: decimal, or hexadecimal
+// after 0x.
+func ParseSlot(text string, bits int) (uint64, error) {
+	digits, base := strings.ToLower(text), 10
+	if hexa, ok := strings.CutPrefix(digits, "0x"); ok {
+		digits, base = hexa, 16
+	}
+	n, err := strconv.ParseUint(digits, base, bits)
+	if err != nil {
+		return 0, fmt.Errorf("reading a slot number: %w", err)
+	}
+	return n, nil
+}
+
+// resolvePIN takes the PIN from the environment or the stanza. In the stanza
+// it may be a reference.
+func (c *Config) resolvePIN(h *HSM, s *seal, lookup func(string) (string, bool)) error {
+	if v := environment(lookup, "HSM_PIN"); v.Set() {
+		h.PIN, h.PINSource = secret.Take([]byte(v.Text)), v.Source
+		return nil
+	}
+	if s.pin.Len() == 0 {
+		return nil
+	}
+	h.PINSource = c.value("", s.pinAt).Source
+	text := bytes.TrimSpace(s.pin.Expose())
+	switch {
+	case bytes.HasPrefix(text, []byte("file://")):
+		h.PINFile = string(text[len("file://"):])
+	case bytes.HasPrefix(text, []byte("env://")):
+		name := string(text[len("env://"):])
+		pin, ok := "", false
+		if lookup != nil {
+			pin, ok = lookup(name)
+		}
+		if !ok || pin == "" {
+			return c.errorf(s.pinAt, "the PIN is to be taken from an environment variable that is not set")
+		}
+		h.PIN, h.PINSource = secret.Take([]byte(pin)), "environment "+name
+	case bytes.HasPrefix(text, []byte("string://")):
+		h.PIN = clone(text[len("string://"):])
+	case bytes.HasPrefix(text, []byte("file:")), bytes.HasPrefix(text, []byte("env:")), bytes.HasPrefix(text, []byte("string:")):
+		return c.errorf(s.pinAt, "the PIN begins like a reference (file://, env://, string://) but is none")
+	default:
+		h.PIN = s.pin.Clone()
+	}
+	return nil
+}
+
+func clone(b []byte) secret.Bytes {
+	s := secret.New(len(b))
+	copy(s.Expose(), b)
+	return s
+}
