@@ -1,0 +1,212 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"conclave/ceremony"
+	"conclave/ui/term"
+)
+
+// moreTime is what + adds to the time that a secret is shown.
+const moreTime = 30 * time.Second
+
+// A run without groups is shown in rows of four times four characters.
+const runGroup, runRow = 4, 16
+
+// showScreen shows one secret to one person. The page holds place-holders only.
+type showScreen struct {
+	p     ceremony.Prompt
+	w     Writer
+	now   func() time.Time
+	at    int       // the line that is being written
+	until time.Time // when it hides
+	shown bool
+	sure  bool // enter was pressed before the last line
+}
+
+func newShow(p ceremony.Prompt, w Writer, now func() time.Time) *showScreen {
+	return &showScreen{p: p, w: w, now: now}
+}
+
+// show binds the secret. After the page was covered it comes back with the time
+// that was left.
+func (s *showScreen) show() {
+	if s.until.IsZero() {
+		s.until = s.now().Add(time.Duration(s.p.Reveal.Seconds) * time.Second)
+	}
+	if s.now().Before(s.until) {
+		s.w.Bind(s.p.Reveal.Text)
+		s.shown = true
+	}
+}
+
+func (s *showScreen) hide() {
+	if s.shown {
+		s.w.Unbind()
+		s.shown = false
+	}
+}
+
+func (s *showScreen) wipe() { s.hide() }
+
+func (s *showScreen) update(msg tea.Msg) (*ceremony.Input, tea.Cmd) {
+	if _, ok := msg.(tickMsg); ok && s.shown && !s.now().Before(s.until) {
+		s.hide()
+		return nil, nil
+	}
+	k, ok := msg.(keyPress)
+	if !ok {
+		return nil, nil
+	}
+	last := s.lines() - 1
+	switch {
+	case keyDown.is(k) || keySpace.is(k):
+		s.at = min(last, s.at+1)
+	case keyUp.is(k):
+		s.at = max(0, s.at-1)
+	case keyMore.is(k):
+		if !s.shown {
+			s.until = s.now()
+		}
+		s.until = s.until.Add(moreTime)
+		s.hide()
+		s.show()
+	case keyEnter.is(k):
+		if s.at < last && !s.sure {
+			s.sure = true
+			return nil, nil
+		}
+		return &ceremony.Input{}, nil
+	}
+	s.sure = s.sure && keyEnter.is(k)
+	return nil, nil
+}
+
+// lines is how many rows the secret has.
+func (s *showScreen) lines() int {
+	per := s.p.Reveal.Group
+	if per == 0 {
+		per = runRow
+	}
+	return (s.p.Reveal.Text.Len() + per - 1) / per
+}
+
+// row is the i-th row of place-holders: 798 114   Z, or xxxx xxxx xxxx xxxx.
+func (s *showScreen) row(a area, i int) string {
+	per, check := s.p.Reveal.Group, 1
+	if per == 0 {
+		per, check = runRow, 0
+	}
+	var b strings.Builder
+	end := min(s.p.Reveal.Text.Len(), (i+1)*per)
+	half := (per - check) / 2
+	if check == 0 {
+		half = runGroup
+	}
+	for j := i * per; j < end; j++ {
+		switch n := j - i*per; {
+		case check > 0 && j == end-1:
+			b.WriteString(strings.Repeat(" ", 3+max(0, (per-1-n)+(per-2-n)/half)))
+		case n > 0 && n%half == 0:
+			b.WriteString(" ")
+		}
+		if s.shown {
+			b.WriteRune(term.Placeholder(j))
+		} else {
+			b.WriteString(a.look.Symbols.Typed)
+		}
+	}
+	return b.String()
+}
+
+func (s *showScreen) view(a area) page {
+	st := a.look.Styles
+	var left []string
+	for i := range s.lines() {
+		m, style := markNone, st.Text
+		switch {
+		case i < s.at:
+			m = markGood
+		case i == s.at:
+			m, style = markNow, st.Heading
+		}
+		left = append(left, sign(a.look, m)+" "+style.Render(fmt.Sprintf("%2d   ", i+1)+s.row(a, i)))
+		if i%3 == 2 {
+			left = append(left, "")
+		}
+	}
+	right := s.advice(a)
+	const col = 43
+	var both []string
+	for i := range max(len(left), len(right)) {
+		l, rr := "", ""
+		if i < len(left) {
+			l = left[i]
+		}
+		if i < len(right) {
+			rr = right[i]
+		}
+		if rr == "" {
+			both = append(both, l)
+			continue
+		}
+		both = append(both, fill(l, col, "")+rr)
+	}
+	body := append(indent(0, st.Heading.Render(cut(say(s.p.Heading), a.w, a.look.Symbols.More))), "")
+	body = append(body, both...)
+	foot := []string{s.countdown(a)}
+	if s.sure {
+		foot = append(foot, strings.Repeat(" ", a.text)+"Not every line is ticked. enter again if all are written.")
+	}
+	return page{focus: true, body: body, foot: foot, recorded: s.p.Recorded}
+}
+
+// advice is the column at the right.
+func (s *showScreen) advice(a area) []string {
+	st := a.look.Styles
+	r := s.p.Reveal
+	room := min(35, a.w-44)
+	var out []string
+	if r.Group > 0 {
+		out = append(out, fmt.Sprintf("Write line %d on your sheet:", s.at+1), "six characters and a check.", "",
+			"The six are 0-9 and A-F only:", "0 is zero, never the letter O.", "")
+	} else {
+		out = append(out, fmt.Sprintf("Write line %d on your sheet.", s.at+1), "The blanks are for the eye only:", "the secret is one word.", "",
+			"Capitals and small letters count.", "")
+	}
+	for _, t := range s.p.Text {
+		out = append(out, wrap(t, room)...)
+		out = append(out, "")
+	}
+	if len(r.Words) > 0 {
+		out = append(out, capital(r.What)+" fingerprint, not secret:")
+		for i := 0; i < len(r.Words); i += 2 {
+			pair := fill(say(r.Words[i]), 12, "")
+			if i+1 < len(r.Words) {
+				pair += say(r.Words[i+1])
+			}
+			out = append(out, st.Value.Render(strings.TrimRight(pair, " ")))
+		}
+	}
+	return out
+}
+
+func (s *showScreen) countdown(a area) string {
+	lead := strings.Repeat(" ", a.text)
+	if !s.shown {
+		return lead + "Hidden. + shows it again for 30 seconds."
+	}
+	left := s.until.Sub(a.now)
+	return lead + "Hidden in " + a.look.Styles.Value.Render(clock(max(0, left))) + "      + 30 seconds more"
+}
+
+func (s *showScreen) keys() []binding {
+	return []binding{keyDown.as("next line", "next"), keyUp, keyMore.as("more time", "time"), keyEnter.as("all written", "all written").kept(),
+		keyBlank.as("hide now", "hide now"), keyStop}
+}
+
+func (s *showScreen) play(done, total int) { s.at = min(s.lines()-1, s.lines()*done/max(total, 1)) }
