@@ -1,0 +1,417 @@
+package storage
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"conclave/vaultstate"
+)
+
+// Staged is a staging directory: a new state that waits, or, once swapped in,
+// what is left of it with the old state.
+type Staged struct {
+	Meta
+	s   *Store
+	own Info // of the storage directory
+	dir string
+}
+
+func (st *Staged) newDir() string       { return filepath.Join(st.dir, "new") }
+func (st *Staged) oldDir() string       { return filepath.Join(st.dir, "old") }
+func (st *Staged) addDir() string       { return filepath.Join(st.dir, "add") }
+func (st *Staged) addFile(i int) string { return filepath.Join(st.addDir(), strconv.Itoa(i)) }
+
+// Dir is the staging directory.
+func (st *Staged) Dir() string { return st.dir }
+
+// changesCore is false for a set that only adds entries.
+func (st *Staged) changesCore() bool { return st.Base != st.New }
+
+// View is the storage as it will be: core/ is read from the staged copy.
+func (st *Staged) View() *Store {
+	v := *st.s
+	if st.changesCore() {
+		v.core = st.newDir()
+	}
+	return &v
+}
+
+// Note writes the phase and the facts of the package above to disk.
+func (st *Staged) Note(p Phase, facts []byte) error {
+	m := st.Meta
+	m.Phase, m.Facts = p, facts
+	if err := st.s.writeMeta(st.dir, m, st.own); err != nil {
+		return err
+	}
+	st.Meta = m
+	return nil
+}
+
+// Standing is where a staging directory stands, told by the digests of both
+// sides and by nothing that was written down.
+type Standing string
+
+// The standings. Only Ready may be swapped in, and only Committed back out.
+const (
+	Ready     Standing = "ready"     // staged; the live state is the one it was made from
+	Stale     Standing = "stale"     // staged; the live state has changed since
+	Committed Standing = "committed" // live; what was there before can be put back
+	Overtaken Standing = "overtaken" // was live; a server has written since
+	Broken    Standing = "broken"    // rubble of a staging that did not get done, or damaged
+)
+
+// Standing looks at both sides.
+func (st *Staged) Standing() (Standing, error) {
+	live, err := st.s.CoreDigest()
+	if err != nil {
+		return Broken, err
+	}
+	if !st.changesCore() {
+		return st.standingOfAdded(live)
+	}
+	_, other, err := st.otherSide()
+	if err != nil {
+		return Broken, err
+	}
+	l, o := live.String(), other.String()
+	switch {
+	case o == st.New && l == st.Base:
+		return Ready, nil
+	case o == st.New:
+		return Stale, nil
+	case o == st.Base && l == st.New: // after an init there is no other side
+		return Committed, nil
+	case o == st.Base && l != "":
+		return Overtaken, nil
+	}
+	return Broken, nil
+}
+
+// standingOfAdded: a set that adds entries is live when its last one is.
+func (st *Staged) standingOfAdded(live vaultstate.Digest) (Standing, error) {
+	if n := len(st.Added); n > 0 {
+		there, err := st.added(n - 1)
+		if err != nil {
+			return Broken, err
+		}
+		if there {
+			return Committed, nil
+		}
+	}
+	if live.String() != st.Base {
+		return Stale, nil
+	}
+	return Ready, nil
+}
+
+// otherSide is the directory that is not live, new or old, with its digest.
+func (st *Staged) otherSide() (string, vaultstate.Digest, error) {
+	for _, dir := range []string{st.newDir(), st.oldDir()} {
+		_, err := st.s.fs.Lstat(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return "", vaultstate.Digest{}, fmt.Errorf("reading what is staged: %w", err)
+		}
+		d, err := st.s.digest(dir)
+		return dir, d, err
+	}
+	return "", vaultstate.Digest{}, nil
+}
+
+// Swap makes the staged state live: first the added entries, then the exchange
+// of core/. It is refused with ErrChanged, before anything is done, unless both
+// sides are what they were when they were staged. A call after a crash goes on.
+func (st *Staged) Swap() error {
+	switch is, err := st.Standing(); {
+	case err != nil:
+		return err
+	case is == Committed:
+		return st.settle()
+	case is != Ready:
+		return fmt.Errorf("committing %s: %w (%s)", st.ID, vaultstate.ErrChanged, is)
+	}
+	for i := range st.Added {
+		if err := st.add(i); err != nil {
+			return err
+		}
+	}
+	if st.changesCore() {
+		how := Exchange
+		if st.Base == "" {
+			how = NoReplace
+		}
+		if err := st.s.fs.Rename(st.newDir(), st.s.core, how); err != nil {
+			return fmt.Errorf("exchanging core/: %w", err)
+		}
+		if err := st.s.syncDir(st.s.root); err != nil {
+			return err
+		}
+	}
+	return st.settle()
+}
+
+// settle does what may follow the exchange at leisure: it gives the old state
+// its name and brings the names to disk.
+func (st *Staged) settle() error {
+	_, err := st.s.fs.Lstat(st.newDir())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("keeping the old core/: %w", err)
+	default:
+		if err := st.s.fs.Rename(st.newDir(), st.oldDir(), NoReplace); err != nil {
+			return fmt.Errorf("keeping the old core/: %w", err)
+		}
+	}
+	if err := st.s.syncDir(st.dir); err != nil {
+		return err
+	}
+	return st.s.syncDir(st.s.root)
+}
+
+// Settled names the side of the storage that is not as the swap left it, or
+// returns "". It is asked right after the swap and again after a while.
+func (st *Staged) Settled() (string, error) {
+	live, err := st.s.CoreDigest()
+	if err != nil {
+		return "", err
+	}
+	if live.String() != st.New {
+		return "core/", nil
+	}
+	if !st.changesCore() || st.Base == "" {
+		return "", nil
+	}
+	old, err := st.s.digest(st.oldDir())
+	if err != nil {
+		return "", err
+	}
+	if old.String() != st.Base {
+		return "the old core/ in " + st.oldDir(), nil
+	}
+	return "", nil
+}
+
+// add puts one added entry in place, unless it is there already.
+func (st *Staged) add(i int) error {
+	key := st.Added[i].Key
+	if there, err := st.added(i); err != nil || there {
+		return err
+	}
+	rel := fileOf(key)
+	var made []string
+	if err := st.s.mkdirs(st.s.root, filepath.Dir(rel), st.own, &made); err != nil {
+		return fmt.Errorf("adding %q: %w", key, err)
+	}
+	name := filepath.Join(st.s.root, rel)
+	if err := st.s.fs.Rename(st.addFile(i), name, NoReplace); err != nil {
+		return fmt.Errorf("adding %q: %w", key, err)
+	}
+	return st.s.syncUp(filepath.Dir(name))
+}
+
+// syncUp brings the names from dir up to the root to disk.
+func (s *Store) syncUp(dir string) error {
+	for ; ; dir = filepath.Dir(dir) {
+		if err := s.syncDir(dir); err != nil || dir == s.root {
+			return err
+		}
+	}
+}
+
+// added tells whether an added entry is in place, as we wrote it.
+func (st *Staged) added(i int) (bool, error) {
+	data, err := st.s.fs.ReadFile(filepath.Join(st.s.root, fileOf(st.Added[i].Key)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading %q: %w", st.Added[i].Key, err)
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]) == st.Added[i].SHA256, nil
+}
+
+// Rollback puts the state from before the swap back, and removes the other and
+// what was added. It is refused with ErrChanged unless the live state is still
+// the one that was swapped in: what a server wrote since would be lost.
+func (st *Staged) Rollback() error {
+	is, err := st.Standing()
+	if err != nil {
+		return err
+	}
+	if is != Committed || !st.changesCore() {
+		return fmt.Errorf("putting the state from before %s back: %w (%s)", st.ID, vaultstate.ErrChanged, is)
+	}
+	if st.Base == "" {
+		err = st.s.fs.Rename(st.s.core, st.newDir(), NoReplace)
+	} else {
+		var dir string
+		if dir, _, err = st.otherSide(); err == nil {
+			err = st.s.fs.Rename(dir, st.s.core, Exchange)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("exchanging core/: %w", err)
+	}
+	if err := st.s.syncDir(st.s.root); err != nil {
+		return err
+	}
+	if err := st.s.syncDir(st.dir); err != nil {
+		return err
+	}
+	return st.Remove()
+}
+
+// Remove removes the staging directory, and what was added if the set never
+// became live. core/ is not touched. "Removed" is all that can be said of it: a
+// file system keeps what it likes.
+func (st *Staged) Remove() error {
+	if is, err := st.Standing(); err != nil {
+		return err
+	} else if is == Ready || is == Stale {
+		if err := st.removeAdded(); err != nil {
+			return err
+		}
+	}
+	return st.remove()
+}
+
+func (st *Staged) removeAdded() error {
+	for i, a := range slices.Backward(st.Added) {
+		there, err := st.added(i)
+		if err != nil {
+			return err
+		}
+		if !there {
+			continue
+		}
+		name := filepath.Join(st.s.root, fileOf(a.Key))
+		if err := st.s.fs.Remove(name); err != nil {
+			return fmt.Errorf("removing %q: %w", a.Key, err)
+		}
+		if err := st.s.prune(filepath.Dir(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prune removes empty directories from dir upwards, as a server does, and
+// brings the first that stays to disk.
+func (s *Store) prune(dir string) error {
+	for ; dir != s.root; dir = filepath.Dir(dir) {
+		names, err := s.fs.ReadDir(dir)
+		if err != nil {
+			return fmt.Errorf("removing %q: %w", dir, err)
+		}
+		if len(names) > 0 {
+			break
+		}
+		if err := s.fs.Remove(dir); err != nil {
+			return fmt.Errorf("removing %q: %w", dir, err)
+		}
+	}
+	return s.syncDir(dir)
+}
+
+// remove takes the directory away, stage.json first: what is left of it after
+// a crash is rubble and never taken for a staged set.
+func (st *Staged) remove() error {
+	s := st.s
+	for _, name := range []string{metaName, metaName + ".new"} {
+		if err := s.fs.Remove(filepath.Join(st.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing what was staged: %w", err)
+		}
+	}
+	if err := s.syncDir(st.dir); err != nil {
+		return err
+	}
+	if err := s.removeTree(st.dir); err != nil {
+		return err
+	}
+	top := filepath.Dir(st.dir)
+	if err := s.syncDir(top); err != nil {
+		return err
+	}
+	return s.prune(top)
+}
+
+func (s *Store) removeTree(dir string) error {
+	names, err := s.fs.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("removing %q: %w", dir, err)
+	}
+	for _, name := range names {
+		full := filepath.Join(dir, name)
+		st, err := s.fs.Lstat(full)
+		if err == nil && st.Mode.IsDir() {
+			err = s.removeTree(full)
+		} else if err == nil {
+			err = s.fs.Remove(full)
+		}
+		if err != nil {
+			return fmt.Errorf("removing %q: %w", full, err)
+		}
+	}
+	if err := s.fs.Remove(dir); err != nil {
+		return fmt.Errorf("removing %q: %w", dir, err)
+	}
+	return nil
+}
+
+// Found is a staging directory of an earlier run. For a Broken one only the id
+// is sure, and all that can be done is Remove.
+type Found struct {
+	*Staged
+	Is  Standing
+	Err error // why it is Broken
+}
+
+// Find lists what earlier runs left. It changes nothing.
+func (s *Store) Find() ([]Found, error) {
+	own, err := s.fs.Lstat(s.root)
+	if err != nil {
+		return nil, fmt.Errorf("looking for what was staged: %w", err)
+	}
+	names, err := s.fs.ReadDir(filepath.Join(s.root, stagingName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for what was staged: %w", err)
+	}
+	var list []Found
+	for _, name := range names {
+		st := &Staged{s: s, own: own, dir: filepath.Join(s.root, stagingName, name)}
+		m, err := s.readMeta(st.dir)
+		if err != nil {
+			st.ID = vaultstate.ID(name)
+			list = append(list, Found{st, Broken, err})
+			continue
+		}
+		st.Meta = m
+		is, err := st.Standing()
+		list = append(list, Found{st, is, err})
+	}
+	return list, nil
+}
+
+// Clear removes a Found as far as may be: a broken one without looking.
+func (f Found) Clear() error {
+	if f.Is == Broken {
+		return f.remove()
+	}
+	return f.Remove()
+}
+
+// BaseDigest is the digest of the state that the set was made from.
+func (st *Staged) BaseDigest() (vaultstate.Digest, error) { return parseDigest(st.Base) }
