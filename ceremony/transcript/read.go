@@ -28,6 +28,7 @@ func (e *TornError) Error() string {
 // kind, its place in the chain and the clocks. It keeps one line in memory.
 type Reader struct {
 	r        *bufio.Reader
+	buf      []byte // a line that is longer than r's buffer
 	last     Event
 	prev     string
 	head     Head
@@ -37,7 +38,7 @@ type Reader struct {
 
 // NewReader reads from r.
 func NewReader(r io.Reader) *Reader {
-	return &Reader{r: bufio.NewReaderSize(r, MaxLine), prev: firstPrev}
+	return &Reader{r: bufio.NewReader(r), prev: firstPrev}
 }
 
 // Next returns the next event. At the end it returns io.EOF; *TornError if the
@@ -56,7 +57,7 @@ func (r *Reader) Next() (Event, error) {
 func (r *Reader) Head() Head { return r.head }
 
 func (r *Reader) next() (Event, error) {
-	b, err := r.r.ReadSlice('\n')
+	b, err := r.line()
 	switch {
 	case errors.Is(err, io.EOF) && len(b) == 0:
 		return Event{}, io.EOF
@@ -64,8 +65,8 @@ func (r *Reader) next() (Event, error) {
 		return Event{}, r.broken("something follows the last event, which is " + r.last.Kind)
 	case errors.Is(err, io.EOF):
 		return Event{}, &TornError{Bytes: len(b)}
-	case errors.Is(err, bufio.ErrBufferFull):
-		return Event{}, r.broken(fmt.Sprintf("it is longer than %d bytes", MaxLine))
+	case errors.Is(err, errLong):
+		return Event{}, r.broken(err.Error())
 	case err != nil:
 		return Event{}, fmt.Errorf("reading the transcript: %w", err)
 	}
@@ -81,13 +82,35 @@ func (r *Reader) next() (Event, error) {
 	return ev, nil
 }
 
+var errLong = fmt.Errorf("it is longer than %d bytes", MaxLine)
+
+// line reads up to the end of a line, or to the end of the file.
+func (r *Reader) line() ([]byte, error) {
+	r.buf = r.buf[:0]
+	for {
+		b, err := r.r.ReadSlice('\n')
+		if len(r.buf)+len(b) > MaxLine {
+			return nil, errLong
+		}
+		if len(r.buf) == 0 && !errors.Is(err, bufio.ErrBufferFull) {
+			return b, err
+		}
+		r.buf = append(r.buf, b...)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return r.buf, err
+		}
+	}
+}
+
 // follows checks an event against the one before.
 func (r *Reader) follows(ev Event) error {
 	switch {
+	case ev.Seq == 1 && r.last.Seq == 0 && ev.Prev != r.prev:
+		return errors.New("the prev of the first line is not 64 zeros")
 	case ev.Seq != r.last.Seq+1:
 		return fmt.Errorf("it is event %d where %d is due", ev.Seq, r.last.Seq+1)
 	case ev.Prev != r.prev:
-		return errors.New("its prev is not the hash of the line before")
+		return fmt.Errorf("its prev is not the hash of line %d: one of these two was changed", r.last.Seq)
 	case r.last.Seq == 0:
 		return nil
 	case ev.Practice != r.practice:

@@ -1,0 +1,301 @@
+// Package record makes reports of a transcript: a page of text to read and to
+// print, and JSON for other programs. A report says nothing that the transcript
+// does not; the transcript is the record, the report is a copy.
+//
+// It promises: the verdict comes first, overrides next; a rehearsal is marked in
+// every part; an act whose only evidence is the keyboard is "entered for NAME",
+// never confirmed by them (TestKeyboard). Texts from the file pass clean.Clean
+// before they reach a terminal or paper (TestHostile).
+package record
+
+import (
+	"slices"
+	"time"
+
+	"conclave/ceremony/transcript"
+)
+
+// Page is what a report says, in the order in which it says it. Its JSON is the
+// output of -format=json.
+type Page struct {
+	Format   int      `json:"format"`
+	State    string   `json:"state"`
+	Code     int      `json:"code"` // exit code of verify
+	Verdict  []string `json:"verdict"`
+	Problem  string   `json:"problem,omitempty"`
+	Practice bool     `json:"practice"`
+	Events   uint64   `json:"events"`
+	Head     string   `json:"head"`
+
+	Overrides []Override `json:"overrides"`
+	Incidents []Act      `json:"incidents"` // refusals, failures, jumps of the clock, interruptions
+
+	Ceremony string           `json:"ceremony"`
+	ID       string           `json:"id"`
+	Began    time.Time        `json:"began"`
+	Ended    time.Time        `json:"ended"`
+	End      string           `json:"end"`    // "closed", "aborted" or "interrupted"
+	Result   string           `json:"result"` // in the program's words
+	Header   transcript.Facts `json:"header"`
+
+	People    []Person         `json:"people"`
+	Machine   transcript.Facts `json:"machine,omitempty"`
+	Equipment transcript.Facts `json:"equipment,omitempty"`
+	Key       transcript.Facts `json:"key,omitempty"`
+	SelfTest  []string         `json:"self_test,omitempty"`
+	Before    transcript.Facts `json:"before,omitempty"`
+	After     transcript.Facts `json:"after,omitempty"`
+
+	Steps     []Step  `json:"steps"`
+	Confirmed []Act   `json:"confirmed"`
+	Shares    []Share `json:"shares"`
+	Void      []Act   `json:"void"`
+	Tokens    []Act   `json:"tokens"`
+	Works     []Work  `json:"works"`
+	Rollback  []Act   `json:"rollback"`
+
+	issued transcript.Facts // of the set whose shares follow
+}
+
+// Act is one event of somebody or of the program.
+type Act struct {
+	Event    uint64              `json:"event"`
+	Time     time.Time           `json:"time"`
+	Kind     string              `json:"kind"`
+	Claimed  string              `json:"claimed"`
+	Evidence transcript.Evidence `json:"evidence"`
+	Facts    transcript.Facts    `json:"facts"`
+}
+
+// Override is a rule that was weakened.
+type Override struct {
+	Event    uint64 `json:"event"`
+	ID       string `json:"id"`
+	Sentence string `json:"sentence"`
+	Who      string `json:"who"`
+	Why      string `json:"why"`
+}
+
+// Person is somebody who took part, and the strongest evidence of that.
+type Person struct {
+	Name         string              `json:"name"`
+	Role         string              `json:"role"`
+	Number       int                 `json:"number,omitempty"`
+	Organisation string              `json:"organisation,omitempty"`
+	Present      bool                `json:"present"`
+	Evidence     transcript.Evidence `json:"evidence"` // "" if they did nothing
+}
+
+// Step is one step of the script.
+type Step struct {
+	Number int       `json:"number"`
+	ID     string    `json:"id"`
+	Title  string    `json:"title"`
+	State  string    `json:"state"` // "begun", "done", "skipped"
+	Event  uint64    `json:"event"`
+	Began  time.Time `json:"began"`
+	Ended  time.Time `json:"ended,omitzero"`
+}
+
+// Share is one share that was issued.
+type Share struct {
+	Event       uint64    `json:"event"`
+	Number      int       `json:"number"`
+	Custodian   string    `json:"custodian"`
+	Set         string    `json:"set"`
+	Threshold   int       `json:"threshold"`
+	Of          int       `json:"of"`
+	Fingerprint string    `json:"fingerprint"`
+	Delivery    string    `json:"delivery"`
+	PGP         string    `json:"pgp,omitempty"`
+	File        string    `json:"file,omitempty"`
+	SHA256      string    `json:"sha256,omitempty"`
+	Proven      time.Time `json:"proven,omitzero"`
+}
+
+// Work is something that the program did.
+type Work struct {
+	Event  uint64    `json:"event"`
+	Name   string    `json:"name"`
+	Began  time.Time `json:"began"`
+	State  string    `json:"state"` // "begun", "done", "failed"
+	TookMS int       `json:"took_ms"`
+	Checks []string  `json:"checks,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+	Code   string    `json:"code,omitempty"`
+}
+
+// New makes the page of a transcript that was read with transcript.Scan.
+func New(events []transcript.Event, rep transcript.Report) *Page {
+	p := &Page{
+		Format: 1, State: string(rep.State), Code: rep.Code(), Verdict: Verdict(rep), Problem: rep.Problem,
+		Practice: rep.Header.Practice, Events: rep.Head.Count, Head: rep.Head.String(), End: "interrupted",
+		Overrides: []Override{}, Incidents: []Act{}, People: []Person{}, Steps: []Step{}, Confirmed: []Act{},
+		Shares: []Share{}, Void: []Act{}, Tokens: []Act{}, Works: []Work{}, Rollback: []Act{},
+	}
+	for _, ev := range events {
+		p.add(ev)
+	}
+	return p
+}
+
+func (p *Page) add(ev transcript.Event) {
+	p.Ended = ev.Time
+	p.evidence(ev)
+	f, act := ev.Facts, actOf(ev)
+	switch ev.Kind {
+	case "header":
+		p.Header, p.Ceremony, p.ID, p.Began = f, f.Text("ceremony"), f.Text("id"), ev.Time
+	case "override":
+		p.Overrides = append(p.Overrides, Override{ev.Seq, f.Text("id"), f.Text("sentence"), f.Text("who"), f.Text("why")})
+	case "person":
+		p.person(f)
+	case "machine":
+		p.Machine = f
+	case "equipment":
+		p.Equipment = f
+	case "key":
+		p.Key = f
+	case "self-test":
+		p.SelfTest = f.List("lines")
+	case "target":
+		p.Before = merge(p.Before, f)
+	case "outcome":
+		p.After = merge(p.After, f)
+	case "swapped":
+		p.After = merge(p.After, transcript.Facts{"digest": f.Text("after")})
+	case "step":
+		p.step(ev)
+	case "confirmed":
+		p.Confirmed = append(p.Confirmed, act)
+	case "issued", "share", "proven":
+		p.share(ev)
+	case "void":
+		p.Void = append(p.Void, act)
+	case "token":
+		p.Tokens = append(p.Tokens, act)
+	case "rollback":
+		p.Rollback = append(p.Rollback, act)
+	case "begun", "done", "failed":
+		p.work(ev)
+	case "closed":
+		p.End, p.Result = ev.Kind, f.Text("verdict")
+	case "aborted":
+		p.End, p.Result = ev.Kind, f.Text("reason")
+	}
+	if incident(ev) {
+		p.Incidents = append(p.Incidents, act)
+	}
+}
+
+func actOf(ev transcript.Event) Act {
+	return Act{Event: ev.Seq, Time: ev.Time, Kind: ev.Kind, Claimed: ev.Claimed, Evidence: ev.Evidence, Facts: ev.Facts}
+}
+
+// incident tells whether an event is one that a reader must not have to search
+// for.
+func incident(ev transcript.Event) bool {
+	switch ev.Kind {
+	case "failed", "clock-jump", "resumed", "void", "aborted":
+		return true
+	case "share-entered":
+		return ev.Facts.Text("result") == "refused"
+	case "quorum":
+		return ev.Facts.Text("result") != "accepted"
+	case "step":
+		return ev.Facts.Text("state") == "skipped"
+	}
+	return false
+}
+
+// strength orders the evidence; the program's own is none.
+var strength = []transcript.Evidence{"", transcript.ByKeyboard, transcript.BySignature, transcript.ByDecrypt, transcript.ByShare}
+
+func (p *Page) evidence(ev transcript.Event) {
+	if ev.Kind == "person" {
+		return // who is here was typed by the operator
+	}
+	for i := range p.People {
+		who := &p.People[i]
+		if who.Name == ev.Claimed && slices.Index(strength, ev.Evidence) > slices.Index(strength, who.Evidence) {
+			who.Evidence = ev.Evidence
+		}
+	}
+}
+
+func (p *Page) person(f transcript.Facts) {
+	who := Person{Name: f.Text("name"), Role: f.Text("role"), Number: f.Number("number"), Organisation: f.Text("organisation"), Present: f.Flag("present")}
+	for i, known := range p.People {
+		if known.Name == who.Name && known.Role == who.Role {
+			who.Evidence = known.Evidence
+			p.People[i] = who
+			return
+		}
+	}
+	p.People = append(p.People, who)
+}
+
+func (p *Page) step(ev transcript.Event) {
+	state := ev.Facts.Text("state")
+	if state == "done" {
+		for i := range p.Steps {
+			if s := &p.Steps[i]; s.ID == ev.Step && s.State == "begun" {
+				s.State, s.Ended = state, ev.Time
+				return
+			}
+		}
+	}
+	p.Steps = append(p.Steps, Step{Number: ev.Facts.Number("number"), ID: ev.Step, Title: ev.Facts.Text("title"), State: state, Event: ev.Seq, Began: ev.Time})
+}
+
+func (p *Page) share(ev transcript.Event) {
+	f := ev.Facts
+	switch ev.Kind {
+	case "issued":
+		// Its shares follow, each an event; a set without one is seen in Void.
+		p.issued = f
+	case "share":
+		s := Share{Event: ev.Seq, Number: f.Number("number"), Custodian: f.Text("custodian"), Set: f.Text("set"), Fingerprint: f.Text("fingerprint"),
+			Delivery: f.Text("delivery"), PGP: f.Text("pgp"), File: f.Text("file"), SHA256: f.Text("sha256")}
+		if p.issued.Text("set") == s.Set {
+			s.Threshold, s.Of = p.issued.Number("threshold"), p.issued.Number("shares")
+		}
+		p.Shares = append(p.Shares, s)
+	case "proven":
+		for i := range p.Shares {
+			if s := &p.Shares[i]; s.Set == f.Text("set") && s.Number == f.Number("number") {
+				s.Proven = ev.Time
+			}
+		}
+	}
+}
+
+func (p *Page) work(ev transcript.Event) {
+	f := ev.Facts
+	if ev.Kind == "begun" {
+		p.Works = append(p.Works, Work{Event: ev.Seq, Name: f.Text("work"), Began: ev.Time, State: ev.Kind})
+		return
+	}
+	for i := range p.Works {
+		w := &p.Works[len(p.Works)-1-i]
+		if w.State == "begun" && (ev.Kind == "failed" || w.Name == f.Text("work")) {
+			w.State, w.TookMS, w.Checks = ev.Kind, f.Number("took_ms"), f.List("checks")
+			w.Reason, w.Code = f.Text("reason"), f.Text("code")
+			return
+		}
+	}
+	p.Works = append(p.Works, Work{Event: ev.Seq, Name: f.Text("work"), Began: ev.Time, State: ev.Kind, Reason: f.Text("reason"), Code: f.Text("code")})
+}
+
+// merge lays later facts over earlier ones; empty texts hide nothing.
+func merge(a, b transcript.Facts) transcript.Facts {
+	m := transcript.Facts{}
+	for _, f := range []transcript.Facts{a, b} {
+		for k, v := range f {
+			if v != "" {
+				m[k] = v
+			}
+		}
+	}
+	return m
+}

@@ -1,0 +1,400 @@
+package record
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"conclave/assets/words"
+	"conclave/ceremony/transcript"
+)
+
+// JSON writes the page for other programs.
+func (p *Page) JSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(p)
+}
+
+// Text writes the page for people: 80 columns, to read or to print.
+func (p *Page) Text(w io.Writer) error {
+	out := &printer{w: w, practice: p.Practice}
+	first := "Record of a key ceremony"
+	if p.Practice {
+		first = fmt.Sprintf("%-*sPRACTICE", width-len("PRACTICE"), first+" (a rehearsal)")
+	}
+	out.line(first)
+	out.line("")
+	for _, l := range p.Verdict {
+		out.wrap("", l)
+	}
+	if p.Problem != "" {
+		out.row("problem", p.Problem)
+	}
+	p.overrides(out)
+	p.about(out)
+	p.people(out)
+	p.equipment(out)
+	p.target(out)
+	p.steps(out)
+	p.acts(out)
+	p.shares(out)
+	p.works(out)
+	p.incidents(out)
+	p.headRows(out)
+	howToCheck(out, p.Practice)
+	return out.err
+}
+
+func (p *Page) overrides(out *printer) {
+	out.title("Overrides")
+	if len(p.Overrides) == 0 {
+		out.row("", "none: no rule was weakened")
+	}
+	for _, o := range p.Overrides {
+		out.row(event(o.Event), o.Sentence)
+		out.row("", nonEmpty("entered for ", o.Who))
+		out.row("", nonEmpty("reason: ", o.Why))
+	}
+}
+
+func (p *Page) about(out *printer) {
+	f := p.Header
+	out.title("Ceremony")
+	out.row("ceremony", p.Ceremony)
+	out.row("id", p.ID)
+	out.row("purpose", f.Text("purpose"))
+	out.row("vault", f.Text("vault"))
+	out.row("place", f.Text("place"))
+	out.row("began", when(p.Began))
+	out.row("last event", when(p.Ended))
+	end := p.End
+	if p.Result != "" {
+		end += ": " + p.Result
+	}
+	out.row("end", end)
+	if n := f.Number("sequence"); n > 0 {
+		out.row("number", fmt.Sprintf("%d of this vault", n))
+	}
+	out.row("record before", f.Text("previous_head"))
+	out.row("program", f.Text("program"))
+	out.row("its SHA-256", nonEmpty("", f.Text("program_sha256")))
+	if f.Text("program_sha256") != "" {
+		out.row("", "self-reported: a false program prints what it likes")
+	}
+	out.row("machine", strings.TrimSpace(f.Text("host")+" "+f.Text("os")))
+	out.row("secrets in", p.Machine.Text("memory"))
+	out.row("terminal", p.Machine.Text("terminal"))
+	out.rows("shortfalls", p.Machine.List("shortfalls"))
+	out.rows("recorders", p.Machine.List("recorders"))
+	out.row("plan SHA-256", f.Text("plan_sha256"))
+	out.rows("agreed plan", f.List("plan"))
+	out.row("times", "are this machine's clock, UTC")
+}
+
+func (p *Page) people(out *printer) {
+	out.title("People")
+	by := map[transcript.Evidence]int{}
+	for _, who := range p.People {
+		role := who.Role
+		if who.Number > 0 {
+			role = fmt.Sprintf("%s %d", role, who.Number)
+		}
+		evidence := says(who.Evidence)
+		if !who.Present {
+			evidence = "absent"
+		}
+		out.row(role, strings.Join(filled(who.Name, who.Organisation, evidence), ", "))
+		if who.Present {
+			by[who.Evidence]++
+		}
+	}
+	out.row("together", fmt.Sprintf("%d claimed, %d by share, %d by decryption, %d by signature, %d by keyboard only, %d without an act",
+		len(p.People), by[transcript.ByShare], by[transcript.ByDecrypt], by[transcript.BySignature], by[transcript.ByKeyboard], by[""]))
+}
+
+// says puts evidence in words. Nothing makes a keyboard a person.
+func says(e transcript.Evidence) string {
+	switch e {
+	case transcript.ByShare:
+		return "known by a share of theirs"
+	case transcript.ByDecrypt:
+		return "known by an answer to their key"
+	case transcript.BySignature:
+		return "known by a signature"
+	case transcript.ByKeyboard:
+		return "keyboard only"
+	case transcript.ByProgram:
+		return "the program"
+	}
+	return "no act of theirs is recorded"
+}
+
+func (p *Page) equipment(out *printer) {
+	if p.Equipment == nil && p.Key == nil {
+		return
+	}
+	f, k := p.Equipment, p.Key
+	name := "HSM"
+	if f.Flag("software") {
+		name = "Software token"
+	}
+	out.title(name + ", in its own words")
+	out.row("token", f.Text("token"))
+	out.row("made by", strings.Join(filled(f.Text("manufacturer"), f.Text("model")), ", "))
+	out.row("serial", f.Text("serial"))
+	out.row("firmware", f.Text("firmware"))
+	out.row("library", f.Text("library"))
+	out.row("its SHA-256", f.Text("library_sha256"))
+	out.row("", f.Text("library_info"))
+	out.row("PIN", strings.Join(filled(f.Text("pin_state"), f.Text("login")), ", "))
+	out.row("key", strings.Join(filled(k.Text("ref"), k.Text("type"), k.Text("mechanism"), k.Text("oaep_hash")), ", "))
+	if k.Flag("generated") {
+		out.row("", "generated in this ceremony")
+	}
+	out.row("", strings.Join(k.List("attributes"), " "))
+	out.rows("self-test", p.SelfTest)
+}
+
+// stateRows are the facts of a vault's state, in the order of the page.
+var stateRows = []struct{ label, fact string }{
+	{"storage", "storage"}, {"core digest", "digest"}, {"recovery key", "recovery_key"}, {"root key", "root_key"},
+	{"sealed with", "seal_key"}, {"mechanism", "mechanism"},
+}
+
+func (p *Page) target(out *printer) {
+	p.state(out, "Vault before", p.Before)
+	p.state(out, "Vault after", p.After)
+	for _, a := range p.Rollback {
+		out.row("old state", strings.Join(filled(a.Facts.Text("choice"), a.Facts.Text("path"), a.Facts.Text("reason")), ", "))
+	}
+}
+
+func (p *Page) state(out *printer, title string, f transcript.Facts) {
+	if f == nil {
+		return
+	}
+	out.title(title)
+	if initialized, ok := f["initialized"].(bool); ok && !initialized {
+		out.row("initialised", "no")
+	}
+	for _, r := range stateRows {
+		out.row(r.label, f.Text(r.fact))
+	}
+	if f.Number("shares") > 0 {
+		out.row("shares", fmt.Sprintf("%d, of which %d are needed", f.Number("shares"), f.Number("threshold")))
+	}
+	for i, t := range f.List("terms") {
+		// A term and its digest: too long for one row.
+		term, digest, _ := strings.Cut(t, " ")
+		out.row(label(i, "terms"), term)
+		out.row("", digest)
+	}
+	out.rows("left behind", f.List("leftovers"))
+	out.rows("no server at", f.List("looked_at"))
+}
+
+func (p *Page) steps(out *printer) {
+	out.title("Steps")
+	for _, s := range p.Steps {
+		state := s.State
+		if state == "done" {
+			state = fmt.Sprintf("%s to %s", clock(s.Began), clock(s.Ended))
+		} else {
+			state = fmt.Sprintf("%s, %s", clock(s.Began), strings.ToUpper(state))
+		}
+		out.row(fmt.Sprintf("%2d  %s", s.Number, event(s.Event)), fmt.Sprintf("%-24s%s", s.Title, state))
+	}
+}
+
+func (p *Page) acts(out *printer) {
+	if len(p.Confirmed) > 0 {
+		out.title("Confirmed")
+	}
+	for _, a := range p.Confirmed {
+		out.row(event(a.Event), a.Facts.Text("what"))
+		word := a.Facts.Text("word")
+		if word == "" {
+			word = "enter"
+		}
+		out.row("", fmt.Sprintf("%s %s, %s", word, enteredFor(a), clock(a.Time)))
+	}
+}
+
+// enteredFor names who an act is of, in words that claim no more than the
+// evidence shows.
+func enteredFor(a Act) string {
+	s := "entered for " + a.Claimed
+	if role := a.Facts.Text("role"); role != "" {
+		s += " (" + role + ")"
+	}
+	return s + ", " + says(a.Evidence)
+}
+
+func (p *Page) shares(out *printer) {
+	if len(p.Shares)+len(p.Void)+len(p.Tokens) > 0 {
+		out.title("Shares and tokens that were issued")
+	}
+	set := ""
+	for _, s := range p.Shares {
+		if s.Set != set {
+			set = s.Set
+			out.row("set", fmt.Sprintf("%s, %d shares, %d needed", s.Set, s.Of, s.Threshold))
+		}
+		proven := "NOT PROVEN"
+		if !s.Proven.IsZero() {
+			proven = "proven " + clock(s.Proven)
+		}
+		out.row(fmt.Sprintf("share %d", s.Number), strings.Join(filled(s.Custodian, proven, delivered(s)), ", "))
+		out.row("", nonEmpty("fingerprint ", fingerprintWords(s.Fingerprint)))
+		out.row("", nonEmpty("to the key ", s.PGP))
+		out.row("", nonEmpty("in ", s.File))
+		out.row("", s.SHA256)
+	}
+	for _, a := range p.Void {
+		out.row("void", strings.Join(filled("set "+a.Facts.Text("set"), a.Facts.Text("reason")), ": "))
+	}
+	for _, a := range p.Tokens {
+		f := a.Facts
+		out.row("root token", strings.Join(filled("accessor "+f.Text("accessor"), nonEmpty("to ", f.Text("receiver")), f.Text("delivery"), f.Text("fate")), ", "))
+	}
+}
+
+func delivered(s Share) string {
+	if s.Delivery == "pgp" {
+		return "encrypted to their key"
+	}
+	return "shown on the screen"
+}
+
+// fingerprintWords says the first eight bytes of a share's fingerprint.
+func fingerprintWords(s string) string {
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) < 8 {
+		return s
+	}
+	return strings.Join(words.Words(b[:8]), " ")
+}
+
+func (p *Page) works(out *printer) {
+	if len(p.Works) > 0 {
+		out.title("What the program did")
+	}
+	for _, w := range p.Works {
+		took := time.Duration(w.TookMS) * time.Millisecond
+		state := fmt.Sprintf("done in %s", took)
+		if w.State != "done" {
+			state = strings.ToUpper(w.State)
+			if w.State == "begun" {
+				state = "BEGUN, no end is recorded"
+			}
+		}
+		out.row(event(w.Event), fmt.Sprintf("%s: %s, %s", w.Name, clock(w.Began), state))
+		out.row("", strings.Join(filled(w.Reason, w.Code), ", "))
+		for _, c := range w.Checks {
+			out.row("", c)
+		}
+	}
+}
+
+func (p *Page) incidents(out *printer) {
+	out.title("Refused, failed, skipped, interrupted")
+	if len(p.Incidents) == 0 {
+		out.row("", "none")
+	}
+	for _, a := range p.Incidents {
+		out.row(event(a.Event), strings.Join(filled(clock(a.Time), incidentText(a)), ", "))
+	}
+}
+
+func incidentText(a Act) string {
+	f := a.Facts
+	switch a.Kind {
+	case "share-entered":
+		return fmt.Sprintf("a share %s was refused: %s", enteredFor(a), f.Text("reason"))
+	case "quorum":
+		return fmt.Sprintf("%d shares did not make the key", f.Number("given"))
+	case "step":
+		return "step skipped: " + f.Text("title")
+	case "clock-jump":
+		return fmt.Sprintf("the clock jumped: %d ms passed on it, %d ms since the machine was started", f.Number("wall_ms"), f.Number("boot_ms"))
+	case "resumed":
+		s := "the ceremony went on after an interruption"
+		if n := f.Number("torn"); n > 0 {
+			s += fmt.Sprintf("; %d bytes of a torn line were moved to %s", n, f.Text("torn_file"))
+		}
+		return s
+	case "void":
+		return "the set " + f.Text("set") + " never counted: " + f.Text("reason")
+	case "aborted":
+		return "stopped: " + f.Text("reason") + " " + f.Text("state")
+	}
+	return a.Kind + ": " + strings.Join(filled(f.Text("work"), f.Text("reason"), f.Text("code")), ", ")
+}
+
+func (p *Page) headRows(out *printer) {
+	out.title("Head: compare it with the paper")
+	h, err := transcript.ParseHead(p.Head)
+	if err != nil || p.Events == 0 {
+		out.row("", "none: there is no event")
+		return
+	}
+	out.row("events", fmt.Sprint(p.Events))
+	out.row("SHA-256", p.Head)
+	for _, r := range h.Rows() {
+		out.row("", headRow(r))
+	}
+}
+
+// ChainScript checks a transcript's chain with nothing but a shell.
+const ChainScript = `p=$(printf %064d 0); n=0
+while IFS= read -r l; do n=$((n+1))
+  case $l in *"\"prev\":\"$p\",\"salt\""*) ;;
+  *) echo "broken: line $n"; exit 4;; esac
+  p=$(printf '%s\n' "$l" | sha256sum | cut -c1-64)
+done < transcript.jsonl
+echo "$n lines, head $p"`
+
+func howToCheck(out *printer, practice bool) {
+	out.title("How to check without us")
+	file := "transcript.jsonl"
+	if practice {
+		file = "PRACTICE-transcript.jsonl"
+	}
+	for _, l := range []string{
+		"  The head is the hash of the last line:", "",
+		"    tail -n1 " + file + " | sha256sum", "",
+		"  Compare it with what the witnesses wrote on paper. The other files:", "",
+		"    sha256sum -c " + strings.Replace(file, "transcript.jsonl", "sha256sums", 1), "",
+		"  Each line holds the hash of the line before. A shell follows the chain:", "",
+	} {
+		out.line(l)
+	}
+	for l := range strings.Lines(strings.ReplaceAll(ChainScript, "transcript.jsonl", file)) {
+		out.line("    " + strings.TrimSuffix(l, "\n"))
+	}
+}
+
+func event(n uint64) string { return fmt.Sprintf("event %d", n) }
+
+// nonEmpty puts a word before a value that is there.
+func nonEmpty(before, value string) string {
+	if value == "" {
+		return ""
+	}
+	return before + value
+}
+
+// filled leaves out what is empty.
+func filled(list ...string) []string {
+	var out []string
+	for _, s := range list {
+		if s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
