@@ -1,0 +1,124 @@
+package pgp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/armor"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+
+	"conclave/hsm/secret"
+)
+
+// Encrypt encrypts to the key, as a binary message.
+func (k Key) Encrypt(plaintext secret.Bytes) ([]byte, error) {
+	message, err := k.encrypt(plaintext, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("encrypting to the PGP key %s: %w", k.Fingerprint, err)
+	}
+	return message, nil
+}
+
+func (k Key) encrypt(plaintext secret.Bytes, now time.Time) ([]byte, error) {
+	if plaintext.Len() == 0 {
+		return nil, errors.New("there is nothing to encrypt")
+	}
+	e, err := parse(k.Binary)
+	if err != nil {
+		return nil, err
+	}
+	used, err := e.EncryptionKeyWithError(now, config(now))
+	if err != nil {
+		return nil, errors.New(k.why(e, err, now))
+	}
+	var message bytes.Buffer
+	secret.Do(func() { err = write(&message, e, plaintext, config(now)) })
+	if err != nil {
+		return nil, err
+	}
+	return message.Bytes(), checkShape(message.Bytes(), used.PublicKey.KeyId)
+}
+
+func write(to io.Writer, e *openpgp.Entity, plaintext secret.Bytes, c *packet.Config) error {
+	w, err := openpgp.Encrypt(to, []*openpgp.Entity{e}, nil, nil, nil, c)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(plaintext.Expose()); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+// Tags of a message.
+const (
+	tagSessionKey = 1
+	tagProtected  = 18
+)
+
+// checkShape holds a message to what the package promises: a session key of
+// version 3 for the one recipient, then protected data of version 1.
+func checkShape(message []byte, keyID uint64) error {
+	packets := packet.NewOpaqueReader(bytes.NewReader(message))
+	session, err := packets.Next()
+	if err != nil || session.Tag != tagSessionKey || len(session.Contents) < 9 || session.Contents[0] != 3 {
+		return errors.New("the message does not begin with one session key of version 3")
+	}
+	if got := packetKeyID(session.Contents); got != keyID {
+		return errors.New("the message is for another key")
+	}
+	data, err := packets.Next()
+	if err != nil || data.Tag != tagProtected || len(data.Contents) < 1 || data.Contents[0] != 1 {
+		return errors.New("the message's data are not protected in version 1")
+	}
+	if _, err := packets.Next(); !errors.Is(err, io.EOF) {
+		return errors.New("the message has more than two packets")
+	}
+	return nil
+}
+
+func packetKeyID(session []byte) (id uint64) {
+	for _, b := range session[1:9] {
+		id = id<<8 | uint64(b)
+	}
+	return id
+}
+
+const (
+	messageType    = "PGP MESSAGE"
+	practiceHeader = "PRACTICE. Made in a rehearsal, worth nothing."
+)
+
+// Armor writes a message in armor; a practice message says that it is one.
+func Armor(message []byte, practice bool) ([]byte, error) {
+	return wrap(messageType, message, practice)
+}
+
+// Armor writes the public key in armor.
+func (k Key) Armor(practice bool) ([]byte, error) {
+	return wrap(openpgp.PublicKeyType, k.Binary, practice)
+}
+
+func wrap(kind string, data []byte, practice bool) ([]byte, error) {
+	var headers map[string]string
+	if practice {
+		headers = map[string]string{"Comment": practiceHeader}
+	}
+	var out bytes.Buffer
+	w, err := armor.Encode(&out, kind, headers)
+	if err != nil {
+		return nil, fmt.Errorf("writing armor: %w", err)
+	}
+	if _, err := w.Write(data); err != nil {
+		return nil, fmt.Errorf("writing armor: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return nil, fmt.Errorf("writing armor: %w", err)
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
