@@ -61,11 +61,10 @@ func Cut(s string, limit int) string {
 // show is how one character appears. first is its first byte.
 func show(r rune, first byte, size, marks int) string {
 	switch {
-	case r == utf8.RuneError && size == 1, r < 0x20, 0x7f <= r && r < 0xa0:
-		if r >= 0x7f && size > 1 {
-			first = byte(r) // the C1 character, not the first byte of its UTF-8
-		}
+	case r == utf8.RuneError && size == 1:
 		return fmt.Sprintf(`\x%02x`, first)
+	case r < 0x20, 0x7f <= r && r < 0xa0:
+		return fmt.Sprintf(`\x%02x`, r)
 	case unicode.Is(unicode.Zs, r):
 		return " "
 	case marks > maxMarks, hidden(r), !unicode.IsPrint(r):

@@ -30,10 +30,10 @@ func Words(b []byte) []string {
 func Bytes(words []string) ([]byte, error) {
 	out := make([]byte, len(words))
 	for i, w := range words {
-		v, where := find(w)
-		switch where {
+		p := find(w)
+		switch p.list {
 		case i % 2:
-			out[i] = v
+			out[i] = p.value
 		case neither:
 			return nil, fmt.Errorf("word %d is not in the word list", i+1)
 		default:
@@ -45,20 +45,25 @@ func Bytes(words []string) ([]byte, error) {
 
 const neither = -1
 
-var places = func() map[string]int {
-	m := make(map[string]int, len(even)+len(odd))
+// place is where a word stands: list 0 is even, 1 is odd.
+type place struct {
+	value byte
+	list  int
+}
+
+var places = func() map[string]place {
+	m := make(map[string]place, len(even)+len(odd))
 	for i := range even {
-		m[strings.ToLower(even[i])] = 2 * i
-		m[strings.ToLower(odd[i])] = 2*i + 1
+		m[strings.ToLower(even[i])] = place{byte(i), 0} //nolint:gosec // 0 to 255
+		m[strings.ToLower(odd[i])] = place{byte(i), 1}  //nolint:gosec // 0 to 255
 	}
 	return m
 }()
 
-// find returns a word's byte and its list: 0 even, 1 odd, or neither.
-func find(w string) (v byte, list int) {
+func find(w string) place {
 	p, ok := places[strings.ToLower(w)]
 	if !ok {
-		return 0, neither
+		return place{list: neither}
 	}
-	return byte(p / 2), p % 2
+	return p
 }

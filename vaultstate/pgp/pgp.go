@@ -246,16 +246,16 @@ func config(now time.Time) *packet.Config {
 
 func algorithm(k *packet.PublicKey) string {
 	bits, err := k.BitLength()
-	switch {
-	case k.PubKeyAlgo == packet.PubKeyAlgoRSA || k.PubKeyAlgo == packet.PubKeyAlgoRSAEncryptOnly || k.PubKeyAlgo == packet.PubKeyAlgoRSASignOnly:
+	switch k.PubKeyAlgo { //nolint:exhaustive // the others follow
+	case packet.PubKeyAlgoRSA, packet.PubKeyAlgoRSAEncryptOnly, packet.PubKeyAlgoRSASignOnly:
 		return fmt.Sprintf("RSA %d", bits)
-	case k.PubKeyAlgo == packet.PubKeyAlgoElGamal:
+	case packet.PubKeyAlgoElGamal:
 		return fmt.Sprintf("ElGamal %d", bits)
-	case k.PubKeyAlgo == packet.PubKeyAlgoDSA:
+	case packet.PubKeyAlgoDSA:
 		return fmt.Sprintf("DSA %d", bits)
-	case k.PubKeyAlgo == packet.PubKeyAlgoX25519:
+	case packet.PubKeyAlgoX25519:
 		return "X25519"
-	case k.PubKeyAlgo == packet.PubKeyAlgoX448:
+	case packet.PubKeyAlgoX448:
 		return "X448"
 	}
 	if curve, cerr := k.Curve(); cerr == nil && k.PubKeyAlgo == packet.PubKeyAlgoECDH {

@@ -72,7 +72,7 @@ func (r *scan) form(want int) Form {
 // likely guesses the form of a text that has the length of none.
 func (r *scan) likely(want int) Form {
 	switch {
-	case 4*r.hex < 3*r.n && !(r.full > 0 && r.good == r.full):
+	case 4*r.hex < 3*r.n && (r.full == 0 || r.good < r.full):
 		return InBase64 // a third of base64 is hex digits, nearly all of the others
 	case r.n <= groupHex && r.hex == r.n:
 		return Unknown
@@ -215,7 +215,7 @@ func (s Scheme) decodeGroups(out, text []byte, numbered bool) {
 			v |= uint32(group.repair) << (4 * (digits - 1 - int(group.miss))) //nolint:gosec // 0 to 15
 		}
 		for k := digits/2 - 1; k >= 0; k-- {
-			out[g*groupHex/2+k] = byte(v) //nolint:gosec // the low byte is meant
+			out[g*groupHex/2+k] = byte(v)
 			v >>= 8
 		}
 	})

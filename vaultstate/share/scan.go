@@ -65,7 +65,7 @@ func checkValue(c byte) int8 {
 	}
 	for i := range checkChars {
 		if checkChars[i] == c {
-			return int8(i)
+			return int8(i) //nolint:gosec // 0 to 30
 		}
 	}
 	return -1
@@ -237,7 +237,7 @@ func numbersFit(text []byte, want int) bool {
 
 func numberChar(number, at, digits int) byte {
 	if digits == 2 && at == 0 {
-		return '0' + byte(number/10)
+		return upperHex[number/10]
 	}
-	return '0' + byte(number%10)
+	return upperHex[number%10]
 }
