@@ -54,8 +54,8 @@ type place struct {
 var places = func() map[string]place {
 	m := make(map[string]place, len(even)+len(odd))
 	for i := range even {
-		m[strings.ToLower(even[i])] = place{byte(i), 0} //nolint:gosec // 0 to 255
-		m[strings.ToLower(odd[i])] = place{byte(i), 1}  //nolint:gosec // 0 to 255
+		m[strings.ToLower(even[i])] = place{byte(i), 0}
+		m[strings.ToLower(odd[i])] = place{byte(i), 1}
 	}
 	return m
 }()
