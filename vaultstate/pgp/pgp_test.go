@@ -156,6 +156,13 @@ func TestReadHostile(t *testing.T) {
 	if _, err := pgp.Read("x\x1b[2J", nil); strings.Contains(err.Error(), "\x1b") {
 		t.Errorf("%q", err)
 	}
+	// A user ID that was changed after the key had signed it.
+	if k, err = pgp.Read("forged", bytes.Replace(public, []byte("Mallory"), []byte("Alice E"), 1)); err != nil || len(k.UserIDs) != 0 {
+		t.Errorf("%q, %v", k.UserIDs, err)
+	}
+	if got := levels(k.Preflight(now, time.Time{}), pgp.LevelError); !strings.Contains(got, "does not sign any user ID") {
+		t.Errorf("errors %q", got)
+	}
 	// The user ID packet of another key, spliced in with its signature.
 	_, alice := newKey(t, "Alice Example", packet.Config{})
 	spliced := slices.Clone(public)
@@ -173,8 +180,8 @@ func TestReadHostile(t *testing.T) {
 			spliced = append(spliced, b.Bytes()...)
 		}
 	}
-	if k, err = pgp.Read("spliced", spliced); err == nil && len(k.UserIDs) != 1 {
-		t.Errorf("a foreign user ID is shown: %q", k.UserIDs)
+	if k, err = pgp.Read("spliced", spliced); err != nil || len(k.UserIDs) != 1 {
+		t.Errorf("a foreign user ID is shown: %q, %v", k.UserIDs, err)
 	}
 }
 
@@ -227,6 +234,31 @@ func TestPreflight(t *testing.T) {
 		if c.err == "" && levels(found, pgp.LevelInfo) == "" {
 			t.Errorf("%s: revocations are not mentioned", c.name)
 		}
+	}
+}
+
+// TestSubkeyUsed: of several subkeys the newest is used and described, and its
+// end counts although the primary key has none.
+func TestSubkeyUsed(t *testing.T) {
+	e, _ := newKey(t, "Alice", packet.Config{Time: func() time.Time { return now.Add(-time.Hour) }})
+	c := packet.Config{Algorithm: packet.PubKeyAlgoRSA, RSABits: 3072, KeyLifetimeSecs: 24 * 3600, Time: func() time.Time { return now }}
+	if err := e.AddEncryptionSubkey(&c); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := e.Serialize(&b); err != nil {
+		t.Fatal(err)
+	}
+	k, err := pgp.Read("alice", b.Bytes())
+	if err != nil || k.Algorithm != "RSA 3072" || !k.Expires.Equal(now.Add(24*time.Hour)) {
+		t.Errorf("%s, expires %s, %v", k.Algorithm, k.Expires, err)
+	}
+	if got := levels(k.Preflight(now, now.AddDate(0, 0, 2)), pgp.LevelWarning); !strings.Contains(got, "expires on") {
+		t.Errorf("warnings %q", got)
+	}
+	// Once it has ended, the older one is used again.
+	if got := levels(k.Preflight(now.AddDate(0, 0, 2), time.Time{}), pgp.LevelError); got != "" {
+		t.Errorf("errors %q", got)
 	}
 }
 

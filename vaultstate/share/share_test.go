@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"conclave/hsm/secret"
@@ -153,6 +154,22 @@ func TestSplitBounds(t *testing.T) {
 	}
 	if _, err := share.Split(secret.Bytes{}, 3, 2); err == nil {
 		t.Error("an empty key was split")
+	}
+}
+
+func TestCheckCounts(t *testing.T) {
+	for _, c := range []struct {
+		n, t   int
+		reason string
+	}{
+		{1, 1, ""}, {5, 3, ""}, {255, 255, ""},
+		{0, 0, "at least one share"}, {256, 3, "more than 255"}, {3, 0, "must be at least one"},
+		{2, 1, "must be at least two"}, {3, 4, "larger than the number of shares"},
+	} {
+		err := share.CheckCounts(c.n, c.t)
+		if (err == nil) != (c.reason == "") || err != nil && !strings.Contains(err.Error(), c.reason) {
+			t.Errorf("CheckCounts(%d, %d) = %v, want %q", c.n, c.t, err, c.reason)
+		}
 	}
 }
 

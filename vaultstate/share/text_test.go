@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -183,6 +184,10 @@ func TestParseRefuses(t *testing.T) {
 		{"x is 0, hex", hex.EncodeToString(zero), 33, share.XZero, nil},
 		{"x is 0, base64", base64.StdEncoding.EncodeToString(zero), 33, share.XZero, nil},
 		{"practice", string(practice.Groups(secret.Take(sheetBytes(t))).Expose()), 33, share.IsPractice, nil},
+		{"practice, a check unreadable", func() string {
+			p := string(practice.Groups(secret.Take(sheetBytes(t))).Expose())
+			return p[:6] + "?" + p[7:]
+		}(), 33, share.IsPractice, nil},
 		{"practice, one unreadable", "?" + string(practice.Groups(secret.Take(sheetBytes(t))).Expose()[1:]), 33, share.IsPractice, nil},
 	} {
 		got, _, err := parse(real, c.text, c.want)
@@ -198,12 +203,39 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%s: bytes came with the error", c.name)
 		}
 	}
+	// 43 characters of base64 with a bit beyond the last byte.
+	key := base64.RawStdEncoding.EncodeToString(b[:32])
 	var e *share.EntryError
+	if _, _, err := parse(real, key[:42]+string(key[42]+1), 32); !errors.As(err, &e) || e.Kind != share.BadAlphabet {
+		t.Errorf("base64 with a bit too many: %v", err)
+	}
 	if _, _, err := parse(practice, g, 33); !errors.As(err, &e) || e.Kind != share.IsReal {
 		t.Errorf("a real share in a rehearsal: %v", err)
 	}
 	if _, _, err := parse(real, g, 16); err == nil || errors.As(err, &e) {
 		t.Errorf("16 bytes: %v", err)
+	}
+}
+
+// TestMovedLines: a sheet read with all lines moved, whose checks are all off by
+// the same amount, is not taken for a practice share.
+func TestMovedLines(t *testing.T) {
+	for d := 1; d <= 10; d++ {
+		for _, sign := range []int{1, -1} {
+			var moved string
+			for i, g := range sheet {
+				v, err := strconv.ParseUint(g[:6], 16, 32)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c := (int(v) + 7*(i+1+sign*d) + 31*7*d) % 31
+				moved += g[:6] + "0123456789ABCDEFGHJKMNPQRTVWXYZ"[c:c+1]
+			}
+			var e *share.EntryError
+			if _, _, err := parse(real, moved, 33); !errors.As(err, &e) || e.Kind != share.BadCheck || len(e.Groups) != 11 {
+				t.Errorf("moved by %d: %v", sign*d, err)
+			}
+		}
 	}
 }
 
