@@ -204,8 +204,7 @@ func version(key []byte) error {
 	case len(key) > 0 && key[0] == 4:
 		return nil
 	case len(key) > 0 && (key[0] == 5 || key[0] == 6):
-		return fmt.Errorf("it is a key of version %d, which GnuPG 2.2, Vault and OpenBao's users cannot rely on: "+
-			"make one of version 4", key[0])
+		return fmt.Errorf("it is a key of version %d, which GnuPG 2.2 does not read: give one of version 4", key[0])
 	}
 	return errors.New("it is a key of a version that is too old or unknown; version 4 is needed")
 }

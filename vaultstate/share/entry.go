@@ -64,6 +64,11 @@ const (
 	IsReal                      // a share of a real vault, typed in a rehearsal
 )
 
+// String names the kind for the record.
+func (k Kind) String() string {
+	return [...]string{"", "length", "alphabet", "check", "x-zero", "practice", "real"}[k]
+}
+
 // EntryError says what is wrong with a typed share, without a character of it.
 type EntryError struct {
 	Kind         Kind
@@ -78,11 +83,14 @@ func (e *EntryError) Error() string {
 		return fmt.Sprintf("the share has %d characters instead of %d", e.Typed, e.Total)
 	case BadAlphabet:
 		if len(e.Groups) > 0 {
-			return fmt.Sprintf("%s cannot be read: it has a character that groups do not have", groupList(e.Groups))
+			return fmt.Sprintf("there is a character that groups do not have in %s", groupList(e.Groups))
 		}
 		return fmt.Sprintf("the share has a character that %s does not have", e.Form)
 	case BadCheck:
-		return fmt.Sprintf("%s does not check", groupList(e.Groups))
+		if len(e.Groups) == 1 {
+			return groupList(e.Groups) + " does not check"
+		}
+		return groupList(e.Groups) + " do not check"
 	case XZero:
 		return "this is no share: its x-coordinate is 0"
 	case IsPractice:
@@ -95,6 +103,9 @@ func (e *EntryError) Error() string {
 
 func groupList(groups []int) string {
 	s := "group"
+	if len(groups) > 1 {
+		s += "s"
+	}
 	for i, g := range groups {
 		if i > 0 {
 			s += ","

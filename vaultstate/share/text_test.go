@@ -188,6 +188,16 @@ func TestParseRefuses(t *testing.T) {
 			p := string(practice.Groups(secret.Take(sheetBytes(t))).Expose())
 			return p[:6] + "?" + p[7:]
 		}(), 33, share.IsPractice, nil},
+		{"practice, two groups wrong", "FF" + string(practice.Groups(secret.Take(sheetBytes(t))).Expose()[2:20]) + "?" +
+			string(practice.Groups(secret.Take(sheetBytes(t))).Expose()[21:]), 33, share.IsPractice, nil},
+		{"checks unreadable, two groups wrong", func() string {
+			s := []byte(sw(1, "0981140"))
+			for i := 20; i < 77; i += 7 {
+				s[i] = '?'
+			}
+			s[7] = '1'
+			return string(s)
+		}(), 33, share.BadCheck, []int{1, 2}},
 		{"practice, one unreadable", "?" + string(practice.Groups(secret.Take(sheetBytes(t))).Expose()[1:]), 33, share.IsPractice, nil},
 	} {
 		got, _, err := parse(real, c.text, c.want)
@@ -206,6 +216,20 @@ func TestParseRefuses(t *testing.T) {
 	// 43 characters of base64 with a bit beyond the last byte.
 	key := base64.RawStdEncoding.EncodeToString(b[:32])
 	var e *share.EntryError
+	for _, c := range []struct {
+		err  share.EntryError
+		want string
+	}{
+		{share.EntryError{Kind: share.BadLength, Typed: 65, Total: 66}, "the share has 65 characters instead of 66"},
+		{share.EntryError{Kind: share.BadAlphabet, Form: share.InHex}, "the share has a character that hex does not have"},
+		{share.EntryError{Kind: share.BadAlphabet, Groups: []int{2}}, "there is a character that groups do not have in group 2"},
+		{share.EntryError{Kind: share.BadCheck, Groups: []int{7}}, "group 7 does not check"},
+		{share.EntryError{Kind: share.BadCheck, Groups: []int{3, 4}}, "groups 3, 4 do not check"},
+	} {
+		if got := c.err.Error(); got != c.want || c.err.Kind.String() == "" {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
 	if _, _, err := parse(real, key[:42]+string(key[42]+1), 32); !errors.As(err, &e) || e.Kind != share.BadAlphabet {
 		t.Errorf("base64 with a bit too many: %v", err)
 	}
