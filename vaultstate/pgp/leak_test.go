@@ -30,8 +30,15 @@ func maskOf(b []byte) needle {
 
 // count looks for four windows of twelve bytes, wherever they begin.
 func (n needle) count(mem []byte) int {
+	var begins [256]bool // quick: nearly every byte begins no window
+	for w := 0; w+12 <= len(n); w += 16 {
+		begins[n[w]^mask] = true
+	}
 	found := 0
 	for i := 0; i+12 <= len(mem); i++ {
+		if !begins[mem[i]] {
+			continue
+		}
 		for w := 0; w+12 <= len(n); w += 16 {
 			k := 0
 			for k < 12 && mem[i+k]^mask == n[w+k] {
