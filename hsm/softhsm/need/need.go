@@ -1,0 +1,151 @@
+// Package need is the one way for a test to skip: it finds the tool that a test
+// cannot do without, or skips the test.
+//
+// It promises that a missing tool is a failure, not a skip, where the
+// environment variable REQUIRE (names separated by commas) names the tool, and
+// that every use leaves one line in the file that CONCLAVE_TOOLS_LOG names:
+//
+//	tool TAB version TAB package.Test TAB outcome
+//
+// where the outcome is "run", "skipped" or "missing" (required, so the test
+// failed). `make test` prints its table from these lines. A test whose result
+// "go test" had cached leaves no line; a new file name each time prevents that,
+// since the variable's value is part of the cache's key.
+//
+// It does not promise that the tool works, only that it is there.
+package need
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Tool returns the path of the named tool. If the tool is missing, the test
+// ends: skipped, or failed if REQUIRE names the tool.
+//
+// The names are those of find; any other is looked up in PATH as it is.
+func Tool(t testing.TB, name string) string {
+	t.Helper()
+	path, err := find(name)
+	outcome := "run"
+	switch {
+	case err == nil:
+	case required(name):
+		outcome = "missing"
+	default:
+		outcome = "skipped"
+	}
+	if file := os.Getenv("CONCLAVE_TOOLS_LOG"); file != "" {
+		if err := record(t, file, name, path, outcome); err != nil {
+			t.Fatalf("recording the use of %s: %v", name, err)
+		}
+	}
+	switch outcome {
+	case "missing":
+		t.Fatalf("%s is missing and REQUIRE names it: %v", name, err)
+	case "skipped":
+		t.Skipf("%s is missing: %v", name, err)
+	}
+	return path
+}
+
+func required(name string) bool {
+	return slices.ContainsFunc(strings.Split(os.Getenv("REQUIRE"), ","), func(r string) bool {
+		return strings.TrimSpace(r) == name
+	})
+}
+
+// softHSMPaths are where distributions put SoftHSM's library.
+var softHSMPaths = []string{
+	"/usr/lib/softhsm/libsofthsm2.so",                   // Debian, Ubuntu, Arch
+	"/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",  // Debian, Ubuntu
+	"/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so", // the same on arm64
+	"/usr/lib64/pkcs11/libsofthsm2.so",                  // Fedora
+	"/usr/lib64/softhsm/libsofthsm2.so",                 // Fedora, older
+	"/usr/lib64/libsofthsm2.so",                         // openSUSE
+	"/usr/lib/pkcs11/libsofthsm2.so",                    // Arch
+	"/usr/lib/libsofthsm2.so",                           // Alpine
+	"/usr/local/lib/softhsm/libsofthsm2.so",             // built from source
+	"/opt/homebrew/lib/softhsm/libsofthsm2.so",          // Homebrew
+}
+
+func find(name string) (string, error) {
+	switch name {
+	case "softhsm": // the PKCS#11 library; softhsm2-util is not needed
+		if lib := os.Getenv("SOFTHSM2_LIB"); lib != "" {
+			return firstFile(lib)
+		}
+		return firstFile(softHSMPaths...)
+	case "cc":
+		return exec.LookPath(cmp.Or(os.Getenv("CC"), "cc"))
+	case "openbao":
+		return exec.LookPath(cmp.Or(os.Getenv("OPENBAO_BIN"), "bao"))
+	case "root": // no file: the right to look into other processes
+		if os.Geteuid() != 0 {
+			return "", fmt.Errorf("the effective user id is %d, not 0", os.Geteuid())
+		}
+		return "/", nil
+	}
+	return exec.LookPath(name)
+}
+
+func firstFile(paths ...string) (string, error) {
+	for _, p := range paths {
+		if st, err := os.Stat(p); err == nil && st.Mode().IsRegular() {
+			return p, nil
+		}
+	}
+	return "", fmt.Errorf("none of these is a file: %s", strings.Join(paths, ", "))
+}
+
+// record appends one line; a single write to a file opened for appending keeps
+// lines of concurrent tests apart.
+func record(t testing.TB, file, name, path, outcome string) error {
+	v := "-"
+	if outcome == "run" {
+		v = version(t.Context(), name, path)
+	}
+	f, err := os.OpenFile(filepath.Clean(file), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f, "%s\t%s\t%s.%s\t%s\n", name, v, testedPackage(), t.Name(), outcome)
+	return cmp.Or(err, f.Close())
+}
+
+// version asks the tool; "?" if it does not say.
+func version(ctx context.Context, name, path string) string {
+	args := []string{path, "--version"}
+	switch name {
+	case "softhsm":
+		args[0] = "softhsm2-util"
+	case "tmux":
+		args[1] = "-V"
+	case "openbao":
+		args[1] = "version"
+	case "root":
+		args = []string{"uname", "-sr"}
+	}
+	out, err := exec.CommandContext(ctx, args[0], args[1:]...).Output() //nolint:gosec // the tool that the test will run anyway
+	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	if err != nil || line == "" {
+		return "?"
+	}
+	return strings.Join(strings.Fields(line), " ")
+}
+
+// testedPackage is the import path of the package under test.
+func testedPackage() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Path != "" {
+		return strings.TrimSuffix(info.Path, ".test")
+	}
+	return strings.TrimSuffix(filepath.Base(os.Args[0]), ".test")
+}
