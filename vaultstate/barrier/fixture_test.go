@@ -64,7 +64,7 @@ func load(t testing.TB, name string) *fixture {
 
 func readJSON(t testing.TB, path string, to any) {
 	t.Helper()
-	b, err := os.ReadFile(path)
+	b, err := fs.ReadFile(os.DirFS("."), filepath.ToSlash(path))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func (t *Token) Entries(salt secret.Bytes) []Entry {
 
 const (
 	tokenService  = 1
-	tokenRootPath = "auth/token/root"
+	tokenRootPath = "auth/token/root" //nolint:gosec // a path, no token
 )
 
 // quote writes a secret of base62 and dots as a JSON string.

@@ -145,8 +145,8 @@ func TestParseTokenRefuses(t *testing.T) {
 
 func TestMounts(t *testing.T) {
 	const table = `{"type":"mounts","entries":[
-		{"path":"secret/","type":"kv","uuid":"u1","options":null},
-		{"path":"secret/deep/","type":"kv","uuid":"u2","options":{"version":"1"}},
+		{"path":"kv/","type":"kv","uuid":"u1","options":null},
+		{"path":"kv/deep/","type":"kv","uuid":"u2","options":{"version":"1"}},
 		{"path":"two/","type":"kv","uuid":"u3","options":{"version":"2"}},
 		{"path":"tenant/","type":"kv","uuid":"u4","namespace_id":"abc"}]}`
 	var packed bytes.Buffer
@@ -164,13 +164,13 @@ func TestMounts(t *testing.T) {
 			t.Fatal(err)
 		}
 		for path, want := range map[string]string{
-			"secret/a/b":    "logical/u1/a/b",
-			"secret/deep/a": "logical/u2/a",
-			"secret/":       "",
-			"secretx":       "",
-			"two/a":         "",
-			"tenant/a":      "",
-			"other/a":       "",
+			"kv/a/b":    "logical/u1/a/b",
+			"kv/deep/a": "logical/u2/a",
+			"kv/":       "",
+			"kvx":       "",
+			"two/a":     "",
+			"tenant/a":  "",
+			"other/a":   "",
 		} {
 			if got := barrier.SecretPath(mounts, path); got != want {
 				t.Errorf("%s is at %q, want %q", path, got, want)
