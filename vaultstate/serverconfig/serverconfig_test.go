@@ -2,8 +2,8 @@ package serverconfig_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -50,7 +50,7 @@ func TestFixtures(t *testing.T) {
 		"aes": "bao-aes 01  user-1234",
 		"rsa": "bao-rsa 02 sha1 user-1234",
 	} {
-		text, err := os.ReadFile(filepath.Join("testdata", name+".hcl"))
+		text, err := fs.ReadFile(os.DirFS("testdata"), name+".hcl")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -166,22 +166,24 @@ func (f field) text() (string, literalKind, error) {
 		return "", 0, errLiteral
 	}
 	t := f.value.Token
-	switch t.Type {
-	case token.STRING:
+	if t.Type == token.STRING {
 		s, err := unquote(t)
 		if err != nil {
 			return "", 0, errLiteral
 		}
 		return s, kindString, nil
-	case token.HEREDOC:
+	}
+	if t.Type == token.HEREDOC {
 		return heredoc(t)
-	case token.NUMBER:
+	}
+	if t.Type == token.NUMBER {
 		n, err := strconv.ParseInt(t.Text, 0, 64)
 		if err != nil {
 			return "", 0, errLiteral
 		}
 		return strconv.FormatInt(n, 10), kindNumber, nil
-	case token.BOOL:
+	}
+	if t.Type == token.BOOL {
 		if t.Text == "true" {
 			return "1", kindBool, nil
 		}
