@@ -1,0 +1,49 @@
+# Conclave needs Go 1.26, a C compiler with its library headers, make and git.
+# What else is missing, the targets below set up by themselves.
+#
+#   make rehearse                       a rehearsal of init in this terminal
+#   make rehearse ARGS='rekey -dir D'   any other; ARGS goes to "conclave rehearse"
+#   make test                           every check and test, then a table of the tools
+#   make test PKGS=./vaultstate/...     the same for some packages
+#   make build                          ./conclave
+#   make lint                           golangci-lint alone
+#   make setup                          the tools alone (softhsm2, gnupg, tmux)
+#   make clean                          removes what these targets made here
+
+PKGS ?= ./...
+ARGS ?=
+
+GOEXPERIMENT := $(or $(GOEXPERIMENT),$(shell .ci/experiment))
+export GOEXPERIMENT
+
+# The same bytes for everybody with the same sources, Go and C compiler: no
+# paths, no time; the version is git's word for the commit.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BUILD = go build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)'
+
+.PHONY: build
+build:
+	$(BUILD) -o conclave .
+
+.PHONY: rehearse
+rehearse:
+	@.ci/setup softhsm
+	@$(MAKE) --no-print-directory build
+	@.ci/rehearse $(ARGS)
+
+.PHONY: setup
+setup:
+	@.ci/setup softhsm gpg tmux
+
+.PHONY: test
+test: setup
+	@PKGS='$(PKGS)' .ci/test
+
+.PHONY: lint
+lint:
+	@.ci/lint $(PKGS)
+
+.PHONY: clean
+clean:
+	rm -f conclave
+	rm -rf bin
