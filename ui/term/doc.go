@@ -8,8 +8,8 @@
 //   - a secret that is shown through a Writer is in no string of the program:
 //     a View draws place-holders, and the Writer swaps them in locked memory on
 //     the way to the terminal (TestWriterLeavesNothing);
-//   - the terminal is given back clean after a signal, a panic or the end
-//     (TestGuard, TestSafe).
+//   - a Guard gives the terminal back as it was, with what was shown in secret
+//     overwritten first (TestGuard); package ui sees that it is called.
 //
 // It does not promise anything about the copies that the kernel's terminal
 // queue, the terminal emulator, tmux or sshd keep, nor about a process that
