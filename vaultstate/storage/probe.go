@@ -65,8 +65,10 @@ func (s *Store) probeExchange(own Info, core bool) (err error) {
 		return exchangeError(s.root, err)
 	}
 	a, b = b, a
-	if _, err := s.fs.Lstat(filepath.Join(b, "full")); err != nil {
+	if _, err := s.fs.Lstat(filepath.Join(b, "full")); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %q said that it exchanged them and did not", vaultstate.ErrNoExchange, s.root)
+	} else if err != nil {
+		return fmt.Errorf("probing the storage directory: %w", err)
 	}
 	if !core {
 		if err := s.fs.Rename(a, filepath.Join(dir, "c"), NoReplace); err != nil {
