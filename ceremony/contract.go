@@ -2,6 +2,7 @@ package ceremony
 
 import (
 	"context"
+	"crypto/sha256"
 
 	"conclave/ceremony/transcript"
 	"conclave/hsm"
@@ -12,6 +13,8 @@ import (
 // (fsync); an error stops the ceremony.
 type Journal interface {
 	Append(transcript.Entry) (transcript.Event, error)
+	// Head is the number of events so far and the SHA-256 of the last line.
+	Head() (uint64, [sha256.Size]byte)
 }
 
 // Shelf keeps the artefacts of a ceremony (encrypted shares, head.txt). On

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"conclave/assets/clean"
 	"conclave/ceremony/transcript"
+	"conclave/vaultstate"
 )
 
 // Refusals of Run.Answer: nothing happened, the prompt stands.
@@ -67,7 +70,11 @@ const (
 // New prepares a run. Nothing is written and nobody is asked before Start.
 func New(c Ceremony, env Env) *Run {
 	r := &Run{c: c, env: env}
-	r.state.plan = env.Plan
+	// The people page adds to the plan; the caller's stays as it was.
+	p := *env.Plan
+	p.People = slices.Clone(p.People)
+	r.state.plan = &p
+	r.op = vaultstate.ID(env.Plan.ID)
 	for i, s := range c.Steps {
 		r.script = append(r.script, ScriptLine{Number: i + 1, ID: s.ID, Title: s.Title, By: s.By})
 	}
@@ -106,7 +113,7 @@ func (r *Run) Outcome() Outcome {
 
 // Start opens the record and draws the first page.
 func (r *Run) Start() Job {
-	return r.job(Stamp{}, func(ctx context.Context) error { return r.open() })
+	return r.job(Stamp{}, r.open)
 }
 
 // Answer takes an answer to the present prompt. The Input's secret belongs to
@@ -174,9 +181,21 @@ func (r *Run) job(stamp Stamp, work func(context.Context) error) Job {
 		ran = true
 		err := work(ctx)
 		r.settle(ctx, err)
-		r.look()
+		r.logOut(ctx)
 		return Result{stamp: stamp, next: r.view()}
 	}
+}
+
+// logOut ends the login once the run is over: what comes after needs the PIN
+// anew. A token that does not answer has no login to end.
+func (r *Run) logOut(ctx context.Context) {
+	if r.over == nil || !r.loggedIn {
+		return
+	}
+	r.loggedIn = false
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	_ = r.env.HSM.Logout(ctx)
 }
 
 // settle turns the error of a page's work into what happens next.
@@ -184,6 +203,7 @@ func (r *Run) settle(ctx context.Context, err error) {
 	var ask *again
 	var end *stop
 	var lost *journalError
+	var same *stay
 	switch {
 	case err == nil:
 		err = r.advance()
@@ -192,9 +212,11 @@ func (r *Run) settle(ctx context.Context, err error) {
 		}
 		r.settle(ctx, err)
 	case errors.As(err, &lost):
-		r.end(ctx, Outcome{CodeFailed, "The record could not be written, so the ceremony stopped. " + r.stands()})
+		r.end(Outcome{CodeFailed, "The record could not be written, so the ceremony stopped. " + r.cancel(ctx)})
 	case errors.As(err, &end):
 		r.finishStopped(ctx, end)
+	case errors.As(err, &same):
+		r.show(same.page)
 	case errors.As(err, &ask):
 		problem := ask.problem
 		if err := r.advance(); err != nil {
@@ -209,34 +231,55 @@ func (r *Run) settle(ctx context.Context, err error) {
 
 // fail records a failure and offers to try again or to stop.
 func (r *Run) fail(ctx context.Context, err error) {
-	p := r.env.Explain(err)
+	var told *toldError
+	var p Problem
+	if errors.As(err, &told) {
+		p = told.problem
+	} else {
+		p = r.env.Explain(err)
+	}
+	work := r.working
+	if work == "" {
+		work = r.step().ID
+	}
+	r.working = ""
 	if p.State == "" {
 		p.State = r.stands()
 	}
 	p.Badge = "STOPPED"
-	if e := r.record("failed", Program, "", transcript.Facts{"work": r.step().ID, "reason": p.Happened, "code": p.Code}); e != nil {
+	if e := r.record("failed", Program, "", transcript.Facts{"work": work, "reason": clean.Clean(p.Happened), "code": clean.Clean(p.Code)}); e != nil {
 		r.settle(ctx, e)
 		return
-	}
-	retry := []Choice{
-		{"again", "Try again", "this step from where it stands; what was typed is kept"},
-		{"stop", "Stop", "the ceremony ends here, and the record says so"},
 	}
 	code := CodeFailed
 	if changed(err) {
 		code = CodeChanged
-		retry = retry[1:]
 	}
-	r.show(&page{
-		Prompt: Prompt{Kind: Choose, By: r.person(Operator), Heading: p.Happened, Problem: &p, Choices: retry,
+	r.show(r.failure(p, code))
+}
+
+// failure is the page of what failed. It stays until one of its ways is chosen.
+func (r *Run) failure(p Problem, code int) *page {
+	ways := []Choice{
+		{"again", "Try again", "this step from where it stands; what was typed is kept"},
+		{"stop", "Stop", "the ceremony ends here, and the record says so"},
+	}
+	if code == CodeChanged {
+		ways = ways[1:]
+	}
+	return &page{
+		Prompt: Prompt{Kind: Choose, By: r.person(Operator), Heading: p.Happened, Problem: &p, Choices: ways,
 			Recorded: "the failure and what you choose."},
-		do: func(ctx context.Context, in Input) error {
-			if in.Choice == "again" && code != CodeChanged {
+		do: func(_ context.Context, in Input) error {
+			switch {
+			case in.Choice == "again" && code != CodeChanged:
 				return nil
+			case in.Choice == "stop":
+				return &stop{code: code, by: r.person(Operator).Name, reason: p.Happened}
 			}
-			return &stop{code: code, by: r.person(Operator).Name, reason: p.Happened}
+			return &stay{r.failure(p, code)}
 		},
-	})
+	}
 }
 
 // advance draws the next page: of this step, or of the next that has one.
@@ -296,8 +339,8 @@ func (r *Run) step() Step {
 // what it claims: cancel, record, over.
 func (r *Run) finishStopped(ctx context.Context, s *stop) {
 	state := r.cancel(ctx)
-	if !r.closed {
-		err := r.record("aborted", Operator, s.by, transcript.Facts{"reason": s.reason, "step": r.step().ID, "state": state})
+	if !r.closed && r.events > 0 {
+		err := r.record("aborted", Operator, s.by, transcript.Facts{"reason": clean.Clean(s.reason), "step": r.step().ID, "state": state})
 		if err == nil {
 			r.closed = true
 		} else {
@@ -307,13 +350,10 @@ func (r *Run) finishStopped(ctx context.Context, s *stop) {
 			state += " The head could not be written to head.txt."
 		}
 	}
-	r.end(ctx, Outcome{s.code, fmt.Sprintf("Stopped in step %d, %s: %s %s", r.at+1, r.step().Title, sentence(s.reason), state)})
+	r.end(Outcome{s.code, fmt.Sprintf("Stopped in step %d, %s: %s %s", r.at+1, r.step().Title, sentence(s.reason), state)})
 }
 
-func (r *Run) end(ctx context.Context, o Outcome) {
-	if !r.committed && r.begun {
-		r.cancel(ctx)
-	}
+func (r *Run) end(o Outcome) {
 	r.over = &o
 	r.wipe()
 }
@@ -344,6 +384,20 @@ func (r *Run) view() snapshot {
 type again struct{ problem Problem }
 
 func (a *again) Error() string { return a.problem.Happened }
+
+// stay shows a page that no step would draw again.
+type stay struct{ page *page }
+
+func (s *stay) Error() string { return "the page stays" }
+
+// toldError is an error that has its three sentences with it.
+type toldError struct {
+	problem Problem
+	err     error
+}
+
+func (t *toldError) Error() string { return t.err.Error() }
+func (t *toldError) Unwrap() error { return t.err }
 
 // stop ends the run.
 type stop struct {

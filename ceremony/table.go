@@ -7,6 +7,7 @@ import (
 
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/plan"
+	"conclave/hsm/secret"
 	"conclave/vaultstate"
 )
 
@@ -53,9 +54,10 @@ type Env struct {
 	Progress func(Line)          // a sub-step of Work; may be nil
 	Seal     func() error        // writes head.txt and the rest after the last event; may be nil
 
-	// LookAgain waits before the storage is looked at once more after a
-	// commit; nil in a rehearsal, which does not wait.
-	LookAgain func(ctx context.Context) error
+	// PIN is tried once in place of a typed one, where the configuration or the
+	// environment has it; Machine.Login says which. The run owns it. Empty: the
+	// PIN is asked for.
+	PIN secret.Bytes
 }
 
 // Machine is what is known of the program and the computer, as facts for the

@@ -1,0 +1,204 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"conclave/assets"
+	"conclave/assets/words"
+	"conclave/ceremony/transcript"
+	"conclave/vaultstate"
+)
+
+// aftermath is what the steps after the commit remember.
+type aftermath struct {
+	checked  bool
+	looked   bool
+	attested bool
+	rollback string
+	back     going
+	signed   bool
+	seen     bool
+}
+
+func closing() []Step {
+	return []Step{
+		{ID: "checks", Title: "Checks", By: Witness, Next: showChecks},
+		{ID: "rollback", Title: "Old state", By: Operator, Next: oldState,
+			Needs: func(r *Run) bool { return r.outcome.Rollback != "" }},
+		{ID: "close", Title: "Close", By: Operator, Next: closeRecord},
+	}
+}
+
+// showChecks shows what was checked after the change, and what it means.
+func showChecks(r *Run) *page {
+	if r.aftermath.attested {
+		return nil
+	}
+	who, meaning := r.person(Operator), r.meaning()
+	var lines []Line
+	for _, c := range r.checks {
+		m := Good
+		if !c.OK {
+			m = Bad
+		}
+		lines = append(lines, Line{Mark: m, Text: c.Text, Took: c.Took})
+	}
+	return &page{
+		Prompt: Prompt{Kind: Attest, By: who, Heading: capital(r.c.done()) + ".", Lines: lines, Text: meaning,
+			Recorded: "each check and its result, and the sentences."},
+		do: func(context.Context, Input) error {
+			r.aftermath.attested = true
+			return r.record("attested", Operator, who.Name, transcript.Facts{"what": r.c.done(), "lines": append(checkTexts(r.checks), meaning...)})
+		},
+	}
+}
+
+// meaning is what everybody must know afterwards.
+func (r *Run) meaning() []string {
+	text := []string{}
+	switch r.plan.Kind {
+	case vaultstate.RecoveryRekey:
+		text = assets.Text("replaced-shares")
+	case vaultstate.Rotate:
+		text = append(text, fmt.Sprintf("New entries are encrypted under term %d.", activeTerm(r.outcome.After)))
+		text = append(text, assets.Text("after-rotate")...)
+	case vaultstate.Init, vaultstate.Rekey, vaultstate.GenerateRoot:
+		text = assets.Text("after-" + r.c.ID)
+	}
+	if r.outcome.Rollback != "" {
+		text = append(text, assets.Text("staging")...)
+	}
+	if s := r.openItem(); s != "" {
+		text = append(text, s)
+	}
+	return text
+}
+
+// oldState asks what becomes of the copy from before the change.
+func oldState(r *Run) *page {
+	a, who := &r.aftermath, r.person(Operator)
+	rb, ok := r.env.Vault.(vaultstate.Rollbacker)
+	if !ok || (a.rollback != "" && a.rollback != "undo") {
+		return nil
+	}
+	if a.rollback == "" {
+		choices := []Choice{
+			{"remove", "Remove it", "removed from this file system; what was replaced is gone from here"},
+			{"keep", "Keep it", "status and doctor show it until it is removed"},
+			{"undo", "Put the old state back", "the change is undone; asked again, and of the witness too"},
+		}
+		return &page{
+			Prompt: Prompt{Kind: Choose, By: who, Heading: "The state from before is kept. What becomes of it?",
+				Facts:   []Fact{{"lies in", r.outcome.Rollback}},
+				Text:    []string{"It may be put back only until a server has started on the new state. While it exists, whatever was replaced lives on in it."},
+				Choices: choices, Recorded: "what you choose, and where the copy lies."},
+			do: func(ctx context.Context, in Input) error {
+				if !pick(choices, in.Choice) {
+					return r.chooseAgain()
+				}
+				if in.Choice == "remove" {
+					err := r.during("remove the old state", func() error {
+						_, err := rb.Retire(ctx, r.op)
+						return err
+					})
+					if err != nil {
+						return err
+					}
+				}
+				a.rollback = in.Choice
+				return r.record("rollback", Operator, who.Name, transcript.Facts{"choice": in.Choice, "path": r.outcome.Rollback})
+			},
+		}
+	}
+	p := r.confirmTwice(&a.back, Prompt{Badge: "CHANGES THE VAULT", Action: "Put the old state back", Word: "UNDO",
+		Changes: "core/ becomes what it was before this ceremony", Stays: "nothing of this ceremony but its record",
+		Undo: "the ceremony is held again"}, "put the old state back")
+	if p != nil {
+		return p
+	}
+	return r.work("put the old state back", Prompt{IfPowerFails: "the vault is as before or after this ceremony."}, func(ctx context.Context) ([]string, error) {
+		st, err := rb.Rollback(ctx, r.op)
+		if err != nil {
+			return nil, err
+		}
+		a.rollback, r.committed, r.begun = "undone", false, false
+		return []string{"the storage is what it was before this ceremony"}, r.record("swapped", Program, "", transcript.Facts{
+			"before": r.outcome.After.Storage.String(), "after": st.Storage.String()})
+	})
+}
+
+// closeRecord writes the last event; after it only the head is shown.
+func closeRecord(r *Run) *page {
+	a, who := &r.aftermath, r.person(Operator)
+	switch {
+	case !a.signed:
+		lines := []Line{{Mark: Good, Text: "no override: no rule was weakened"}}
+		if len(r.overrides) > 0 {
+			lines = nil
+			for _, o := range r.overrides {
+				lines = append(lines, Line{Mark: Warn, Text: o.Sentence})
+			}
+		}
+		return &page{
+			Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": close the record?", Lines: lines,
+				Text: []string{"After this nothing can be added to the record."}, Recorded: "the close, and the overrides above."},
+			do: r.close,
+		}
+	case !a.seen:
+		n, sum := r.env.Journal.Head()
+		var facts []Fact
+		w := words.Words(sum[:])
+		for i := range 8 {
+			facts = append(facts, Fact{string(rune('A' + i)), fmt.Sprintf("%s  %s", hexPairs(sum[4*i:4*i+4]), joinWords(w[4*i:4*i+4]))})
+		}
+		return &page{
+			Prompt: Prompt{Kind: Attest, By: who, Heading: "Each witness writes rows A to H on paper.", Facts: facts,
+				Text:     []string{capital(r.verdict()), fmt.Sprintf("Record   %s    %d events", r.env.Shelf.Path("."), n)},
+				Recorded: "nothing more. The head on paper is what shows a later change."},
+			do: func(context.Context, Input) error {
+				a.seen = true
+				r.result = capital(r.verdict())
+				return nil
+			},
+		}
+	}
+	return nil
+}
+
+func (r *Run) verdict() string {
+	if r.aftermath.rollback == "undone" {
+		return "the old state was put back; the vault is as it was."
+	}
+	return r.c.done() + "."
+}
+
+func (r *Run) close(ctx context.Context, _ Input) error {
+	ids := []string{}
+	for _, o := range r.overrides {
+		ids = append(ids, o.ID)
+	}
+	who := r.person(Operator)
+	if err := r.record("closed", Operator, who.Name, transcript.Facts{"verdict": r.verdict(), "overrides": ids}); err != nil {
+		return err
+	}
+	r.closed, r.aftermath.signed = true, true
+	if err := r.env.seal(ctx); err != nil {
+		return &journalError{errors.Join(errors.New("writing head.txt"), err)}
+	}
+	return nil
+}
+
+func hexPairs(b []byte) string {
+	s := fmt.Sprintf("%X", b)
+	return s[:4] + " " + s[4:]
+}
+
+func joinWords(w []string) string {
+	s := ""
+	for _, x := range w {
+		s += fmt.Sprintf("%-13s", x)
+	}
+	return s
+}

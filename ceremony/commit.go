@@ -1,0 +1,166 @@
+package ceremony
+
+import (
+	"context"
+	"fmt"
+
+	"conclave/ceremony/transcript"
+	"conclave/vaultstate"
+)
+
+// commitStep makes the staged state the vault's, in one swap, opens it again
+// from disk through the HSM, and looks at both sides once more a while later.
+func commitStep(title string) []Step {
+	return step("commit", title, Program, func(r *Run) *page {
+		switch a := &r.aftermath; {
+		case !r.committed:
+			return r.work("commit", Prompt{IfPowerFails: "the vault is as before or as agreed; the program says which at the next start.",
+				Lines: []Line{{Text: "swapped in, one rename, and opened again through the HSM"}}}, r.commit)
+		case !a.checked:
+			return r.work("check what was committed", Prompt{IfPowerFails: "the change is made."}, r.checkAgain)
+		case !a.looked:
+			return r.work("look again", Prompt{IfPowerFails: "the change is made."}, r.lookAgain)
+		}
+		return nil
+	})
+}
+
+func (r *Run) commit(ctx context.Context) ([]string, error) {
+	// From here on the people cannot stop it: a swap is not interrupted.
+	ctx = context.WithoutCancel(ctx)
+	if err := r.guard(ctx); err != nil {
+		return nil, err
+	}
+	r.env.progress(Line{Mark: Now, Text: "swapped in, one rename, and opened again through the HSM"})
+	out, err := r.env.Vault.Commit(ctx, r.op)
+	if err != nil && !r.isCommitted(ctx) {
+		return nil, err
+	}
+	// It is so, whatever comes after.
+	if out.Before.Storage == (vaultstate.Digest{}) {
+		out.Before = r.before
+	}
+	r.committed, r.outcome, r.checks = true, out, out.Checks
+	r.delivery.wipe()
+	if e := r.record("swapped", Program, "", transcript.Facts{"before": out.Before.Storage.String(), "after": out.After.Storage.String()}); e != nil {
+		return nil, e
+	}
+	if err != nil {
+		return nil, fmt.Errorf("after the swap: %w", err)
+	}
+	return r.checked(out)
+}
+
+// isCommitted asks what is so after an error: the answer may have been lost
+// though the swap was made, or what failed is a check after it.
+func (r *Run) isCommitted(ctx context.Context) bool {
+	got, err := r.env.Vault.Progress(ctx, r.op)
+	return err == nil && got.Phase == vaultstate.PhaseCommitted
+}
+
+// checked records what came of the swap.
+func (r *Run) checked(out vaultstate.Outcome) ([]string, error) {
+	facts := stateFacts(out.After)
+	b := out.Before
+	facts["digest_before"], facts["recovery_key_before"], facts["root_key_before"] = b.Storage.String(), b.RecoveryKey.String(), b.RootKey.String()
+	facts["shares_before"], facts["threshold_before"] = b.Shares, b.Threshold
+	facts["rollback"] = out.Rollback
+	if !out.Committed.IsZero() {
+		facts["committed"] = stamp(out.Committed)
+	}
+	facted(facts, "terms_before", termTexts(b), "checks", checkTexts(out.Checks))
+	if err := r.record("outcome", Program, "", facts); err != nil {
+		return nil, err
+	}
+	for _, c := range out.Checks {
+		if !c.OK && !r.plan.SkipProof {
+			return nil, fmt.Errorf("%w: after the swap: %s", vaultstate.ErrCorrupt, c.Text)
+		}
+		r.env.progress(Line{Mark: Good, Text: c.Text, Took: c.Took})
+	}
+	r.aftermath.checked = true
+	return checkTexts(out.Checks), nil
+}
+
+// checkAgain opens the committed state once more, where the check after the
+// swap failed: the HSM did not answer, for example.
+func (r *Run) checkAgain(ctx context.Context) ([]string, error) {
+	o, ok := r.env.Vault.(vaultstate.Opener)
+	if !ok {
+		return nil, vaultstate.ErrUnsupported
+	}
+	st, checks, err := o.Open(ctx, false, nil)
+	if err != nil {
+		return nil, err
+	}
+	out := r.outcome
+	// After a lost answer nobody said what was committed.
+	if a := out.After; a.Storage != (vaultstate.Digest{}) && (st.Storage != a.Storage || st.RecoveryKey != a.RecoveryKey || st.RootKey != a.RootKey) {
+		return nil, fmt.Errorf("%w: the live state is not what was committed", vaultstate.ErrChanged)
+	}
+	out.After, out.Checks = st, append(out.Checks, checks...)
+	r.outcome, r.checks = out, out.Checks
+	return r.checked(out)
+}
+
+// lookAgain compares both sides of the swap with what they were, a while after
+// it: a server that held the old keys would have written by then.
+func (r *Run) lookAgain(ctx context.Context) ([]string, error) {
+	var check vaultstate.Check
+	if s, ok := r.env.Vault.(vaultstate.Settler); ok {
+		got, err := s.Settle(ctx, r.op)
+		if err != nil {
+			return nil, err
+		}
+		check = got
+	} else {
+		st, err := r.env.Vault.Status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if st.Storage != r.outcome.After.Storage {
+			return nil, fmt.Errorf("%w: the live side of the swap is not what was committed", vaultstate.ErrChanged)
+		}
+		check = vaultstate.Check{Text: "The storage is what was committed.", OK: true}
+	}
+	r.checks = append(r.checks, check)
+	r.aftermath.looked = true
+	return []string{check.Text}, nil
+}
+
+// unseal opens the vault through the HSM, and every entry of it if the plan
+// says so.
+func unseal(r *Run) *page {
+	if r.aftermath.checked {
+		return nil
+	}
+	what := "open the vault and read what the HSM protects"
+	if r.plan.Deep {
+		what = "open the vault and read every entry"
+	}
+	return r.work(what, Prompt{IfPowerFails: "nothing has been changed."}, func(ctx context.Context) ([]string, error) {
+		o, ok := r.env.Vault.(vaultstate.Opener)
+		if !ok {
+			return nil, vaultstate.ErrUnsupported
+		}
+		tenth := -1
+		st, checks, err := o.Open(ctx, r.plan.Deep, func(done, total int) {
+			if total > 0 && 10*done/total > tenth {
+				tenth = 10 * done / total
+				r.env.progress(Line{Mark: Now, Text: fmt.Sprintf("%d of %d entries", done, total)})
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+		r.before, r.checks = st, checks
+		for _, c := range checks {
+			if !c.OK {
+				return nil, fmt.Errorf("%w: %s", vaultstate.ErrCorrupt, c.Text)
+			}
+			r.env.progress(Line{Mark: Good, Text: c.Text, Took: c.Took})
+		}
+		r.aftermath.checked = true
+		return checkTexts(checks), nil
+	})
+}

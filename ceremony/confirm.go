@@ -1,0 +1,80 @@
+package ceremony
+
+import (
+	"context"
+	"fmt"
+
+	"conclave/ceremony/transcript"
+)
+
+// going is where a confirmation by two roles stands.
+type going struct {
+	confirmed int  // roles that confirmed: 0 none, 1 operator, 2 both
+	handed    bool // the witness has the keyboard
+	back      bool // the operator has it again
+}
+
+// confirmTwice asks operator and witness, the second after a hand-over, for the
+// same typed word. It returns nil once both confirmed and the operator has the
+// keyboard again. With the override no-witness the operator alone is asked.
+func (r *Run) confirmTwice(g *going, p Prompt, what string) *page {
+	operator, witness := r.person(Operator), r.person(Witness)
+	alone := witness.Role != Witness
+	switch {
+	case g.confirmed == 0:
+		return r.confirmation(g, operator, p, what)
+	case alone || g.back:
+		return nil
+	case !g.handed:
+		return r.handOver(operator, witness, "", func(context.Context) error {
+			g.handed = true
+			return nil
+		}, nil)
+	case g.confirmed == 1:
+		return r.confirmation(g, witness, p, what)
+	}
+	return r.backTo(witness, &g.back)
+}
+
+func (r *Run) confirmation(g *going, who Person, p Prompt, what string) *page {
+	p.Kind, p.By = Confirm, who
+	p.Heading = fmt.Sprintf("%s (%s): read the three lines, then type the word", who.Name, who.Role)
+	p.Recorded = "the three lines, the word, who typed it, when."
+	return &page{Prompt: p, do: func(_ context.Context, in Input) error {
+		if !sameWord(in.Text, p.Word) {
+			return askAgain("That is not "+p.Word+".", r.stands(), "Type "+p.Word+" to go on, or stop.")
+		}
+		text := what + ": changes " + p.Changes + "; stays " + p.Stays + "; undo " + p.Undo
+		if err := r.record("confirmed", who.Role, who.Name, transcript.Facts{"role": string(who.Role), "word": p.Word, "what": text}); err != nil {
+			return err
+		}
+		g.confirmed++
+		return nil
+	}}
+}
+
+// goStep is the step before the change. The pending operation is read once more
+// before the first word is asked for.
+func goStep(prompt func(*Run) Prompt) []Step {
+	return step("go", "Go", Operator, func(r *Run) *page {
+		if !r.guarded {
+			return r.work("compare with what was agreed", Prompt{IfPowerFails: "the vault is as it was."}, func(ctx context.Context) ([]string, error) {
+				if err := r.guard(ctx); err != nil {
+					return nil, err
+				}
+				r.guarded = true
+				return []string{"the pending operation is the one that was agreed", "the vault on disk is what it was"}, nil
+			})
+		}
+		p := prompt(r)
+		p.Word, p.Badge = r.c.Word, "CHANGES THE VAULT"
+		p.Lines = append(p.Lines, Line{Mark: Good, Text: "the pending operation is the one that was agreed"}, Line{Mark: Good, Text: "the vault on disk is what it was"})
+		if n := r.quorum.names; len(n) > 0 {
+			p.Lines = append([]Line{{Mark: Good, Text: fmt.Sprintf("%d of %d shares: %s", len(n), r.agreed.Needed, list(n))}}, p.Lines...)
+		}
+		if n := len(r.proof.proven); n > 0 {
+			p.Lines = append([]Line{{Mark: Good, Text: fmt.Sprintf("%d of %d new shares are proven", n, r.plan.Shares)}}, p.Lines...)
+		}
+		return r.confirmTwice(&r.going, p, p.Action)
+	})
+}

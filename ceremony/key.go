@@ -1,0 +1,168 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"conclave/ceremony/transcript"
+	"conclave/hsm"
+	"conclave/vaultstate"
+)
+
+// testHSM finds the key, and has it wrap and unwrap.
+func (r *Run) testHSM(ctx context.Context) ([]string, error) {
+	if r.key.Ref == "" {
+		key, err := r.env.HSM.FindKey(ctx)
+		if errors.Is(err, hsm.ErrKeyNotFound) {
+			if r.plan.Kind == vaultstate.Init && r.plan.GenerateKey {
+				r.hello.missing = true
+				return []string{"the key does not exist yet"}, nil
+			}
+			return nil, r.noKey(err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		r.key = key
+	}
+	if !r.hello.keyed {
+		if err := r.recordKey(); err != nil {
+			return nil, err
+		}
+		r.hello.keyed = true
+	}
+	lines, err := r.env.HSM.SelfTest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	texts := []string{}
+	for _, l := range lines {
+		texts = append(texts, l.Text)
+		r.env.progress(Line{Mark: Good, Text: l.Text, Took: l.Took})
+	}
+	if err := r.record("self-test", Program, "", transcript.Facts{"lines": texts}); err != nil {
+		return nil, err
+	}
+	r.hello.tested = true
+	return texts, nil
+}
+
+// noKey is rule S4: the key is named, and what would make it.
+func (r *Run) noKey(err error) error {
+	label := "of the configured label and id"
+	for _, v := range r.plan.Values {
+		if v.Name == "hsm-key-label" {
+			label = fmt.Sprintf("with the label %q", v.Text)
+		}
+	}
+	p := Problem{Happened: "The token " + r.token.Label + " has no key " + label + ".", State: "Nothing is changed, in the HSM or in the storage.",
+		Do: "Compare token, label and id with the plan: without this key the vault cannot be opened.", Code: err.Error()}
+	if r.plan.Kind == vaultstate.Init {
+		p.Do = "Compare label and id with the plan. If a new key is meant, -hsm-generate-key (generate_key = true in the seal stanza) has it made in the HSM."
+	}
+	return &toldError{p, err}
+}
+
+func (r *Run) recordKey() error {
+	k := r.key
+	var attributes []string
+	for name, value := range k.Attributes {
+		attributes = append(attributes, name+"="+value)
+	}
+	slices.Sort(attributes)
+	return r.record("key", Program, "", facted(transcript.Facts{"label": k.Label, "id": k.ID, "ref": k.Ref, "type": k.Type,
+		"mechanism": k.Mechanism, "oaep_hash": k.OAEPHash, "generated": k.Generated}, "attributes", attributes))
+}
+
+// generateKey makes the missing key after operator and witness agreed: what is
+// made in an HSM is not taken back here.
+func (r *Run) generateKey() *page {
+	p := r.confirmTwice(&r.hello.generate, Prompt{Badge: "CHANGES THE HSM", Action: "Make the wrapping key", Word: "GENERATE",
+		Changes: "a new AES-256 key in the token " + r.token.Label + "; it can never leave it",
+		Stays:   "the storage, and every key that is in the token now",
+		Undo:    "none here: a key is destroyed with the vendor's tool"}, "make the wrapping key in the HSM")
+	if p != nil {
+		return p
+	}
+	return r.work("make the key in the HSM", Prompt{IfPowerFails: "the key may exist in the HSM; the storage is as it was."},
+		func(ctx context.Context) ([]string, error) {
+			key, err := r.env.HSM.GenerateKey(ctx)
+			if err != nil {
+				return nil, err
+			}
+			r.key = key
+			return []string{"key " + key.Ref + ", " + key.Type}, nil
+		})
+}
+
+// openState reads the state as it is, and compares it with the earlier record
+// before anybody is asked for a share.
+func (r *Run) openState(ctx context.Context) ([]string, error) {
+	o, ok := r.env.Vault.(vaultstate.Opener)
+	if !ok {
+		r.hello.open = true
+		return nil, nil
+	}
+	st, checks, err := o.Open(ctx, false, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.before = st
+	if r.hello.adopted == "" {
+		if err := r.adopt(st); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.record("target", Program, "", stateFacts(st)); err != nil {
+		return nil, err
+	}
+	if err := r.known(st); err != nil {
+		return nil, err
+	}
+	r.hello.open = true
+	return checkTexts(checks), nil
+}
+
+func (r *Run) tellAdopted() *page {
+	who := r.person(Operator)
+	return &page{
+		Prompt: Prompt{Kind: Attest, By: who, Heading: "An earlier ceremony was cut off after its commit", Text: []string{r.hello.adopted},
+			Recorded: "that it was found, and the state that it left."},
+		do: func(context.Context, Input) error {
+			r.hello.told = true
+			return r.record("attested", Operator, who.Name, transcript.Facts{"what": "a commit whose record was cut off", "lines": []string{r.hello.adopted}})
+		},
+	}
+}
+
+func stateFacts(st vaultstate.State) transcript.Facts {
+	return facted(transcript.Facts{"digest": st.Storage.String(), "shares": st.Shares, "threshold": st.Threshold,
+		"recovery_key": st.RecoveryKey.String(), "root_key": st.RootKey.String(), "seal_key": st.SealKeyID,
+		"mechanism": st.Mechanism}, "terms", termTexts(st))
+}
+
+func termTexts(st vaultstate.State) []string {
+	var terms []string
+	for _, t := range st.Terms {
+		terms = append(terms, fmt.Sprintf("%d %s", t.Term, t.Digest))
+	}
+	return terms
+}
+
+// activeTerm is the term under which new entries are encrypted.
+func activeTerm(st vaultstate.State) uint32 {
+	if n := len(st.Terms); n > 0 {
+		return st.Terms[n-1].Term
+	}
+	return 0
+}
+
+func checkTexts(checks []vaultstate.Check) []string {
+	var texts []string
+	for _, c := range checks {
+		texts = append(texts, c.Text)
+	}
+	return texts
+}

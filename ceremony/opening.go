@@ -1,0 +1,186 @@
+package ceremony
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"conclave/assets"
+	"conclave/ceremony/plan"
+	"conclave/ceremony/transcript"
+)
+
+// opened is what the first steps, shared by all ceremonies, remember.
+type opened struct {
+	briefed, machine, planned bool
+	marked                    bool // who is here
+	headerPlan                string
+
+	looked, seen, stopped bool // the vault
+	leftovers             int  // of status.Pending, dealt with
+
+	found, compared, tested bool // the HSM
+	keyed                   bool // the key is in the record
+	tried                   bool // the PIN that need not be typed
+	finalTry                bool
+	missing                 bool
+	generate                going
+
+	open    bool   // the state was opened
+	adopted string // what the storage says of an interrupted commit
+	told    bool   // …was shown
+}
+
+// Honesty is rule S10, said on the first page of a ceremony on a local vault.
+var Honesty = strings.Join(assets.Text("quorum"), " ")
+
+// opening are the steps that every ceremony begins with.
+func opening() []Step {
+	return []Step{
+		{ID: "brief", Title: "Briefing", By: Operator, Next: brief},
+		{ID: "people", Title: "People", By: Operator, Next: people,
+			Note: func(r *Run) string { return fmt.Sprintf("%d here", len(r.present)) }},
+		{ID: "machine", Title: "Machine", By: Operator, Next: machine},
+		{ID: "plan", Title: "Plan", By: Operator, Next: agreePlan},
+		{ID: "vault", Title: "Vault", By: Operator, Next: meetVault},
+		{ID: "hsm", Title: "HSM", By: Operator, Next: meetHSM},
+	}
+}
+
+// open writes the header before anything else happens.
+func (r *Run) open(ctx context.Context) error {
+	// How many custodians are needed is asked before they are. An error here
+	// is told in the step that looks at the vault.
+	r.status, _ = r.env.Vault.Status(ctx)
+	p := r.plan
+	seq, previous := 1, ""
+	if r.env.Roster != nil {
+		seq, previous = r.env.Roster.Sequence+1, r.env.Roster.Head
+	}
+	m := r.env.Machine
+	r.hello.headerPlan = p.HashHex()
+	err := r.record("header", Program, "", transcript.Facts{
+		"format": 1, "ceremony": r.c.ID, "id": p.ID, "purpose": p.Purpose, "practice": p.Practice,
+		"program": m.Program, "program_sha256": m.SelfSHA256, "os": m.OS, "host": m.Host,
+		"vault": p.Storage, "sequence": seq, "previous_head": previous,
+		"plan_sha256": r.hello.headerPlan, "plan": p.Text(),
+	})
+	if err != nil {
+		return err
+	}
+	for _, o := range p.Overrides {
+		if err := r.override(o.ID, o.Sentence, o.Who, o.Why); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// override records once that a rule is weakened.
+func (r *Run) override(id, sentence, who, why string) error {
+	for _, o := range r.overrides {
+		if o.ID == id {
+			return nil
+		}
+	}
+	r.overrides = append(r.overrides, plan.Override{ID: id, Sentence: sentence, Who: who, Why: why})
+	return r.record("override", Operator, who, transcript.Facts{"id": id, "sentence": sentence, "who": who, "why": why})
+}
+
+// waived tells whether the plan weakens a rule.
+func (r *Run) waived(id string) bool {
+	for _, o := range r.plan.Overrides {
+		if o.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+func brief(r *Run) *page {
+	if r.hello.briefed {
+		return nil
+	}
+	text := r.c.purpose()
+	if r.status.Can.Offline || r.plan.Storage != "" {
+		text = append(text, Honesty)
+	}
+	if s := r.env.Machine.Shortfalls; len(s) > 0 {
+		text = append(text, "What this machine could not give: "+strings.Join(s, " "))
+	}
+	if r.plan.Practice {
+		text = append(text, "This is PRACTICE: a throw-away vault, a private software token, practice keys.")
+	}
+	return r.read(Operator, r.person(Operator).Name+": read this aloud", text, func(context.Context, Input) error {
+		r.hello.briefed = true
+		return nil
+	})
+}
+
+func machine(r *Run) *page {
+	if r.hello.machine {
+		return nil
+	}
+	m, who := r.env.Machine, r.person(Operator)
+	facts := []Fact{{"program", m.Program}, {"own hash", short(m.SelfSHA256) + " (self-reported)"},
+		{"machine", m.OS + ", " + m.Host}, {"secrets lie in", m.Memory}, {"terminal", m.Terminal}}
+	var lines []Line
+	for _, s := range m.Shortfalls {
+		lines = append(lines, Line{Mark: Warn, Text: s})
+	}
+	for _, s := range m.Recorders {
+		lines = append(lines, Line{Mark: Warn, Text: s})
+	}
+	if len(lines) == 0 {
+		lines = []Line{{Mark: Good, Text: "core dumps off, memory locked, nothing seen that records this terminal"}}
+	}
+	return &page{
+		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": is this the machine that was meant?",
+			Facts: facts, Lines: lines, Recorded: "the lines above."},
+		do: func(context.Context, Input) error {
+			r.hello.machine = true
+			return r.record("machine", Program, "", facted(transcript.Facts{"memory": m.Memory, "terminal": m.Terminal},
+				"shortfalls", m.Shortfalls, "recorders", m.Recorders))
+		},
+	}
+}
+
+// facted adds lists that are not empty.
+func facted(f transcript.Facts, pairs ...any) transcript.Facts {
+	for i := 0; i < len(pairs); i += 2 {
+		if l, _ := pairs[i+1].([]string); len(l) > 0 {
+			f[pairs[i].(string)] = l
+		}
+	}
+	return f
+}
+
+// agreePlan has the plan read aloud, with the people who are here.
+func agreePlan(r *Run) *page {
+	if r.hello.planned {
+		return nil
+	}
+	reader := r.person(Witness)
+	text, hash := r.plan.Text(), r.plan.HashHex()
+	return &page{
+		Prompt: Prompt{Kind: Read, By: reader, Heading: reader.Name + ": read the plan aloud",
+			Text: text, Facts: []Fact{{"SHA-256", hash}}, Recorded: "every line, and its SHA-256."},
+		do: func(context.Context, Input) error {
+			r.hello.planned = true
+			if hash != r.hello.headerPlan {
+				// People were named since the header was written.
+				if err := r.record("attested", reader.Role, reader.Name, transcript.Facts{"what": "the agreed plan", "lines": text}); err != nil {
+					return err
+				}
+			}
+			return r.record("read", reader.Role, reader.Name, transcript.Facts{"title": "plan", "text_sha256": hash})
+		},
+	}
+}
+
+func textHash(text []string) string {
+	h := sha256.Sum256([]byte(strings.Join(text, "\n") + "\n"))
+	return hex.EncodeToString(h[:])
+}

@@ -1,0 +1,215 @@
+package ceremony
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"conclave/assets/clean"
+	"conclave/ceremony/plan"
+	"conclave/ceremony/transcript"
+	"conclave/vaultstate/share"
+)
+
+// maxName is the longest name of a person, in bytes.
+const maxName = 120
+
+// people asks for names that the plan does not give, then who is here.
+func people(r *Run) *page {
+	if r.hello.marked {
+		return nil
+	}
+	if who, field, ok := r.missingPerson(); ok {
+		return r.askName(who, field)
+	}
+	var rows []Attendance
+	for _, who := range r.plan.People {
+		rows = append(rows, Attendance{Person: who, Present: true})
+	}
+	return &page{
+		Prompt: Prompt{Kind: People, By: r.person(Operator), Heading: r.person(Operator).Name + ": mark who is here",
+			People: rows, Text: []string{r.attendance()}, Recorded: "names, roles, times. No ID numbers."},
+		do: r.markPresent,
+	}
+}
+
+// attendance says who must be here.
+func (r *Run) attendance() string {
+	switch {
+	case r.plan.Issues() && !r.plan.SkipProof:
+		return "Every custodian who receives a share proves it before the vault is changed, so all of them are needed."
+	case r.plan.NeedsQuorum():
+		return "Custodians who give their share must be here: as many as the vault's threshold says."
+	}
+	return "Nobody gives a share in this ceremony."
+}
+
+// mustBeHere tells whether the ceremony cannot go on without somebody.
+func (r *Run) mustBeHere(who Person) bool {
+	switch who.Role {
+	case Operator, Witness:
+		return true
+	case Custodian:
+		return r.plan.Issues() && who.Number > 0 && !r.plan.SkipProof
+	case Room, Program:
+	}
+	return false
+}
+
+func (r *Run) markPresent(_ context.Context, in Input) error {
+	if len(in.Present) != len(r.plan.People) {
+		return askAgain("The marks do not fit the list.", "Nothing was recorded.", "Mark each person, then press enter.")
+	}
+	var here []Person
+	for i, who := range r.plan.People {
+		switch {
+		case in.Present[i]:
+			here = append(here, who)
+		case r.mustBeHere(who):
+			return askAgain(who.Name+" ("+string(who.Role)+") is not here.", "The ceremony has not begun; nothing is changed.",
+				"Wait for them, or stop and plan it anew.")
+		}
+	}
+	for i, who := range r.plan.People {
+		facts := transcript.Facts{"name": who.Name, "role": string(who.Role), "organisation": who.Organisation, "present": in.Present[i]}
+		if who.Number > 0 {
+			facts["number"] = who.Number
+		}
+		if err := r.record("person", who.Role, who.Name, facts); err != nil {
+			return err
+		}
+	}
+	r.present, r.hello.marked = here, true
+	return nil
+}
+
+// missingPerson finds the next person that must be asked for by name.
+func (r *Run) missingPerson() (who Person, field string, missing bool) {
+	if _, ok := r.plan.First(Operator); !ok {
+		return Person{Role: Operator}, "operator", true
+	}
+	if _, ok := r.plan.First(Witness); !ok && !r.waived("no-witness") && r.c.ID != string(plan.Unseal) {
+		return Person{Role: Witness}, "witness", true
+	}
+	all, receive := len(r.plan.Custodians()), len(r.receivers())
+	if r.plan.Issues() && receive < r.plan.Shares {
+		return Person{Role: Custodian, Number: receive + 1}, fmt.Sprintf("custodian who receives share %d of %d", receive+1, r.plan.Shares), true
+	}
+	if need := r.status.Threshold; r.plan.NeedsQuorum() && all < need {
+		return Person{Role: Custodian}, fmt.Sprintf("custodian who gives share %d of %d", all+1, need), true
+	}
+	return Person{}, "", false
+}
+
+// suggested is a name that the earlier record has for a custodian.
+func (r *Run) suggested(who Person) string {
+	if who.Role != Custodian || r.env.Roster == nil {
+		return ""
+	}
+	set, ok := r.env.Roster.ValidSet()
+	if !ok {
+		return ""
+	}
+	for _, h := range set.Holdings {
+		if !slices.ContainsFunc(r.plan.People, func(p Person) bool { return strings.EqualFold(p.Name, h.Custodian) }) {
+			return h.Custodian
+		}
+	}
+	return ""
+}
+
+func (r *Run) askName(who Person, field string) *page {
+	suggested := r.suggested(who)
+	return &page{
+		Prompt: Prompt{Kind: Ask, By: r.person(Operator), Heading: "Who is the " + field + "?", Field: field, Default: suggested,
+			Text: []string{"Type the name as it shall stand in the record."}, Recorded: "the name and the role."},
+		do: func(_ context.Context, in Input) error {
+			if looksSecret(in.Text) {
+				if err := r.record("answer", Operator, "", transcript.Facts{"field": field, "value": "refused: it looks like a secret"}); err != nil {
+					return err
+				}
+				return askAgain("This looks like a share, a token or a key, not like a name.", "It was not recorded.", "Type the name.")
+			}
+			name := strings.Join(strings.Fields(clean.Clean(in.Text)), " ")
+			if name == "" {
+				name = suggested
+			}
+			if name == "" || len(name) > maxName {
+				return askAgain(fmt.Sprintf("A name has 1 to %d characters.", maxName), "Nothing was recorded.", "Type the name.")
+			}
+			for _, other := range r.plan.People {
+				if strings.EqualFold(other.Name, name) {
+					return askAgain(name+" is already here as "+string(other.Role)+".", "One person has one role.", "Type somebody else's name.")
+				}
+			}
+			who.Name = name
+			r.plan.People = append(r.plan.People, who)
+			return nil
+		},
+	}
+}
+
+// person returns the first person of a role; for a role that nobody has, the
+// operator acts.
+func (r *Run) person(role Role) Person {
+	for _, list := range [][]Person{r.present, r.plan.People} {
+		for _, who := range list {
+			if who.Role == role {
+				return who
+			}
+		}
+	}
+	if role != Operator {
+		return r.person(Operator)
+	}
+	return Person{Name: "operator", Role: Operator}
+}
+
+// custodians returns those present, in the order of the plan.
+func (r *Run) custodians() []Person {
+	var list []Person
+	for _, who := range r.present {
+		if who.Role == Custodian {
+			list = append(list, who)
+		}
+	}
+	return list
+}
+
+// receivers returns who gets which new share, in share order.
+func (r *Run) receivers() []Person {
+	var list []Person
+	for _, who := range r.plan.Custodians() {
+		if who.Number > 0 {
+			list = append(list, who)
+		}
+	}
+	return list
+}
+
+// looksSecret tells whether text has the shape of a share, a token or a key, so
+// that it is kept out of a public field.
+func looksSecret(text string) bool {
+	t := strings.Join(strings.Fields(text), "")
+	for _, prefix := range []string{"s.", "hvs.", "b.", "hvb.", "-----BEGIN"} {
+		if strings.HasPrefix(t, prefix) && len(t) >= 20 {
+			return true
+		}
+	}
+	for _, practice := range []bool{false, true} {
+		for _, size := range []int{32, 33} {
+			if (share.Scheme{Practice: practice}).Inspect([]byte(t), size).Done {
+				return true
+			}
+		}
+	}
+	// A broken-off share, hex or base64: long, and full of digits, as no name is.
+	digits := 0
+	for _, c := range t {
+		if c >= '0' && c <= '9' {
+			digits++
+		}
+	}
+	return len(t) >= 20 && 8*digits >= len(t)
+}

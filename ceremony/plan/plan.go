@@ -1,0 +1,174 @@
+// Package plan is what a ceremony was agreed to be: who is in the room, which
+// vault and HSM key it acts on, how many shares come out and for whom. It is
+// resolved from flags, environment and the server's configuration before
+// anything is touched, and every value keeps its source.
+//
+// Resolve finds every problem at once and changes nothing that was asked for:
+// what cannot be is refused with the reason. Bytes in, bytes out: files are
+// read by the caller, each once, and used from those bytes.
+//
+// Text is the agreed plan as it is read aloud and recorded; its SHA-256 names
+// it.
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"conclave/assets/clean"
+	"conclave/ceremony/custodian"
+	"conclave/vaultstate"
+	"conclave/vaultstate/pgp"
+)
+
+// Unseal is the one ceremony that is not an operation of the vault.
+const Unseal vaultstate.Kind = "unseal"
+
+// Value is one effective value and where it comes from: "flag", "environment
+// NAME", "configuration FILE", "default" or "people page".
+type Value struct{ Name, Text, Source string }
+
+// Override is a rule that was weakened on purpose.
+type Override struct {
+	ID       string // "plain-shares"
+	Sentence string
+	Who      string
+	Why      string
+}
+
+// Key is a PGP key that something is encrypted to, from one file.
+type Key struct {
+	File   string
+	SHA256 string // of the file
+	pgp.Key
+}
+
+// Plan is a resolved plan.
+type Plan struct {
+	Kind     vaultstate.Kind
+	ID       string
+	Purpose  string
+	Practice bool
+
+	Storage string // absolute path of a local vault's storage directory
+	Config  string // the server's configuration, "" if none was given
+
+	Shares, Threshold int // of the new recovery shares
+	Keys              []Key
+	RootToken         bool
+	RootTokenKey      *Key
+
+	GenerateKey bool // a missing wrapping key may be made in the HSM
+	SkipProof   bool
+	Deep        bool // unseal: read every entry, not only core/
+
+	People    []custodian.Person // in order: operator, witness, custodians
+	Overrides []Override
+	Values    []Value
+}
+
+// Custodians returns the custodians: those who receive a share first, in the
+// order of their numbers.
+func (p *Plan) Custodians() []custodian.Person { return p.with(custodian.Custodian) }
+
+func (p *Plan) with(role custodian.Role) []custodian.Person {
+	var list []custodian.Person
+	for _, who := range p.People {
+		if who.Role == role {
+			list = append(list, who)
+		}
+	}
+	return list
+}
+
+// First returns the first person of a role.
+func (p *Plan) First(role custodian.Role) (custodian.Person, bool) {
+	if list := p.with(role); len(list) > 0 {
+		return list[0], true
+	}
+	return custodian.Person{}, false
+}
+
+// Issues tells whether the ceremony hands out new recovery shares.
+func (p *Plan) Issues() bool {
+	return p.Kind == vaultstate.Init || p.Kind == vaultstate.RecoveryRekey
+}
+
+// NeedsQuorum tells whether recovery shares authorise the ceremony.
+func (p *Plan) NeedsQuorum() bool {
+	switch p.Kind {
+	case vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot:
+		return true
+	}
+	return false
+}
+
+// VaultName is short enough for the first row of a screen.
+func (p *Plan) VaultName() string {
+	if p.Practice {
+		return "throw-away vault"
+	}
+	return clean.Clean(filepath.Base(p.Storage))
+}
+
+// Text is the agreed plan, one value a line with its source.
+func (p *Plan) Text() []string {
+	lines := []string{
+		fmt.Sprintf("ceremony = %s (command)", p.Kind),
+		fmt.Sprintf("id = %s", p.ID),
+	}
+	if p.Purpose != "" {
+		lines = append(lines, fmt.Sprintf("purpose = %s", clean.Clean(p.Purpose)))
+	}
+	if p.Practice {
+		lines = append(lines, "PRACTICE")
+	}
+	for _, v := range p.Values {
+		lines = append(lines, fmt.Sprintf("%s = %s (%s)", v.Name, clean.Clean(v.Text), clean.Clean(v.Source)))
+	}
+	for i, k := range p.Keys {
+		lines = append(lines, fmt.Sprintf("recovery-pgp-keys[%d] = %s, fingerprint %s, file SHA-256 %s", i+1, clean.Clean(k.File), k.Fingerprint, k.SHA256))
+	}
+	if k := p.RootTokenKey; k != nil {
+		lines = append(lines, fmt.Sprintf("root-token-pgp-key = %s, fingerprint %s, file SHA-256 %s", clean.Clean(k.File), k.Fingerprint, k.SHA256))
+	}
+	for _, who := range p.People {
+		lines = append(lines, fmt.Sprintf("%s = %s", roleAndNumber(who), clean.Clean(who.Name)))
+	}
+	for _, o := range p.Overrides {
+		lines = append(lines, fmt.Sprintf("override %s: %s", clean.Clean(o.ID), clean.Clean(o.Sentence)))
+	}
+	return lines
+}
+
+func roleAndNumber(who custodian.Person) string {
+	if who.Number > 0 {
+		return fmt.Sprintf("%s %d", who.Role, who.Number)
+	}
+	return string(who.Role)
+}
+
+// Hash is the SHA-256 of Text, lines ended by a newline.
+func (p *Plan) Hash() [sha256.Size]byte {
+	return sha256.Sum256([]byte(strings.Join(p.Text(), "\n") + "\n"))
+}
+
+// HashHex is Hash in lower-case hex.
+func (p *Plan) HashHex() string {
+	h := p.Hash()
+	return hex.EncodeToString(h[:])
+}
+
+// DefaultID is KC-2026-11-24-1602 (PR-… in practice): unique enough for a
+// directory name, readable aloud.
+func DefaultID(practice bool, now time.Time) string {
+	prefix := "KC-"
+	if practice {
+		prefix = "PR-"
+	}
+	return prefix + now.UTC().Format("2006-01-02-150405")
+}

@@ -1,0 +1,275 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"conclave/ceremony/custodian"
+	"conclave/vaultstate"
+	"conclave/vaultstate/pgp"
+)
+
+// File is a file that the caller read once.
+type File struct {
+	Name string
+	Data []byte
+}
+
+// Number is a flag that may be absent. Absent is not zero: rule S2 refuses a
+// zero that was typed and takes 1 for one that was not.
+type Number struct {
+	Value int
+	Given bool
+}
+
+// Request is what was asked for, before any check.
+type Request struct {
+	Kind     vaultstate.Kind
+	ID       string
+	Purpose  string
+	Practice bool
+	Storage  string
+	Config   string
+
+	// Of the root key: 1 or absent (S2).
+	KeyShares, KeyThreshold, StoredShares Number
+	// Of the recovery shares.
+	RecoveryShares, RecoveryThreshold Number
+	RecoveryKeys                      []File
+	RootTokenKey                      *File
+	RootToken                         string // "", "initial", "none"
+
+	GenerateKey bool
+	SkipProof   bool
+	Deep        bool
+
+	Operator, Witness string
+	Custodians        []string
+	NoWitness         bool
+
+	Values    []Value // what the caller resolved: HSM, storage, …
+	Overrides []Override
+}
+
+// Problem is one thing wrong with a request: usage, exit code 2.
+type Problem struct{ Field, Text string }
+
+func (p *Problem) Error() string { return p.Field + ": " + p.Text }
+
+// Resolve checks a request and returns the plan, or every problem at once,
+// joined.
+func (q Request) Resolve(now time.Time) (*Plan, error) {
+	p := &Plan{Kind: q.Kind, ID: q.ID, Purpose: q.Purpose, Practice: q.Practice, Storage: q.Storage, Config: q.Config,
+		GenerateKey: q.GenerateKey, SkipProof: q.SkipProof, Deep: q.Deep, Overrides: q.Overrides}
+	var bad []error
+	refuse := func(field, format string, args ...any) {
+		bad = append(bad, &Problem{field, fmt.Sprintf(format, args...)})
+	}
+	if p.ID == "" {
+		p.ID = DefaultID(q.Practice, now)
+	}
+	if !idForm.MatchString(p.ID) {
+		refuse("id", "%q: use letters, digits, '.', '_' and '-', at most 64, and begin with a letter or digit", p.ID)
+	}
+	q.single(refuse)
+	q.recovery(p, refuse)
+	q.token(p, refuse)
+	q.keys(p, now, refuse)
+	q.people(p, refuse)
+	p.Values = append(p.Values, q.Values...)
+	q.override(p)
+	if len(bad) > 0 {
+		return nil, errors.Join(bad...)
+	}
+	return p, nil
+}
+
+var idForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// single is rule S2: the root key is not split.
+func (q Request) single(refuse func(string, string, ...any)) {
+	for _, n := range []struct {
+		field string
+		Number
+	}{{"key-shares", q.KeyShares}, {"key-threshold", q.KeyThreshold}, {"stored-shares", q.StoredShares}} {
+		if n.Given && n.Value != 1 {
+			refuse(n.field, "%d is not possible: under an HSM seal the root key is not split but kept in the vault's storage, "+
+				"wrapped by the HSM; leave it out or say 1. People's shares are set by recovery-shares and recovery-threshold", n.Value)
+		}
+	}
+}
+
+func (q Request) recovery(p *Plan, refuse func(string, string, ...any)) {
+	if !p.Issues() {
+		if q.RecoveryShares.Given || q.RecoveryThreshold.Given || len(q.RecoveryKeys) > 0 {
+			refuse("recovery-shares", "a %s hands out no recovery shares", q.Kind)
+		}
+		return
+	}
+	n, t := 5, 3
+	source := func(x Number) string {
+		if x.Given {
+			return "flag"
+		}
+		return "default"
+	}
+	if q.RecoveryShares.Given {
+		n = q.RecoveryShares.Value
+	}
+	switch {
+	case q.RecoveryThreshold.Given:
+		t = q.RecoveryThreshold.Value
+	case q.RecoveryShares.Given && n == 1:
+		t = 1
+	case q.RecoveryShares.Given:
+		p.Shares = n
+		refuse("recovery-threshold", "say how many of the %d shares are needed", n)
+		return
+	}
+	p.Shares, p.Threshold = n, t
+	p.Values = append(p.Values,
+		Value{"recovery-shares", fmt.Sprint(n), source(q.RecoveryShares)},
+		Value{"recovery-threshold", fmt.Sprint(t), source(q.RecoveryThreshold)})
+	// Vault's own messages, in its own order.
+	switch {
+	case n < 1:
+		refuse("recovery-shares", "shares must be at least one")
+	case t < 1:
+		refuse("recovery-threshold", "threshold must be at least one")
+	case n > 1 && t < 2:
+		refuse("recovery-threshold", "threshold must be greater than one for multiple shares")
+	case n > 255:
+		refuse("recovery-shares", "shares must be less than 256")
+	case t > 255:
+		refuse("recovery-threshold", "threshold must be less than 256")
+	case t > n:
+		refuse("recovery-threshold", "threshold cannot be larger than shares")
+	}
+	if k := len(q.RecoveryKeys); k > 0 && k != n {
+		refuse("recovery-pgp-keys", "count mismatch between number of provided PGP keys and number of shares (%d keys, %d shares)", k, n)
+	}
+}
+
+func (q Request) token(p *Plan, refuse func(string, string, ...any)) {
+	switch q.RootToken {
+	case "", "initial", "none":
+	default:
+		refuse("root-token", "%q: say initial or none", q.RootToken)
+	}
+	switch q.Kind {
+	case vaultstate.Init:
+		p.RootToken = q.RootToken != "none"
+		text, source := "initial", "default"
+		if q.RootToken != "" {
+			text, source = q.RootToken, "flag"
+		}
+		p.Values = append(p.Values, Value{"root-token", text, source})
+	case vaultstate.GenerateRoot:
+		p.RootToken = true
+	default:
+		if q.RootToken != "" {
+			refuse("root-token", "a %s makes no root token", q.Kind)
+		}
+	}
+	if q.RootTokenKey != nil && !p.RootToken {
+		refuse("root-token-pgp-key", "no root token is made, so nothing is encrypted to it")
+	}
+}
+
+// keys reads the PGP keys and refuses those that cannot decrypt, before
+// anything else happens: one unusable key in an init locks everybody out.
+func (q Request) keys(p *Plan, now time.Time, refuse func(string, string, ...any)) {
+	seen := map[string]string{}
+	read := func(field string, f File) (Key, bool) {
+		k, err := pgp.Read(f.Name, f.Data)
+		if err != nil {
+			refuse(field, "%v", err)
+			return Key{}, false
+		}
+		for _, finding := range k.Preflight(now, now.AddDate(1, 0, 0)) {
+			if finding.Level == pgp.LevelError {
+				refuse(field, "%s: %s", f.Name, finding.Text)
+			}
+		}
+		sum := sha256.Sum256(f.Data)
+		return Key{File: f.Name, SHA256: hex.EncodeToString(sum[:]), Key: k}, true
+	}
+	for _, f := range q.RecoveryKeys {
+		k, ok := read("recovery-pgp-keys", f)
+		if !ok {
+			continue
+		}
+		if other, twice := seen[k.Fingerprint]; twice {
+			refuse("recovery-pgp-keys", "%s and %s are the same key: two shares would go to one person", other, f.Name)
+		}
+		seen[k.Fingerprint] = f.Name
+		p.Keys = append(p.Keys, k)
+	}
+	if q.RootTokenKey != nil {
+		if k, ok := read("root-token-pgp-key", *q.RootTokenKey); ok {
+			p.RootTokenKey = &k
+		}
+	}
+}
+
+func (q Request) people(p *Plan, refuse func(string, string, ...any)) {
+	roles := map[string]custodian.Role{}
+	add := func(name string, role custodian.Role, number int) {
+		name = strings.Join(strings.Fields(name), " ")
+		if name == "" {
+			return
+		}
+		key := strings.ToLower(name)
+		if was, twice := roles[key]; twice {
+			refuse(string(role), "%s is already named as %s: one person, one role", name, was)
+			return
+		}
+		if len(name) > 120 {
+			refuse(string(role), "%.20s…: a name has at most 120 bytes", name)
+			return
+		}
+		roles[key] = role
+		p.People = append(p.People, custodian.Person{Name: name, Role: role, Number: number})
+	}
+	add(q.Operator, custodian.Operator, 0)
+	if !q.NoWitness {
+		add(q.Witness, custodian.Witness, 0)
+	}
+	// The first custodians receive the new shares, in their order. At a recovery
+	// rekey others may follow who only give their old one.
+	for i, name := range q.Custodians {
+		number := 0
+		if p.Issues() && i < p.Shares {
+			number = i + 1
+		}
+		add(name, custodian.Custodian, number)
+	}
+	n := len(q.Custodians)
+	if q.Kind == vaultstate.Init && n > p.Shares {
+		refuse("custodian", "%d custodians are named for %d shares", n, p.Shares)
+	}
+}
+
+// override lists what weakens a rule.
+func (q Request) override(p *Plan) {
+	add := func(id, sentence string) {
+		p.Overrides = append(p.Overrides, Override{ID: id, Sentence: sentence})
+	}
+	if q.NoWitness {
+		add("no-witness", "No witness: irreversible steps are confirmed by the operator alone.")
+	}
+	if p.SkipProof && p.Issues() {
+		add("skipped-proofs", "The new shares are not proven before they count.")
+	}
+	if p.Issues() && len(p.Keys) == 0 {
+		add("plain-shares", "Shares are shown on this screen: no PGP keys were given.")
+	}
+	if p.Issues() && p.Shares == 1 {
+		add("single-control", "The recovery key is not split: its one holder acts alone.")
+	}
+}

@@ -1,0 +1,154 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"conclave/ceremony/transcript"
+	"conclave/hsm/secret"
+	"conclave/vaultstate"
+	"conclave/vaultstate/share"
+)
+
+// proof is what the step in which every custodian types the new share back
+// remembers.
+type proof struct {
+	proven []int // share numbers
+	turn   int   // index of who has the keyboard
+	handed bool
+	last   Person
+	back   bool
+}
+
+// proveStep has every custodian, not only a threshold, prove the new share
+// against the staged recovery key before it counts.
+func proveStep() []Step {
+	return []Step{{ID: "prove", Title: "Prove shares", By: Custodian, Next: proveShares,
+		Needs: func(r *Run) bool { return !r.plan.SkipProof },
+		Note:  func(r *Run) string { return fmt.Sprintf("%d of %d", len(r.proof.proven), r.plan.Shares) }}}
+}
+
+func proveShares(r *Run) *page {
+	p, d := &r.proof, &r.delivery
+	if len(p.proven) == len(d.shares) {
+		if !p.back && p.last.Name != "" {
+			return r.backTo(p.last, &p.back)
+		}
+		return nil
+	}
+	for slices.Contains(p.proven, d.shares[p.turn].Number) {
+		p.turn = (p.turn + 1) % len(d.shares)
+	}
+	s, who := d.shares[p.turn], r.receivers()[p.turn]
+	if !p.handed {
+		return r.callProver(who)
+	}
+	head := who.Name + ": type your new share back. It is not shown."
+	if s.PGP != "" {
+		head = who.Name + ": decrypt your file and type the share. It is not shown."
+	}
+	return &page{
+		Prompt: Prompt{Kind: AskShare, By: who, Heading: head,
+			Entry:    Entry{Given: len(p.proven), Needed: len(d.shares), Bytes: shareBytes(r.plan.Shares), Proving: true},
+			Recorded: "who, when, which share. Never a group."},
+		do: r.proveOne,
+	}
+}
+
+func (r *Run) callProver(who Person) *page {
+	p := &r.proof
+	from := p.last
+	if from.Name == "" {
+		from = r.person(Operator)
+	}
+	return r.handOver(from, who, "", func(ctx context.Context) error {
+		if err := r.guard(ctx); err != nil {
+			return err
+		}
+		p.handed = true
+		return nil
+	}, func() error {
+		p.turn = (p.turn + 1) % len(r.delivery.shares)
+		return nil
+	})
+}
+
+func (r *Run) proveOne(ctx context.Context, in Input) error {
+	p, d := &r.proof, &r.delivery
+	s, who := d.shares[p.turn], r.receivers()[p.turn]
+	raw, form, err := r.parse(in.Secret, shareBytes(r.plan.Shares))
+	defer raw.Wipe()
+	g := given{who: who, form: form, source: in.Source}
+	if err == nil {
+		err = r.isShare(raw, s)
+	}
+	var wrong *vaultstate.QuorumError
+	var got vaultstate.Progress
+	if err == nil {
+		got, err = r.env.Vault.Verify(ctx, r.op, s.Number, raw)
+		if errors.As(err, &wrong) && wrong.Given == 1 && len(d.shares) > 1 {
+			// The vault itself does not know this share by its fingerprint.
+			err = errOtherShare
+		}
+	}
+	var fault *share.EntryError
+	switch {
+	case errors.Is(err, errOtherShare), errors.As(err, &fault):
+		problem := explainEntry(err)
+		if e := r.entered(g, "refused", problem.Happened); e != nil {
+			return e
+		}
+		return &again{problem}
+	case errors.As(err, &wrong):
+		return r.unproven(g, wrong)
+	case err != nil:
+		return fmt.Errorf("proving share %d: %w", s.Number, err)
+	}
+	g.known, g.number, g.set, g.print = true, s.Number, d.set, s.Fingerprint.String()
+	p.proven = append(p.proven, s.Number)
+	p.handed, p.last = false, who
+	r.agreed.Phase = got.Phase
+	if err := r.entered(g, "good", ""); err != nil {
+		return err
+	}
+	return r.recordAs("proven", who.Name, transcript.ByShare, transcript.Facts{"number": s.Number, "custodian": who.Name,
+		"set": d.set, "fingerprint": s.Fingerprint.String()})
+}
+
+// isShare compares a share with the fingerprint of the one that was handed out.
+// A fingerprint that no record has, after an interruption, is left to the vault.
+func (r *Run) isShare(raw secret.Bytes, s vaultstate.IssuedShare) error {
+	set, err := share.ParseSet(r.delivery.set)
+	if err != nil {
+		return err
+	}
+	got := vaultstate.Digest(set.Fingerprint(raw))
+	if got == s.Fingerprint || s.Fingerprint == (vaultstate.Digest{}) {
+		return nil
+	}
+	for i, other := range r.delivery.shares {
+		if got == other.Fingerprint {
+			return fmt.Errorf("%w: it is share %d, of %s", errOtherShare, other.Number, r.receivers()[i].Name)
+		}
+	}
+	if h, ok := r.holding(raw); ok {
+		return fmt.Errorf("%w: it is the old share %d of %s", errOtherShare, h.Number, h.Custodian)
+	}
+	return errOtherShare
+}
+
+// unproven asks again those whose shares do not make the staged key. Their
+// fingerprints fit, so this is damage, not a slip: it is said so.
+func (r *Run) unproven(g given, w *vaultstate.QuorumError) error {
+	p := &r.proof
+	p.proven = slices.DeleteFunc(p.proven, func(n int) bool { return len(w.Wrong) == 0 || slices.Contains(w.Wrong, n) })
+	p.handed = false
+	const happened = "The shares that were typed do not make the staged recovery key."
+	if err := r.entered(g, "refused", happened); err != nil {
+		return err
+	}
+	return askAgain(happened, "The vault is as it was; the new shares do not count.",
+		"Those who are asked type theirs again. If it happens twice, stop: the set is void then.")
+}

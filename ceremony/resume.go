@@ -1,0 +1,191 @@
+package ceremony
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"conclave/ceremony/custodian"
+	"conclave/ceremony/transcript"
+	"conclave/vaultstate"
+)
+
+// resume is about a staged set of new shares that an earlier run, killed or
+// interrupted, left behind: this one may go on at the next unproven custodian.
+type resume struct {
+	id   vaultstate.ID // chosen; "" if this run begins anew
+	can  map[vaultstate.ID]resumable
+	done bool
+}
+
+// resumable is what is known of a staged set.
+type resumable struct {
+	progress vaultstate.Progress
+	why      string // why it cannot go on here; "" if it can
+}
+
+func (c resumable) text() string {
+	return fmt.Sprintf("%d of %d shares are proven; the next custodian proves theirs", len(c.progress.Proven), c.progress.Shares)
+}
+
+// lookForResume finds out which of the leftovers this ceremony can go on with.
+func (r *Run) lookForResume(ctx context.Context) {
+	r.resume.can = map[vaultstate.ID]resumable{}
+	if _, ok := r.env.Vault.(vaultstate.Resumer); !ok || !r.plan.Issues() {
+		return
+	}
+	for _, l := range r.status.Pending {
+		if l.State != "staged" {
+			continue
+		}
+		got, err := r.env.Vault.Progress(ctx, l.ID)
+		if err != nil {
+			continue // it can only be removed; its own text says so
+		}
+		r.resume.can[l.ID] = resumable{got, r.whyNot(l, got)}
+	}
+}
+
+// whyNot tells why a staged set is not the one that this plan asks for.
+func (r *Run) whyNot(l vaultstate.Leftover, got vaultstate.Progress) string {
+	p := r.plan
+	var keys []string
+	for _, k := range p.Keys {
+		keys = append(keys, k.Fingerprint)
+	}
+	switch {
+	case got.Kind != p.Kind:
+		return "it is of another ceremony."
+	case got.State != r.status.Storage:
+		return "the vault has changed since."
+	case got.Phase != vaultstate.PhaseProof && got.Phase != vaultstate.PhaseReady:
+		return "its shares were lost with the program and never left it."
+	case got.Shares != p.Shares || got.Threshold != p.Threshold:
+		return fmt.Sprintf("it has %d shares of which %d are needed, this plan says %d and %d.", got.Shares, got.Threshold, p.Shares, p.Threshold)
+	case !slices.Equal(got.PGP, keys):
+		return "its shares went to other PGP keys than those of this plan."
+	case p.Kind == vaultstate.Init && p.RootToken && !r.tokenOf(l.ID):
+		return "its root token was lost with the program, or no record shows who has it."
+	}
+	set, ok := r.setOf(got.Set)
+	if !ok {
+		return ""
+	}
+	for i, who := range r.receivers() {
+		if i < len(set.Holdings) && set.Holdings[i].Custodian != who.Name {
+			return fmt.Sprintf("share %d of it went to %s, not to %s.", i+1, set.Holdings[i].Custodian, who.Name)
+		}
+	}
+	return ""
+}
+
+// tokenOf tells whether an earlier record says who has a ceremony's root token.
+func (r *Run) tokenOf(id vaultstate.ID) bool {
+	return r.env.Roster != nil && slices.ContainsFunc(r.env.Roster.Tokens, func(t custodian.Token) bool { return t.Ceremony == string(id) })
+}
+
+// setOf is what an earlier record says of a set of shares.
+func (r *Run) setOf(id string) (custodian.Set, bool) {
+	if r.env.Roster == nil {
+		return custodian.Set{}, false
+	}
+	for _, s := range r.env.Roster.Sets {
+		if s.ID == id {
+			return s, true
+		}
+	}
+	return custodian.Set{}, false
+}
+
+// goOn takes up the operation of the earlier run. The quorum was asked for
+// before it was staged, the shares are with their custodians.
+func (r *Run) goOn(ctx context.Context) ([]string, error) {
+	v, ok := r.env.Vault.(vaultstate.Resumer)
+	if !ok {
+		return nil, vaultstate.ErrUnsupported
+	}
+	got, err := v.Resume(ctx, r.resume.id)
+	if err != nil {
+		return nil, err
+	}
+	r.begun, r.agreed, r.resume.done = true, got, true
+	r.quorum.submitted, r.quorum.back = true, true
+	d := &r.delivery
+	d.set, d.taken, d.filed, d.told, d.back = got.Set, true, true, true, true
+	d.tokenOut, d.fate = true, "earlier"
+	set, _ := r.setOf(got.Set)
+	for n := 1; n <= got.Shares; n++ {
+		s := vaultstate.IssuedShare{Number: n}
+		for _, h := range set.Holdings {
+			if h.Number == n {
+				s.Fingerprint, s.PGP = digestOf(h.Fingerprint), h.PGP
+			}
+		}
+		if n-1 < len(got.PGP) {
+			s.PGP = got.PGP[n-1]
+		}
+		d.shares = append(d.shares, s)
+	}
+	d.next = len(d.shares)
+	r.proof.proven = slices.Clone(got.Proven)
+	return []string{fmt.Sprintf("%d of %d shares were proven before", len(got.Proven), got.Shares)}, nil
+}
+
+// digestOf reads a digest as records write it; zero if it is none.
+func digestOf(s string) (d vaultstate.Digest) {
+	if b, err := hex.DecodeString(s); err == nil && len(b) == len(d) {
+		copy(d[:], b)
+	}
+	return d
+}
+
+// adopt takes over a commit whose record ends before it: the storage says that
+// the swap was made. The roster is put right by the same two events that the
+// earlier run would have written.
+func (r *Run) adopt(now vaultstate.State) error {
+	ro := r.env.Roster
+	if ro == nil || ro.Outcome != "interrupted" {
+		return nil
+	}
+	swapped := slices.ContainsFunc(r.status.Pending, func(l vaultstate.Leftover) bool {
+		return string(l.ID) == ro.Ceremony && l.State == "rollback"
+	})
+	if !swapped || ro.RecoveryKey == now.RecoveryKey.String() && ro.RootKey == now.RootKey.String() {
+		return nil
+	}
+	if slices.Contains(ro.OldRecoveryKeys, now.RecoveryKey.String()) {
+		return nil // the comparison with the record refuses it
+	}
+	if err := r.record("swapped", Program, "", transcript.Facts{"before": ro.Storage, "after": now.Storage.String()}); err != nil {
+		return err
+	}
+	r.hello.adopted = fmt.Sprintf("The record of %s ends before its commit. The storage shows that the commit was made: its new state is in place.", ro.Ceremony)
+	return r.record("outcome", Program, "", stateFacts(now))
+}
+
+// known compares the keys with those that the last record left: an older state
+// was put back, or it was changed outside Conclave. Nobody was asked for a share
+// yet.
+func (r *Run) known(now vaultstate.State) error {
+	ro := r.env.Roster
+	if ro == nil || r.hello.adopted != "" {
+		return nil
+	}
+	for _, k := range []struct {
+		what, now, left string
+		old             []string
+	}{
+		{"recovery key", now.RecoveryKey.String(), ro.RecoveryKey, ro.OldRecoveryKeys},
+		{"root key", now.RootKey.String(), ro.RootKey, ro.OldRootKeys},
+	} {
+		switch {
+		case k.left == "" || k.now == k.left:
+		case slices.Contains(k.old, k.now):
+			return fmt.Errorf("%w: an older state was put back: its %s is one that was replaced before %s ended", vaultstate.ErrChanged, k.what, ro.Ceremony)
+		default:
+			return fmt.Errorf("%w: this %s is not the one that %s left: it was changed outside Conclave", vaultstate.ErrChanged, k.what, ro.Ceremony)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package ceremony
+
+import (
+	"context"
+	"fmt"
+
+	"conclave/ceremony/transcript"
+	"conclave/vaultstate"
+)
+
+// tokenStep hands the root token to its receiver before it counts, and asks
+// what becomes of it.
+func tokenStep() []Step {
+	return []Step{{ID: "token", Title: "Root token", By: Operator, Next: rootToken,
+		Needs: func(r *Run) bool { return r.plan.RootToken && r.resume.id == "" }}}
+}
+
+func rootToken(r *Run) *page {
+	d := &r.delivery
+	if !d.filed { // generate-root issues nothing else
+		return r.work("make the root token", Prompt{IfPowerFails: "nothing counts: the vault is as it was."}, r.takeIssue)
+	}
+	t, who := d.issue.Token, r.person(Operator)
+	switch {
+	case t == nil || d.fate != "":
+		return nil
+	case d.tokenOut:
+		return r.askFate(who, t)
+	case t.Encrypted != nil:
+		return &page{
+			Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": the root token is encrypted and on disk",
+				Facts: []Fact{{"file", r.env.Shelf.Path(d.token.name)}, {"to the key", t.PGP}, {"accessor", t.Accessor}},
+				Lines: []Line{{Mark: Good, Text: "the file was read back"}}, Recorded: "its accessor, the file and its SHA-256. No character of the token."},
+			do: func(context.Context, Input) error {
+				d.tokenOut = true
+				return nil
+			},
+		}
+	}
+	return r.showToken(who, t)
+}
+
+func (r *Run) showToken(who Person, t *vaultstate.IssuedToken) *page {
+	d := &r.delivery
+	from := r.now()
+	return &page{
+		Prompt: Prompt{Kind: Show, By: who, Heading: who.Name + ": the root token. The witness stands by, nobody else looks.",
+			Reveal:   &Reveal{What: "root token", Text: t.Plain, Seconds: 90},
+			Text:     []string{"It is shown once."},
+			Recorded: "its accessor, from when to when it was shown. No character of it."},
+		do: func(context.Context, Input) error {
+			t.Plain.Wipe()
+			d.tokenOut = true
+			return r.record("shown", Operator, who.Name, transcript.Facts{"what": "root token", "to": who.Name,
+				"from": stamp(from), "until": stamp(r.now())})
+		},
+	}
+}
+
+func (r *Run) askFate(who Person, t *vaultstate.IssuedToken) *page {
+	choices := []Choice{
+		{"use", "Set up the vault with it, then revoke it", "an open item until: vault token revoke -accessor " + t.Accessor},
+		{"keep", "Keep it sealed away", "an open item for as long as it exists"},
+	}
+	text := []string{"It is valid once this ceremony is committed. It never expires, and no log of a server shows how it was made."}
+	if r.plan.Kind == vaultstate.Init {
+		text = append(text, "A default OpenBao from 2.5.3 on closes sys/generate-root: without this token nobody can set up the new vault.")
+	}
+	return &page{
+		Prompt: Prompt{Kind: Choose, By: who, Heading: "What becomes of the root token?", Facts: []Fact{{"accessor", t.Accessor}},
+			Text: text, Choices: choices, Recorded: "its accessor, who has it, what becomes of it."},
+		do: func(_ context.Context, in Input) error {
+			if !pick(choices, in.Choice) {
+				return r.chooseAgain()
+			}
+			facts := transcript.Facts{"accessor": t.Accessor, "receiver": who.Name, "delivery": "screen", "fate": in.Choice}
+			if f := r.delivery.token; f.name != "" {
+				facts["delivery"], facts["pgp"], facts["file"], facts["sha256"] = "pgp", t.PGP, f.name, f.sha256
+			}
+			r.delivery.fate = in.Choice
+			return r.record("token", Operator, who.Name, facts)
+		},
+	}
+}
+
+// openItem is what is still to be done about the token, "" if nothing.
+func (r *Run) openItem() string {
+	d := &r.delivery
+	if d.issue == nil || d.issue.Token == nil {
+		return ""
+	}
+	a := d.issue.Token.Accessor
+	if d.fate == "use" {
+		return fmt.Sprintf("Open item: the root token with the accessor %s is revoked once the vault is set up.", a)
+	}
+	return fmt.Sprintf("Open item: the root token with the accessor %s exists until it is revoked.", a)
+}

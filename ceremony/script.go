@@ -1,0 +1,114 @@
+package ceremony
+
+import (
+	"slices"
+	"strings"
+
+	"conclave/assets"
+	"conclave/ceremony/plan"
+	"conclave/vaultstate"
+)
+
+// The ceremonies. To add one: its table here, a line in All, its text in
+// assets/texts, and what it did in done.
+var (
+	// Init makes the keys of a new vault and hands out its recovery shares.
+	// Nothing counts until every custodian has proven theirs.
+	Init = Ceremony{ID: "init", Title: "INIT", Word: "INIT", Steps: steps(
+		opening(), handOutStep(), proveStep(), tokenStep(), goStep(goInit), commitStep("Initialise"), closing())}
+
+	// Unseal opens the vault and every entry through the HSM, and changes nothing.
+	Unseal = Ceremony{ID: string(plan.Unseal), Title: "UNSEAL", Word: "UNSEAL", Steps: steps(
+		opening(), step("unseal", "Open", Program, unseal), closing())}
+
+	// Rekey replaces the root key.
+	Rekey = Ceremony{ID: "rekey", Title: "REKEY", Word: "REKEY", Steps: steps(
+		opening(), quorumStep(), goStep(goRekey), commitStep("Replace the key"), closing())}
+
+	// RecoveryRekey replaces the recovery key and its shares.
+	RecoveryRekey = Ceremony{ID: "recovery-rekey", Title: "RECOVERY REKEY", Word: "REKEY", Steps: steps(
+		opening(), quorumStep(), handOutStep(), proveStep(), goStep(goRecoveryRekey), commitStep("Replace the key"), closing())}
+
+	// Rotate adds a data encryption key.
+	Rotate = Ceremony{ID: "rotate", Title: "ROTATE", Word: "ROTATE", Steps: steps(
+		opening(), quorumStep(), goStep(goRotate), commitStep("Rotate"), closing())}
+
+	// GenerateRoot makes a root token without the server.
+	GenerateRoot = Ceremony{ID: "generate-root", Title: "ROOT TOKEN", Word: "ROOT", Steps: steps(
+		opening(), quorumStep(), tokenStep(), goStep(goGenerateRoot), commitStep("Make it valid"), closing())}
+)
+
+// All are the ceremonies, in the order of the menu.
+var All = []Ceremony{Init, Unseal, Rekey, RecoveryRekey, Rotate, GenerateRoot}
+
+// ByID finds a ceremony by its command's name.
+func ByID(id string) (Ceremony, bool) {
+	i := slices.IndexFunc(All, func(c Ceremony) bool { return c.ID == id })
+	if i < 0 {
+		return Ceremony{}, false
+	}
+	return All[i], true
+}
+
+// step is one step as a list, for steps.
+func step(id, title string, by Role, next func(*Run) *page) []Step {
+	return []Step{{ID: id, Title: title, By: by, Next: next}}
+}
+
+func steps(parts ...[]Step) []Step { return slices.Concat(parts...) }
+
+// purpose is what the ceremony is for, as it is read aloud.
+func (c Ceremony) purpose() []string { return assets.Text("brief-" + c.ID) }
+
+// done says in words what a ceremony did.
+func (c Ceremony) done() string {
+	switch vaultstate.Kind(c.ID) {
+	case vaultstate.Init:
+		return "the vault is initialised"
+	case vaultstate.Rekey:
+		return "the root key is replaced"
+	case vaultstate.RecoveryRekey:
+		return "the recovery key and its shares are replaced"
+	case vaultstate.Rotate:
+		return "the data encryption key is rotated"
+	case vaultstate.GenerateRoot:
+		return "the root token is valid"
+	}
+	return "the vault was opened and checked, and nothing was changed"
+}
+
+// The three lines that are read before the change: what changes, what stays,
+// how it is undone.
+
+const undoByCopy = "until a server has started: the old state is kept and can be put back"
+
+func goInit(r *Run) Prompt {
+	stays := "every key that is in the HSM, and everything outside this storage directory"
+	return Prompt{Action: "Initialise the vault", Stays: stays, Undo: "until a server has started: the new state can be removed again",
+		Changes: "the storage becomes a vault: root key and recovery key are new and wrapped by the HSM key " + r.key.Ref}
+}
+
+func goRekey(r *Run) Prompt {
+	return Prompt{Action: "Replace the root key", Undo: undoByCopy,
+		Changes: "the root key. The HSM wraps the new one with " + r.key.Ref,
+		Stays:   "all data, the recovery shares, all tokens and policies"}
+}
+
+func goRecoveryRekey(r *Run) Prompt {
+	return Prompt{Action: "Replace the recovery key", Undo: undoByCopy,
+		Changes: "the recovery key. From now on the new shares count; " + strings.ToLower(assets.Text("replaced-shares")[0][:1]) + assets.Text("replaced-shares")[0][1:],
+		Stays:   "the root key, all data, all tokens and policies"}
+}
+
+func goRotate(*Run) Prompt {
+	return Prompt{Action: "Rotate the data encryption key", Undo: undoByCopy,
+		Changes: "new entries are encrypted with a new key, under a new term",
+		Stays:   "what is stored stays readable under its own term; nothing is encrypted anew"}
+}
+
+func goGenerateRoot(*Run) Prompt {
+	return Prompt{Action: "Make the root token valid",
+		Changes: "a root token that never expires and may do everything",
+		Stays:   "all keys, shares and data",
+		Undo:    "the token is revoked with its accessor, once the server runs"}
+}

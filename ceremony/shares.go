@@ -1,0 +1,179 @@
+package ceremony
+
+import (
+	"context"
+	"fmt"
+
+	"conclave/ceremony/custodian"
+	"conclave/ceremony/transcript"
+	"conclave/hsm/secret"
+	"conclave/vaultstate/share"
+)
+
+// odd is a share that waits for a decision.
+type odd struct {
+	given
+	problem Problem
+}
+
+// scheme is the kind of check characters that shares of this ceremony have.
+func (r *Run) scheme() share.Scheme { return share.Scheme{Practice: r.plan.Practice} }
+
+// parse reads what was typed. The form is told also of a text that is refused.
+func (r *Run) parse(text secret.Bytes, want int) (raw secret.Bytes, form string, err error) {
+	raw, f, err := r.scheme().Parse(text, want)
+	return raw, f.String(), err
+}
+
+// shareBytes is the length of a raw share: a key that is not split has no
+// x-coordinate.
+func shareBytes(shares int) int {
+	if shares == 1 {
+		return 32
+	}
+	return 33
+}
+
+func (r *Run) askShare() *page {
+	q := &r.quorum
+	return &page{
+		Prompt: Prompt{Kind: AskShare, By: q.turn, Heading: q.turn.Name + ": type your share. It is not shown.",
+			Entry:    Entry{Given: len(q.given), Needed: r.needed(), Bytes: shareBytes(r.status.Shares)},
+			Recorded: "who, when, which share. Never a group."},
+		do: r.takeShare,
+	}
+}
+
+// takeShare checks what can be known of one share by itself.
+func (r *Run) takeShare(_ context.Context, in Input) error {
+	q := &r.quorum
+	raw, form, err := r.parse(in.Secret, shareBytes(r.status.Shares))
+	g := given{who: q.turn, raw: raw, form: form, source: in.Source}
+	if err == nil {
+		err = q.repeated(raw)
+	}
+	if err != nil {
+		raw.Wipe()
+		p := explainEntry(err)
+		if e := r.entered(g, "refused", p.Happened); e != nil {
+			return e
+		}
+		return &again{p}
+	}
+	if o := r.judge(&g); o != nil {
+		q.odd = o
+		return r.entered(g, "refused", o.problem.Happened)
+	}
+	return r.keep(g, "")
+}
+
+func (r *Run) keep(g given, remark string) error {
+	q := &r.quorum
+	q.given = append(q.given, g)
+	q.last, q.turn, q.handed = g.who, Person{}, false
+	return r.entered(g, "good", remark)
+}
+
+// entered records that a share was typed. Only a fingerprint makes it theirs.
+func (r *Run) entered(g given, result, reason string) error {
+	facts := transcript.Facts{"form": g.form, "source": g.source, "result": result, "reason": reason}
+	evidence := transcript.ByKeyboard
+	if g.set != "" {
+		facts["number"], facts["set"], facts["fingerprint"] = g.number, g.set, g.print
+	}
+	if g.known {
+		evidence = transcript.ByShare
+	}
+	return r.recordAs("share-entered", g.who.Name, evidence, facts)
+}
+
+// repeated refuses a share that is in already, or one with its x-coordinate.
+func (q *quorum) repeated(raw secret.Bytes) error {
+	for _, g := range q.given {
+		if g.raw.Equal(raw) {
+			return fmt.Errorf("%w: %s gave it", errRepeated, g.who.Name)
+		}
+		if raw.Len() == 33 && share.X(g.raw) == share.X(raw) {
+			return fmt.Errorf("%w, and is another: %s's or this one is wrong", errSameX, g.who.Name)
+		}
+	}
+	return nil
+}
+
+// holding finds a share in the earlier records, by its fingerprint.
+func (r *Run) holding(raw secret.Bytes) (custodian.Holding, bool) {
+	if r.env.Roster == nil {
+		return custodian.Holding{}, false
+	}
+	return r.env.Roster.Match(func(id string) (fp [32]byte) {
+		set, err := share.ParseSet(id)
+		if err != nil {
+			return fp
+		}
+		return set.Fingerprint(raw)
+	})
+}
+
+// judge asks the earlier records whose share this is. It is a hint: whoever
+// could change them could change the hint, so the people decide.
+func (r *Run) judge(g *given) *odd {
+	h, ok := r.holding(g.raw)
+	if !ok {
+		return nil // issued elsewhere, or before the record begins
+	}
+	g.number, g.set, g.print = h.Number, h.Set, h.Fingerprint
+	typed := fmt.Sprintf("Typed: %s, share %d", h.Custodian, h.Number)
+	set, _ := r.setOf(h.Set)
+	switch {
+	case set.State == custodian.Replaced:
+		return &odd{*g, Problem{Happened: "This is an old share.",
+			State: fmt.Sprintf("%s of the set of %s, which %s replaced. Nothing went to the vault; the other shares are kept.", typed, day(set.Issued), set.Ended),
+			Do:    g.who.Name + " types the newer share."}}
+	case set.State != custodian.Valid:
+		return &odd{*g, Problem{Happened: "This is a share of a set that never counted.",
+			State: fmt.Sprintf("%s of the set of %s, from %s. Nothing went to the vault; the other shares are kept.", typed, day(set.Issued), set.Ceremony),
+			Do:    g.who.Name + " types the share that counts."}}
+	case h.Custodian != g.who.Name:
+		return &odd{*g, Problem{Happened: "This is the share of " + h.Custodian + ", typed in " + g.who.Name + "'s turn.",
+			State: typed + ". One person must not hold two shares. Nothing went to the vault; the other shares are kept.",
+			Do:    g.who.Name + " types their own share."}}
+	}
+	g.known = true
+	return nil
+}
+
+// day is the date of a time as rosters write it.
+func day(s string) string { return s[:min(len(s), len("2006-01-02"))] }
+
+func (r *Run) decideOdd() *page {
+	q := &r.quorum
+	o := q.odd
+	choices := []Choice{
+		{"again", o.who.Name + " types again", "what was typed is wiped; the other shares are kept"},
+		{"other", "Somebody else goes next", "what was typed is wiped"},
+		{"use", "Use it all the same", "the vault decides; the record says that it was so"},
+		{"stop", "Stop", r.stands()},
+	}
+	return &page{
+		Prompt: Prompt{Kind: Choose, By: o.who, Heading: o.problem.Happened, Text: []string{o.problem.State}, Problem: &o.problem,
+			Choices: choices, Recorded: "what was offered, by whom, when."},
+		do: func(_ context.Context, in Input) error {
+			if !pick(choices, in.Choice) {
+				return r.chooseAgain()
+			}
+			g := o.given
+			q.odd = nil
+			if in.Choice == "use" {
+				return r.keep(g, "used all the same: "+o.problem.Happened)
+			}
+			g.raw.Wipe()
+			switch in.Choice {
+			case "stop":
+				return &stop{code: CodeStopped, by: r.person(Operator).Name, reason: o.problem.Happened}
+			case "other":
+				q.pick, q.handed, q.last = true, false, g.who
+			}
+			return nil
+		},
+	}
+}

@@ -1,0 +1,95 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"conclave/ceremony/plan"
+	"conclave/ceremony/transcript"
+	"conclave/hsm"
+	"conclave/vaultstate"
+)
+
+// state is what the steps of a run know so far. Jobs change it, one at a time.
+type state struct {
+	plan    *plan.Plan
+	op      vaultstate.ID // of the operation: the plan's id, or that of an earlier run which goes on
+	events  int
+	result  string // the last word of a run that was done
+	working string // the piece of work whose end is not recorded yet
+
+	begun     bool // the vault holds our operation
+	committed bool
+	closed    bool // the transcript has its last event
+
+	present   []Person
+	hello     opened
+	status    vaultstate.Status
+	before    vaultstate.State
+	outcome   vaultstate.Outcome
+	checks    []vaultstate.Check
+	token     hsm.Info
+	key       hsm.Key
+	loggedIn  bool
+	quorum    quorum
+	delivery  delivery
+	proof     proof
+	resume    resume
+	agreed    vaultstate.Progress // what was agreed of the pending operation
+	going     going
+	guarded   bool // the pending operation was compared before it is confirmed
+	overrides []plan.Override
+	aftermath aftermath
+}
+
+// wipe clears every secret that the run holds.
+func (r *Run) wipe() {
+	r.env.PIN.Wipe()
+	r.quorum.wipe()
+	r.delivery.wipe()
+}
+
+// stands says what state things are in, for every problem page.
+func (r *Run) stands() string {
+	switch {
+	case r.committed:
+		return "The change is made: " + r.c.done() + "."
+	case r.begun && r.plan.Issues() && r.delivery.taken:
+		return "Nothing counts yet: the vault is as it was. The new shares are void if the ceremony stops here."
+	default:
+		return "Nothing is changed: the vault is as it was."
+	}
+}
+
+// cancel takes back what is pending and says how things stand then.
+func (r *Run) cancel(ctx context.Context) string {
+	if r.committed {
+		return "The change was already made: " + r.c.done() + "."
+	}
+	if !r.begun {
+		return "Nothing was changed."
+	}
+	r.begun = false
+	// The people's stop must reach the vault even if the front end is ending.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	err := r.env.Vault.Cancel(ctx, r.op)
+	if errors.Is(err, vaultstate.ErrCommitted) {
+		// An answer that was lost: the swap was made.
+		r.committed = true
+		return "The change was already made: " + r.c.done() + "."
+	}
+	if err != nil {
+		return fmt.Sprintf("Nothing was changed, but what was prepared could not be removed (%v): the next start shows it.", err)
+	}
+	if set := r.delivery.set; set != "" {
+		// Void before anybody can take the set for a valid one.
+		if err := r.record("void", Program, "", transcript.Facts{"set": set, "reason": "the ceremony stopped before its commit"}); err != nil {
+			return "Nothing was changed. The new shares are void: destroy them. The record does not say so: it could not be written."
+		}
+		return "Nothing was changed. The new shares are void: destroy them."
+	}
+	return "Nothing was changed."
+}

@@ -1,0 +1,200 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"conclave/ceremony/transcript"
+	"conclave/hsm"
+)
+
+// meetHSM finds the token, logs in, finds or makes the key, tests it, and
+// opens the vault's state through it.
+func meetHSM(r *Run) *page {
+	h := &r.hello
+	unchanged := Prompt{IfPowerFails: "nothing has been changed."}
+	switch {
+	case !h.found:
+		return r.work("find the HSM", unchanged, r.findHSM)
+	case !h.compared:
+		return r.compareHSM()
+	case !r.loggedIn && r.token.PIN == hsm.PINFinalTry && !h.finalTry:
+		return r.confirmFinalTry()
+	case !r.loggedIn:
+		return r.askPIN()
+	case h.missing && r.key.Ref == "":
+		return r.generateKey()
+	case !h.tested:
+		return r.work("test the HSM", unchanged, r.testHSM)
+	case r.status.Initialized && !h.open:
+		return r.work("open the vault through the HSM", unchanged, r.openState)
+	case h.adopted != "" && !h.told:
+		return r.tellAdopted()
+	case r.resume.id != "" && !r.resume.done:
+		return r.work("open what was staged through the HSM", Prompt{IfPowerFails: "the vault is as it was."}, r.goOn)
+	}
+	return nil
+}
+
+func (r *Run) findHSM(ctx context.Context) ([]string, error) {
+	info, err := r.env.HSM.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.token = info
+	err = r.record("equipment", Program, "", transcript.Facts{
+		"library": info.Library, "library_sha256": info.LibrarySHA256, "library_info": info.LibraryInfo,
+		"token": info.Label, "manufacturer": info.Manufacturer, "model": info.Model, "serial": info.Serial, "firmware": info.Firmware,
+		"slot": int(info.Slot), "software": info.Software, "pin_state": string(info.PIN), "login": r.loginSource(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if info.PIN == hsm.PINLocked {
+		// Nobody is asked for a PIN that cannot help.
+		return nil, hsm.ErrPINLocked
+	}
+	r.hello.found = true
+	return []string{"token " + info.Label + ", serial " + info.Serial}, nil
+}
+
+func (r *Run) loginSource() string {
+	if r.token.ProtectedPath {
+		return "protected-path"
+	}
+	return r.env.Machine.Login
+}
+
+func (r *Run) compareHSM() *page {
+	i, who := r.token, r.person(Operator)
+	facts := []Fact{{"maker", i.Manufacturer}, {"model", strings.TrimSpace(i.Model + "   firmware " + i.Firmware)},
+		{"serial", i.Serial}, {"token", i.Label}, {"library", i.Library}, {"its SHA-256", short(i.LibrarySHA256)}}
+	var lines []Line
+	if i.Software {
+		lines = append(lines, Line{Mark: Warn, Text: "This is a software token: its keys are files on this machine."})
+	}
+	if s := pinSentence(i.PIN); s != "" {
+		lines = append(lines, Line{Mark: Warn, Text: s})
+	}
+	const what = "the token is the one that was meant"
+	if i.Software && !r.plan.Practice {
+		return &page{
+			Prompt: Prompt{Kind: Confirm, By: who, Heading: who.Name + ": is this software token the one that was meant?", Word: "SOFTWARE",
+				Badge: "NO HSM", Action: "A software token stands in for the HSM", Facts: facts, Lines: lines,
+				Changes: "nothing yet", Stays: "the vault is only as safe as the files of this machine", Undo: "stop, and use an HSM",
+				Recorded: "the override, and the lines above; the values are the token's own."},
+			do: func(_ context.Context, in Input) error {
+				if !sameWord(in.Text, "SOFTWARE") {
+					return askAgain("That is not SOFTWARE.", r.stands(), "Type SOFTWARE to go on without an HSM, or stop.")
+				}
+				r.hello.compared = true
+				if err := r.record("confirmed", Operator, who.Name, transcript.Facts{"role": string(Operator), "word": "SOFTWARE", "what": what}); err != nil {
+					return err
+				}
+				return r.override("software-token", "The HSM is a software token: its keys are files on this machine.", who.Name, "")
+			},
+		}
+	}
+	return &page{
+		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": is this the HSM that was meant?",
+			Facts: facts, Lines: lines, Recorded: "the lines above; the values are the token's own."},
+		do: func(context.Context, Input) error {
+			r.hello.compared = true
+			return r.record("confirmed", Operator, who.Name, transcript.Facts{"role": string(Operator), "word": "", "what": what})
+		},
+	}
+}
+
+func pinSentence(s hsm.PINState) string {
+	switch s {
+	case hsm.PINCountLow:
+		return "A wrong PIN was entered since the last right one."
+	case hsm.PINFinalTry:
+		return "ONE try is left: one more wrong PIN locks the token."
+	case hsm.PINLocked:
+		return "The PIN is locked. The security officer must reset it."
+	case hsm.PINNotSet:
+		return "The token has no user PIN yet. The security officer must set one."
+	case hsm.PINOK:
+	}
+	return ""
+}
+
+func (r *Run) confirmFinalTry() *page {
+	who := r.person(Operator)
+	return &page{
+		Prompt: Prompt{Kind: Confirm, By: who, Badge: "LAST TRY", Action: "One more wrong PIN locks the token", Word: "LAST",
+			Heading: who.Name + ": one try is left", Changes: "nothing, if the PIN is right", Stays: "the vault and its keys",
+			Undo: "a locked PIN is reset by the security officer", Recorded: "the word, who typed it, when."},
+		do: func(_ context.Context, in Input) error {
+			if !sameWord(in.Text, "LAST") {
+				return askAgain("That is not LAST.", "No PIN was tried.", "Type LAST to go on, or stop and ask the security officer.")
+			}
+			r.hello.finalTry = true
+			return r.record("confirmed", Operator, who.Name, transcript.Facts{"role": string(Operator), "word": "LAST", "what": "the last try of the PIN"})
+		},
+	}
+}
+
+// askPIN takes one PIN for one try. With a protected path it is entered at the
+// HSM itself; a PIN that the configuration or the environment has is tried once.
+func (r *Run) askPIN() *page {
+	who := r.person(Operator)
+	switch {
+	case r.token.ProtectedPath:
+		return r.work("log in at the HSM", Prompt{Heading: who.Name + ": enter the PIN or the cards at the HSM itself",
+			IfPowerFails: "nothing has been changed."}, func(ctx context.Context) ([]string, error) {
+			return []string{"logged in at the HSM's own pad"}, r.login(ctx, Input{})
+		})
+	case r.env.PIN.Len() > 0 && !r.hello.tried:
+		return r.work("log in at the HSM", Prompt{Heading: "The PIN comes from the " + r.env.Machine.Login + ".",
+			IfPowerFails: "nothing has been changed."}, r.loginGiven)
+	}
+	p := Prompt{Kind: AskSecret, By: who, Heading: who.Name + ": type the PIN of the token. It is not shown.", Field: "PIN",
+		Facts: []Fact{{"token", r.token.Label}, {"PIN state", string(r.token.PIN)}}, Recorded: "that a PIN was entered, by whom, and whether the token took it."}
+	if s := pinSentence(r.token.PIN); s != "" {
+		p.Lines = []Line{{Mark: Warn, Text: s}}
+	}
+	return &page{Prompt: p, do: r.login}
+}
+
+// loginGiven tries the PIN that need not be typed, once.
+func (r *Run) loginGiven(ctx context.Context) ([]string, error) {
+	r.hello.tried = true
+	defer r.env.PIN.Wipe()
+	if err := r.override("given-pin", "Single control: whoever can read the "+r.env.Machine.Login+" and the storage can do all this alone.", r.person(Operator).Name, ""); err != nil {
+		return nil, err
+	}
+	return []string{"logged in with the PIN of the " + r.env.Machine.Login}, r.login(ctx, Input{Secret: r.env.PIN})
+}
+
+func (r *Run) login(ctx context.Context, in Input) error {
+	r.hello.finalTry = false
+	who := r.person(Operator)
+	err := r.env.HSM.Login(ctx, in.Secret)
+	result := "accepted"
+	if err != nil {
+		result = "refused"
+	}
+	if e := r.record("answer", Operator, who.Name, transcript.Facts{"field": "PIN", "value": result}); e != nil {
+		return e
+	}
+	if err == nil {
+		r.loggedIn = true
+		return nil
+	}
+	// The token's flags after the try are what the next one depends on.
+	if info, e := r.env.HSM.Info(ctx); e == nil {
+		r.token = info
+	}
+	if errors.Is(err, hsm.ErrPINIncorrect) || errors.Is(err, hsm.ErrPINLength) {
+		p := r.env.Explain(err)
+		p.State = strings.TrimSpace("Nothing is changed. " + pinSentence(r.token.PIN))
+		if r.token.PIN == hsm.PINLocked {
+			r.hello.found = false // the page of a locked token follows
+		}
+		return &again{p}
+	}
+	return err
+}

@@ -1,0 +1,157 @@
+package ceremony
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"conclave/ceremony/transcript"
+	"conclave/vaultstate/share"
+)
+
+// capital makes the first letter of a sentence a capital one.
+func capital(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	if n == 0 {
+		return s
+	}
+	return string(unicode.ToUpper(r)) + s[n:]
+}
+
+// sentence ends s with a full stop.
+func sentence(s string) string {
+	s = strings.TrimSpace(s)
+	if s == "" || strings.HasSuffix(s, ".") || strings.HasSuffix(s, "?") || strings.HasSuffix(s, "!") {
+		return s
+	}
+	return s + "."
+}
+
+// firstName is the word with which somebody takes the keyboard.
+func firstName(name string) string {
+	f := strings.Fields(name)
+	if len(f) == 0 {
+		return "NEXT"
+	}
+	return strings.ToUpper(f[0])
+}
+
+func sameWord(typed, word string) bool {
+	return strings.EqualFold(strings.TrimSpace(typed), word)
+}
+
+// list joins names: "Alice, Bob and Carol".
+func list(names []string) string {
+	switch n := len(names); n {
+	case 0:
+		return "nobody"
+	case 1:
+		return names[0]
+	default:
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// short is the beginning of a digest, for a row that has no room for all.
+func short(hex string) string {
+	if len(hex) > 16 {
+		return hex[:16] + "…"
+	}
+	return hex
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+var (
+	errRepeated   = errors.New("this share is in already")
+	errSameX      = errors.New("this share has the number of one that is in")
+	errOtherShare = errors.New("this is not the share that was handed out here")
+)
+
+// explainEntry says what is wrong with a share that was typed, without a
+// character of it.
+func explainEntry(err error) Problem {
+	p := Problem{Happened: sentence(capital(err.Error())), State: "Nothing went to the vault. The shares that are in are kept.",
+		Do: "Type the share again from the sheet."}
+	var e *share.EntryError
+	if !errors.As(err, &e) {
+		if errors.Is(err, errRepeated) || errors.Is(err, errSameX) {
+			p.Do = "Each custodian types their own share."
+		}
+		return p
+	}
+	switch e.Kind {
+	case share.BadLength:
+		if e.Typed == 0 {
+			p.Happened = "Nothing was typed."
+		}
+	case share.BadAlphabet, share.BadCheck:
+		p.Do = "A character is misread, or two are swapped. Type the share again; ? stands for a character that cannot be read."
+	case share.XZero:
+		p.Do = "Look for the sheet with the share: this text is something else."
+	case share.IsPractice:
+		p.Do = "Look for the sheet of the real ceremony: this one is of a rehearsal."
+	case share.IsReal:
+		p.Do = "Do not type it here again: this is a rehearsal. Take the practice share."
+	}
+	return p
+}
+
+// inWords is an event in a few words, for the screen.
+func inWords(e transcript.Entry) string {
+	f := e.Facts
+	switch e.Kind {
+	case "header":
+		return f.Text("ceremony") + " " + f.Text("id") + " begins"
+	case "person":
+		if !f.Flag("present") {
+			return f.Text("name") + " is not here"
+		}
+		return f.Text("name") + " is here, " + f.Text("role")
+	case "equipment":
+		return "token " + f.Text("token")
+	case "key":
+		return "key " + f.Text("label")
+	case "step":
+		return "step " + f.Text("title") + ": " + f.Text("state")
+	case "read":
+		return "read: " + f.Text("title")
+	case "answer":
+		return f.Text("field") + ": " + f.Text("value")
+	case "hand-over":
+		return "keyboard to " + f.Text("to")
+	case "share-entered":
+		return "a share was typed: " + f.Text("result")
+	case "quorum":
+		return fmt.Sprintf("%d shares: %s", f.Number("given"), f.Text("result"))
+	case "confirmed":
+		return "confirmed: " + f.Text("what")
+	case "begun", "done", "failed":
+		return f.Text("work") + ": " + e.Kind
+	case "share":
+		return fmt.Sprintf("share %d is for %s", f.Number("number"), f.Text("custodian"))
+	case "shown":
+		return f.Text("what") + " shown to " + f.Text("to")
+	case "proven":
+		return fmt.Sprintf("share %d proven", f.Number("number"))
+	case "override":
+		return "override: " + f.Text("sentence")
+	case "void":
+		return "a set is void"
+	case "closed":
+		return "closed: " + f.Text("verdict")
+	case "aborted":
+		return "stopped: " + f.Text("reason")
+	}
+	return transcript.Kinds[e.Kind].Text
+}
