@@ -19,7 +19,7 @@ export GOEXPERIMENT
 # The same bytes for everybody with the same sources, Go and C compiler: no
 # paths, no time; the version is git's word for the commit.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-BUILD = go build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)'
+BUILD = go build -trimpath -buildvcs=false -ldflags '-X conclave/ui/command.Version=$(VERSION)'
 
 .PHONY: build
 build:
