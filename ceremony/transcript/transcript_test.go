@@ -359,7 +359,7 @@ func TestPractice(t *testing.T) {
 
 func TestClockJump(t *testing.T) {
 	at := time.Date(2026, 11, 24, 14, 0, 0, 0, time.UTC)
-	var boot time.Duration = time.Hour
+	boot := time.Hour
 	var b buffer
 	w := transcript.NewWriter(&b, func() (time.Time, time.Duration) { return at, boot })
 	add := func(wall, up time.Duration) {

@@ -59,12 +59,12 @@ func scan(t *testing.T, n needle) (found, bytes int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer maps.Close() //nolint:errcheck // read only
+	defer maps.Close()
 	mem, err := os.Open("/proc/self/mem")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer mem.Close() //nolint:errcheck // read only
+	defer mem.Close()
 	// The window lies in locked memory, which reads as nothing: otherwise the
 	// scan would find what it has just read.
 	window := secret.New(1 << 20)
