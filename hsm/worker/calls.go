@@ -1,0 +1,185 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"conclave/hsm/secret"
+)
+
+// The calls of a Client, one a request. Each takes the time that the library
+// may need; what the numbers mean is PKCS#11's.
+
+// Library is what was loaded and what it says of itself.
+type Library struct {
+	Path         string // as the loader found it
+	Manufacturer string
+	Description  string
+	Version      string
+}
+
+// Load loads and initialises the library, once in the life of a worker.
+func (c *Client) Load(ctx context.Context, limit time.Duration, path string) (Library, error) {
+	var l Library
+	err := c.do(ctx, limit, opLoad, func(p *packer) { p.str(path) }, func(u *unpacker) {
+		l = Library{u.str(), u.str(), u.str(), u.str()}
+	})
+	return l, err
+}
+
+// Slots lists the slots with a token.
+func (c *Client) Slots(ctx context.Context, limit time.Duration) ([]uint, error) {
+	var slots []uint
+	err := c.do(ctx, limit, opSlots, nil, func(u *unpacker) {
+		for n := u.num(); n > 0 && !u.bad; n-- {
+			slots = append(slots, uint(u.num()))
+		}
+	})
+	return slots, err
+}
+
+// Token reads the token's own words.
+func (c *Client) Token(ctx context.Context, limit time.Duration, slot uint) (TokenInfo, error) {
+	var t TokenInfo
+	err := c.do(ctx, limit, opToken, func(p *packer) { p.num(uint64(slot)) }, func(u *unpacker) {
+		t = TokenInfo{u.str(), u.str(), u.str(), u.str(), u.str(), uint(u.num()), uint(u.num()), uint(u.num())}
+	})
+	return t, err
+}
+
+// Login ends a login that there is and calls C_Login once: with the PIN, or at
+// the token's own pad if pin is empty. The worker keeps the PIN for Relogin,
+// until Logout.
+func (c *Client) Login(ctx context.Context, limit time.Duration, slot uint, pin secret.Bytes) error {
+	return c.do(ctx, limit, opLogin, func(p *packer) { p.num(uint64(slot)); p.bytes(pin.Expose()) }, nil)
+}
+
+// Relogin logs out and in again with the kept PIN; with restart the library is
+// finalised and initialised in between, and the token found again by label and
+// serial. It returns the token's slot.
+func (c *Client) Relogin(ctx context.Context, limit time.Duration, restart bool) (uint, error) {
+	var slot uint
+	err := c.do(ctx, limit, opRelogin, func(p *packer) { p.flag(restart) }, func(u *unpacker) { slot = uint(u.num()) })
+	return slot, err
+}
+
+// Logout logs out and wipes the kept PIN.
+func (c *Client) Logout(ctx context.Context, limit time.Duration) error {
+	return c.do(ctx, limit, opLogout, nil, nil)
+}
+
+// Object is what to find: objects of a class with exactly this label and id,
+// where these are given.
+type Object struct {
+	Class uint
+	Label string
+	ID    []byte
+}
+
+// maxHandles is how many handles an answer holds; of more, only the number is
+// of use.
+const maxHandles = 256
+
+// Find returns the handles of all objects that fit (the first 256 of them).
+func (c *Client) Find(ctx context.Context, limit time.Duration, o Object) ([]Handle, error) {
+	var found []Handle
+	err := c.do(ctx, limit, opFind, func(p *packer) { p.num(uint64(o.Class)); p.str(o.Label); p.bytes(o.ID) }, func(u *unpacker) {
+		gen := u.num()
+		for n := u.num(); n > 0 && !u.bad; n-- {
+			found = append(found, Handle{gen, u.num()})
+		}
+	})
+	return found, err
+}
+
+// Attributes reads attributes one by one. What the token does not have or does
+// not give is absent.
+func (c *Client) Attributes(ctx context.Context, limit time.Duration, h Handle, types ...uint) (map[uint][]byte, error) {
+	values := map[uint][]byte{}
+	err := c.do(ctx, limit, opAttributes, func(p *packer) {
+		p.num(h.gen)
+		p.num(h.object)
+		p.num(uint64(len(types)))
+		for _, t := range types {
+			p.num(uint64(t))
+		}
+	}, func(u *unpacker) {
+		for n := u.num(); n > 0 && !u.bad; n-- {
+			t := uint(u.num())
+			values[t] = append([]byte(nil), u.bytes()...)
+		}
+	})
+	return values, err
+}
+
+// Mechanism is a mechanism with its parameters: the IV for AES-GCM (tag of 128
+// bits, no additional data), hash and mask function for RSA-OAEP (no label).
+type Mechanism struct {
+	Type      uint
+	IV        []byte
+	Hash, MGF uint
+}
+
+func (m Mechanism) pack(p *packer) {
+	p.num(uint64(m.Type))
+	p.bytes(m.IV)
+	p.num(uint64(m.Hash))
+	p.num(uint64(m.MGF))
+}
+
+// Encrypt returns the ciphertext, and for AES-GCM the IV as it stands in the
+// parameters after the call: a token may have put its own there.
+func (c *Client) Encrypt(ctx context.Context, limit time.Duration, h Handle, m Mechanism, plain secret.Bytes) (out, iv []byte, err error) {
+	err = c.do(ctx, limit, opEncrypt, func(p *packer) {
+		p.num(h.gen)
+		p.num(h.object)
+		m.pack(p)
+		p.bytes(plain.Expose())
+	}, func(u *unpacker) {
+		out = append([]byte(nil), u.bytes()...)
+		iv = append([]byte(nil), u.bytes()...)
+	})
+	return out, iv, err
+}
+
+// Decrypt returns the plaintext; the caller owns it.
+func (c *Client) Decrypt(ctx context.Context, limit time.Duration, h Handle, m Mechanism, data []byte) (secret.Bytes, error) {
+	var plain secret.Bytes
+	err := c.do(ctx, limit, opDecrypt, func(p *packer) {
+		p.num(h.gen)
+		p.num(h.object)
+		m.pack(p)
+		p.bytes(data)
+	}, func(u *unpacker) {
+		b := u.bytes()
+		plain = secret.New(len(b))
+		copy(plain.Expose(), b)
+	})
+	if err != nil {
+		plain.Wipe()
+		return secret.Bytes{}, err
+	}
+	return plain, nil
+}
+
+// Generate makes a key in the token that cannot leave it: an AES key of bits
+// bits, or an RSA pair, with this label and id.
+func (c *Client) Generate(ctx context.Context, limit time.Duration, keyType uint, bits int, label string, id []byte) error {
+	return c.do(ctx, limit, opGenerate, func(p *packer) {
+		p.num(uint64(keyType))
+		p.num(uint64(bits)) //nolint:gosec // 256 or 2048
+		p.str(label)
+		p.bytes(id)
+	}, nil)
+}
+
+// InitToken makes a new token in a slot: for a token of our own (hsm/softhsm).
+// It erases whatever the slot holds.
+func (c *Client) InitToken(ctx context.Context, limit time.Duration, slot uint, label string, officer, user secret.Bytes) error {
+	return c.do(ctx, limit, opInitToken, func(p *packer) {
+		p.num(uint64(slot))
+		p.str(label)
+		p.bytes(officer.Expose())
+		p.bytes(user.Expose())
+	}, nil)
+}

@@ -1,0 +1,253 @@
+//go:build cgo
+
+package worker
+
+import (
+	"fmt"
+
+	"github.com/miekg/pkcs11"
+
+	"conclave/hsm/secret"
+)
+
+// The requests, in the child: each reads its fields, refuses what does not
+// parse, calls the library and packs the answer.
+
+func (s *server) load(u *unpacker, p *packer) error {
+	path := u.str()
+	if err := u.done(); err != nil {
+		return err
+	}
+	l, err := s.m.load(path)
+	if err != nil {
+		return err
+	}
+	for _, v := range []string{l.Path, l.Manufacturer, l.Description, l.Version} {
+		p.str(v)
+	}
+	return nil
+}
+
+// loaded refuses what comes before load.
+func (s *server) loaded(u *unpacker) error {
+	if err := u.done(); err != nil {
+		return err
+	}
+	if s.m.ctx == nil {
+		return errBad
+	}
+	return nil
+}
+
+func (s *server) slots(u *unpacker, p *packer) error {
+	s.m.mu.RLock()
+	defer s.m.mu.RUnlock()
+	if err := s.loaded(u); err != nil {
+		return err
+	}
+	slots, err := s.m.ctx.GetSlotList(true)
+	if err != nil {
+		return fault("C_GetSlotList", err)
+	}
+	p.num(uint64(len(slots)))
+	for _, slot := range slots {
+		p.num(uint64(slot))
+	}
+	return nil
+}
+
+func (s *server) token(u *unpacker, p *packer) error {
+	s.m.mu.RLock()
+	defer s.m.mu.RUnlock()
+	slot := uint(u.num())
+	if err := s.loaded(u); err != nil {
+		return err
+	}
+	i, err := s.m.ctx.GetTokenInfo(slot)
+	if err != nil {
+		return fault("C_GetTokenInfo", err)
+	}
+	firmware := fmt.Sprintf("%d.%d", i.FirmwareVersion.Major, i.FirmwareVersion.Minor)
+	for _, v := range []string{Trim(i.Label), Trim(i.ManufacturerID), Trim(i.Model), Trim(i.SerialNumber), firmware} {
+		p.str(v)
+	}
+	p.num(uint64(i.Flags))
+	p.num(uint64(i.MinPinLen))
+	p.num(uint64(i.MaxPinLen))
+	return nil
+}
+
+func (s *server) login(u *unpacker) error {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	slot, pin := uint(u.num()), u.bytes()
+	if err := s.loaded(u); err != nil {
+		return err
+	}
+	s.m.leave()
+	return s.m.login(slot, pin)
+}
+
+func (s *server) relogin(u *unpacker, p *packer) error {
+	restart := u.flag()
+	if err := u.done(); err != nil {
+		return err
+	}
+	if err := s.m.relogin(restart); err != nil {
+		return err
+	}
+	p.num(uint64(s.m.slot))
+	return nil
+}
+
+func (s *server) logout(u *unpacker) error {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	if err := s.loaded(u); err != nil {
+		return err
+	}
+	if !s.m.in {
+		return ErrNotLoggedIn
+	}
+	s.m.leave()
+	return nil
+}
+
+func (s *server) find(u *unpacker, p *packer) error {
+	class, label, id := uint(u.num()), u.str(), u.bytes()
+	if err := u.done(); err != nil {
+		return err
+	}
+	template := []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, class)}
+	if label != "" {
+		template = append(template, pkcs11.NewAttribute(pkcs11.CKA_LABEL, label))
+	}
+	if len(id) > 0 {
+		template = append(template, pkcs11.NewAttribute(pkcs11.CKA_ID, id))
+	}
+	return s.m.use(func(sh pkcs11.SessionHandle) error {
+		found, err := findAll(s.m.ctx, sh, template)
+		if err != nil {
+			return err
+		}
+		p.num(s.m.gen)
+		p.num(uint64(len(found)))
+		for _, h := range found {
+			p.num(uint64(h))
+		}
+		return nil
+	})
+}
+
+// findAll asks until nothing more comes: some tokens give one at a time.
+func findAll(ctx *pkcs11.Ctx, sh pkcs11.SessionHandle, template []*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error) {
+	if err := ctx.FindObjectsInit(sh, template); err != nil {
+		return nil, fault("C_FindObjectsInit", err)
+	}
+	var all []pkcs11.ObjectHandle
+	for len(all) < maxHandles {
+		some, _, err := ctx.FindObjects(sh, maxHandles-len(all))
+		if err != nil {
+			return nil, fault("C_FindObjects", err)
+		}
+		if len(some) == 0 {
+			break
+		}
+		all = append(all, some...)
+	}
+	if err := ctx.FindObjectsFinal(sh); err != nil {
+		return nil, fault("C_FindObjectsFinal", err)
+	}
+	return all, nil
+}
+
+func (s *server) attributes(u *unpacker, p *packer) error {
+	h := Handle{u.num(), u.num()}
+	var types []uint
+	for n := u.num(); n > 0 && !u.bad; n-- {
+		types = append(types, uint(u.num()))
+	}
+	if err := u.done(); err != nil {
+		return err
+	}
+	return s.m.useObject(h, func(sh pkcs11.SessionHandle, o pkcs11.ObjectHandle) error {
+		var got []*pkcs11.Attribute
+		for _, t := range types {
+			// One by one: a single one that the token lacks fails a list as a whole.
+			a, err := s.m.ctx.GetAttributeValue(sh, o, []*pkcs11.Attribute{{Type: t}})
+			switch {
+			case err == nil:
+				got = append(got, a...)
+			case err == pkcs11.Error(pkcs11.CKR_ATTRIBUTE_TYPE_INVALID), err == pkcs11.Error(pkcs11.CKR_ATTRIBUTE_SENSITIVE): //nolint:errorlint // the binding returns it plain
+			default:
+				return fault("C_GetAttributeValue", err)
+			}
+		}
+		p.num(uint64(len(got)))
+		for _, a := range got {
+			p.num(uint64(a.Type))
+			p.bytes(a.Value)
+		}
+		return nil
+	})
+}
+
+// mechanism reads a mechanism. The function is called when the operation is
+// over: the library may write the IV until then.
+func (u *unpacker) mechanism() (*pkcs11.Mechanism, *pkcs11.GCMParams) {
+	kind, iv, hash, mgf := uint(u.num()), u.bytes(), uint(u.num()), uint(u.num())
+	switch kind {
+	case MechanismAESGCM:
+		g := pkcs11.NewGCMParams(iv, nil, 128)
+		return pkcs11.NewMechanism(kind, g), g
+	case MechanismRSAOAEP:
+		return pkcs11.NewMechanism(kind, pkcs11.NewOAEPParams(hash, mgf, pkcs11.CKZ_DATA_SPECIFIED, nil)), nil
+	}
+	u.bad = true
+	return nil, nil
+}
+
+func (s *server) encrypt(u *unpacker, p *packer) error {
+	h := Handle{u.num(), u.num()}
+	mech, gcm := u.mechanism()
+	plain := u.bytes()
+	if err := u.done(); err != nil {
+		return err
+	}
+	defer gcm.Free() // of nil does nothing
+	return s.m.useObject(h, func(sh pkcs11.SessionHandle, o pkcs11.ObjectHandle) error {
+		if err := s.m.ctx.EncryptInit(sh, []*pkcs11.Mechanism{mech}, o); err != nil {
+			return fault("C_EncryptInit", err)
+		}
+		out, err := s.m.ctx.Encrypt(sh, plain)
+		if err != nil {
+			return fault("C_Encrypt", err)
+		}
+		p.bytes(out)
+		p.bytes(gcm.IV())
+		return nil
+	})
+}
+
+func (s *server) decrypt(u *unpacker, p *packer) error {
+	h := Handle{u.num(), u.num()}
+	mech, gcm := u.mechanism()
+	data := u.bytes()
+	if err := u.done(); err != nil {
+		return err
+	}
+	defer gcm.Free() // of nil does nothing
+	return s.m.useObject(h, func(sh pkcs11.SessionHandle, o pkcs11.ObjectHandle) error {
+		if err := s.m.ctx.DecryptInit(sh, []*pkcs11.Mechanism{mech}, o); err != nil {
+			return fault("C_DecryptInit", err)
+		}
+		// Not inside secret.Do: with runtime/secret, a call into C crashes there
+		// (Go 1.26). It erases what the copy leaves in registers.
+		plain, err := s.m.ctx.Decrypt(sh, data)
+		secret.Do(func() {
+			p.bytes(plain)
+			clear(plain)
+		})
+		return fault("C_Decrypt", err)
+	})
+}
