@@ -65,6 +65,7 @@ type Key struct {
 type TestLine struct {
 	Text string
 	Took time.Duration
+	Warn bool // not a failure, but people should know
 }
 
 // KeyRef is what a blob says about the key that wrapped it.

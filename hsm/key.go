@@ -1,0 +1,216 @@
+package hsm
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"conclave/hsm/worker"
+)
+
+// ErrKeyExists is returned by GenerateKey when something has the label or id.
+var ErrKeyExists = errors.New("the token already has a key of this label or id")
+
+// objects are the keys under one label and id.
+type objects struct{ secret, private, public []worker.Handle }
+
+func (o objects) none() bool { return len(o.secret)+len(o.private)+len(o.public) == 0 }
+
+// key is one key: a secret key, or a pair.
+type key struct {
+	use    worker.Handle // the secret or the private key
+	public worker.Handle // of a pair
+	kind   uint          // CKA_KEY_TYPE
+}
+
+// configured is the label and id of the configuration.
+func (t *Token) configured() (label string, id []byte, err error) {
+	if t.cfg.KeyLabel == "" {
+		return "", nil, fmt.Errorf("%w: no key label was given", ErrKeyNotFound)
+	}
+	if id, err = hex.DecodeString(t.cfg.KeyID); err != nil {
+		return "", nil, fmt.Errorf("the key id %q is not hexadecimal", t.cfg.KeyID)
+	}
+	return t.cfg.KeyLabel, id, nil
+}
+
+// ref is how blobs name the configured key, byte for byte as the server does.
+func (t *Token) ref() string { return t.cfg.KeyLabel + ":" + t.cfg.KeyID }
+
+// objects finds all keys with a label and an id, where these are not empty.
+func (t *Token) objects(ctx context.Context, w *worker.Client, label string, id []byte) (objects, error) {
+	var o objects
+	for class, list := range map[uint]*[]worker.Handle{
+		worker.ClassSecretKey: &o.secret, worker.ClassPrivateKey: &o.private, worker.ClassPublicKey: &o.public,
+	} {
+		var err error
+		if *list, err = w.Find(ctx, t.cfg.Timeout, worker.Object{Class: class, Label: label, ID: id}); err != nil {
+			return objects{}, err
+		}
+	}
+	return o, nil
+}
+
+// key finds exactly one secret key or one pair, as the server does.
+func (t *Token) key(ctx context.Context, w *worker.Client, label string, id []byte) (key, error) {
+	o, err := t.objects(ctx, w, label, id)
+	if err != nil {
+		return key{}, err
+	}
+	name := fmt.Sprintf("%q", label)
+	if len(id) > 0 {
+		name += fmt.Sprintf(" with id %x", id)
+	}
+	switch {
+	case len(o.secret) == 0 && len(o.private) == 0:
+		return key{}, fmt.Errorf("%w: %s. Wrong token or label, key deleted, or token initialised anew; this PIN may also not see it. Nothing was created", ErrKeyNotFound, name)
+	case len(o.secret) > 1 || len(o.private) > 1 || len(o.secret) == 1 && len(o.private)+len(o.public) > 0:
+		ids, err := t.ids(ctx, w, slices.Concat(o.secret, o.private, o.public))
+		if err != nil {
+			return key{}, err
+		}
+		return key{}, fmt.Errorf("%w: %d secret and %d private keys are called %s (ids %s). Give the key id", ErrKeyAmbiguous, len(o.secret), len(o.private), name, ids)
+	case len(o.secret) == 1:
+		kind, err := t.number(ctx, w, o.secret[0], worker.AttrKeyType)
+		return key{use: o.secret[0], kind: kind}, err
+	}
+	return t.pair(ctx, w, o, name)
+}
+
+// pair completes a private key with its public one: by label and id, else by
+// the private key's CKA_ID. Both must have the same modulus.
+func (t *Token) pair(ctx context.Context, w *worker.Client, o objects, name string) (key, error) {
+	private, err := w.Attributes(ctx, t.cfg.Timeout, o.private[0], worker.AttrKeyType, worker.AttrID, worker.AttrModulus)
+	if err != nil {
+		return key{}, err
+	}
+	if len(o.public) == 0 && len(private[worker.AttrID]) > 0 {
+		found, err := t.objects(ctx, w, "", private[worker.AttrID])
+		if err != nil {
+			return key{}, err
+		}
+		o.public = found.public
+	}
+	if len(o.public) != 1 {
+		return key{}, fmt.Errorf("%w: %d public keys belong to the private key %s. Exactly one is needed", ErrKeyAmbiguous, len(o.public), name)
+	}
+	public, err := w.Attributes(ctx, t.cfg.Timeout, o.public[0], worker.AttrModulus)
+	if err != nil {
+		return key{}, err
+	}
+	if string(public[worker.AttrModulus]) != string(private[worker.AttrModulus]) {
+		return key{}, fmt.Errorf("%w: the public and the private key %s are not a pair", ErrKeyAmbiguous, name)
+	}
+	kind, err := asNumber(private[worker.AttrKeyType])
+	return key{use: o.private[0], public: o.public[0], kind: kind}, err
+}
+
+// ids lists the CKA_IDs of objects.
+func (t *Token) ids(ctx context.Context, w *worker.Client, list []worker.Handle) (string, error) {
+	var s []string
+	for _, h := range list {
+		a, err := w.Attributes(ctx, t.cfg.Timeout, h, worker.AttrID)
+		if err != nil {
+			return "", err
+		}
+		s = append(s, strconv.Quote(hex.EncodeToString(a[worker.AttrID])))
+	}
+	return strings.Join(s, ", "), nil
+}
+
+func (t *Token) number(ctx context.Context, w *worker.Client, h worker.Handle, attr uint) (uint, error) {
+	a, err := w.Attributes(ctx, t.cfg.Timeout, h, attr)
+	if err != nil {
+		return 0, err
+	}
+	return asNumber(a[attr])
+}
+
+// asNumber reads a CK_ULONG, which is in the machine's own byte order.
+func asNumber(b []byte) (uint, error) {
+	switch len(b) {
+	case 8:
+		return uint(binary.NativeEndian.Uint64(b)), nil
+	case 4:
+		return uint(binary.NativeEndian.Uint32(b)), nil
+	}
+	return 0, errors.New("the token gave no number where PKCS#11 wants one")
+}
+
+// stated are the attributes that are read for the record.
+var stated = []struct {
+	attr uint
+	name string
+}{
+	{worker.AttrToken, "CKA_TOKEN"},
+	{worker.AttrPrivate, "CKA_PRIVATE"},
+	{worker.AttrSensitive, "CKA_SENSITIVE"},
+	{worker.AttrAlwaysSensitive, "CKA_ALWAYS_SENSITIVE"},
+	{worker.AttrExtractable, "CKA_EXTRACTABLE"},
+	{worker.AttrNeverExtractable, "CKA_NEVER_EXTRACTABLE"},
+	{worker.AttrLocal, "CKA_LOCAL"},
+	{worker.AttrEncrypt, "CKA_ENCRYPT"},
+	{worker.AttrDecrypt, "CKA_DECRYPT"},
+}
+
+// describe reads what the token says of a key.
+func (t *Token) describe(ctx context.Context, w *worker.Client, k key) (Key, error) {
+	attrs := []uint{worker.AttrLabel, worker.AttrID, worker.AttrValueLen, worker.AttrModulus}
+	for _, s := range stated {
+		attrs = append(attrs, s.attr)
+	}
+	a, err := w.Attributes(ctx, t.cfg.Timeout, k.use, attrs...)
+	if err != nil {
+		return Key{}, err
+	}
+	asked, err := mechanismNumber(t.cfg.Mechanism)
+	if err != nil {
+		return Key{}, err
+	}
+	m, err := choose(asked, k.kind)
+	if err != nil {
+		return Key{}, err
+	}
+	r := Key{Label: string(a[worker.AttrLabel]), ID: hex.EncodeToString(a[worker.AttrID]), Ref: t.ref(),
+		Mechanism: mechanismName(m), Attributes: map[string]string{}}
+	if m == worker.MechanismRSAOAEP {
+		h, err := hash(t.cfg.OAEPHash)
+		if err != nil {
+			return Key{}, err
+		}
+		r.Type, r.OAEPHash = fmt.Sprintf("RSA-%d", 8*len(a[worker.AttrModulus])), h.name
+	} else if n, err := asNumber(a[worker.AttrValueLen]); err == nil {
+		r.Type = fmt.Sprintf("AES-%d", 8*n)
+	} else {
+		r.Type = "AES" // some tokens do not say how long a hidden key is
+	}
+	for _, s := range stated {
+		if v := a[s.attr]; len(v) == 1 {
+			r.Attributes[s.name] = strconv.FormatBool(v[0] != 0)
+		}
+	}
+	return r, nil
+}
+
+// FindKey finds exactly one key under the configured label and id.
+func (t *Token) FindKey(ctx context.Context) (Key, error) {
+	var r Key
+	err := t.try(ctx, func(w *worker.Client) error {
+		label, id, err := t.configured()
+		if err != nil {
+			return err
+		}
+		k, err := t.key(ctx, w, label, id)
+		if err != nil {
+			return err
+		}
+		r, err = t.describe(ctx, w, k)
+		return err
+	})
+	return r, err
+}

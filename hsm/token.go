@@ -1,0 +1,258 @@
+// Package hsm speaks to one token over PKCS#11: it finds it, logs in, finds or
+// makes the wrapping key, wraps and unwraps with it, and tests it.
+//
+// It promises:
+//   - the library runs in a process of its own (hsm/worker): a hang ends as
+//     ErrTimeout, a crash as ErrWorker, and the next call starts a new one,
+//     where nobody is logged in (ErrNotLoggedIn);
+//   - exactly one token and exactly one key fit what was asked for, or an error
+//     lists those that do;
+//   - a PIN is tried once for each call of Login and never by itself again,
+//     with one exception: GenerateKey and SelfTest log in anew with the PIN
+//     that the token accepted before, which the worker keeps until Logout;
+//   - a failed call of the library is an *Error: a sentence, the call and its
+//     code;
+//   - a blob is the message that OpenBao's pkcs11 seal stores (BlobInfo), with
+//     the configured "label:id", and besides with the mechanism that made it;
+//     it is opened with the mechanism that it names or that is configured,
+//     never by trying;
+//   - AES-GCM blobs hold the nonce that the token really used.
+//
+// It does not promise that a blob made with RSA-OAEP is authentic: anybody with
+// the public key can make one. Nor that a key which the token calls
+// non-extractable cannot be had: it reports what the token says.
+package hsm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"conclave/hsm/secret"
+	"conclave/hsm/worker"
+)
+
+// defaultTimeout is what a call may take if Config does not say.
+const defaultTimeout = 30 * time.Second
+
+// Token is one token and the worker that speaks to it. Its methods may be
+// called from several goroutines.
+type Token struct {
+	cfg Config
+
+	mu       sync.Mutex
+	w        *worker.Client // nil or dead: the next call starts another
+	lib      worker.Library
+	info     Info
+	loggedIn bool
+	closed   bool
+}
+
+// Open starts the worker, loads the library in it and finds the token.
+func Open(ctx context.Context, cfg Config) (*Token, error) {
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = defaultTimeout
+	}
+	t := &Token{cfg: cfg}
+	if _, err := t.Info(ctx); err != nil {
+		_ = t.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// Info reads the token's own words again, without a login.
+func (t *Token) Info(ctx context.Context) (Info, error) {
+	w, err := t.worker(ctx)
+	if err != nil {
+		return Info{}, err
+	}
+	info, err := t.find(ctx, w)
+	if err != nil {
+		return Info{}, t.check(err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.info = info
+	return info, nil
+}
+
+// Close logs out, lets the library finish and ends the worker.
+func (t *Token) Close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
+	if t.w != nil {
+		_ = t.w.Close() // it ends, whatever it answers
+	}
+	return nil
+}
+
+// Worker is the process id of the worker, 0 if there is none.
+func (t *Token) Worker() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.w == nil || t.w.Dead() != nil {
+		return 0
+	}
+	return t.w.PID()
+}
+
+// worker returns a living worker with the library loaded.
+func (t *Token) worker(ctx context.Context) (*worker.Client, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil, fmt.Errorf("%w: it was closed", ErrWorker)
+	}
+	if t.w != nil && t.w.Dead() == nil {
+		return t.w, nil
+	}
+	t.w, t.loggedIn = nil, false
+	w, lib, err := start(ctx, t.cfg.Lib, t.cfg.Env, t.cfg.Timeout)
+	if err != nil {
+		return nil, explain(err, t.cfg.Timeout, t.contextLocked())
+	}
+	t.w, t.lib = w, lib
+	return w, nil
+}
+
+// start makes a worker with the library loaded.
+func start(ctx context.Context, lib string, env []string, limit time.Duration) (*worker.Client, worker.Library, error) {
+	if !worker.Available {
+		return nil, worker.Library{}, ErrNoPKCS11
+	}
+	if lib == "" {
+		return nil, worker.Library{}, fmt.Errorf("%w: no path was given", ErrNoLibrary)
+	}
+	w, err := worker.Start(env)
+	if err != nil {
+		return nil, worker.Library{}, fmt.Errorf("%w: %w", ErrWorker, err)
+	}
+	l, err := w.Load(ctx, limit, lib)
+	if err != nil {
+		_ = w.Close() // the error is the library's
+		return nil, worker.Library{}, err
+	}
+	return w, l, nil
+}
+
+// session returns the worker if somebody is logged in.
+func (t *Token) session(ctx context.Context) (*worker.Client, error) {
+	w, err := t.worker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.loggedIn {
+		return nil, ErrNotLoggedIn
+	}
+	return w, nil
+}
+
+// Login tries the PIN once. An empty PIN asks at the token's own pad, where it
+// has one. A login that there was ends first, so that the PIN is looked at.
+func (t *Token) Login(ctx context.Context, pin secret.Bytes) error {
+	info, err := t.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if err := mayTry(info, pin.Len()); err != nil {
+		return err
+	}
+	w, err := t.worker(ctx)
+	if err != nil {
+		return err
+	}
+	limit := t.cfg.Timeout
+	if pin.Len() == 0 {
+		limit = t.padTimeout()
+	}
+	t.setLoggedIn(false)
+	if err := w.Login(ctx, limit, info.Slot, pin); err != nil {
+		// The sentence depends on the PIN counters after the try.
+		_, _ = t.Info(ctx) // if they cannot be read, the old ones stand
+		return t.check(t.explain(err, limit))
+	}
+	t.setLoggedIn(true)
+	return nil
+}
+
+// mayTry refuses a PIN that cannot be right before it costs a try.
+func mayTry(info Info, length int) error {
+	switch {
+	case info.PIN == PINLocked:
+		return fmt.Errorf("%w. Do not try more: the security officer must reset it", ErrPINLocked)
+	case info.PIN == PINNotSet && !info.ProtectedPath:
+		return fmt.Errorf("%w: the token has no user PIN yet, the security officer must set one first", ErrPINLength)
+	case length == 0 && info.ProtectedPath:
+		return nil
+	case length == 0:
+		return fmt.Errorf("%w: it is empty", ErrPINLength)
+	case length < info.MinPIN, info.MaxPIN > 0 && length > info.MaxPIN:
+		return fmt.Errorf("%w: this token takes %d to %d characters. The PIN was not tried", ErrPINLength, info.MinPIN, info.MaxPIN)
+	}
+	return nil
+}
+
+// Logout logs out; the worker wipes the PIN.
+func (t *Token) Logout(ctx context.Context) error {
+	w, err := t.session(ctx)
+	if err != nil {
+		return err
+	}
+	t.setLoggedIn(false)
+	return t.check(t.explain(w.Logout(ctx, t.cfg.Timeout), t.cfg.Timeout))
+}
+
+func (t *Token) setLoggedIn(in bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.loggedIn = in
+}
+
+func (t *Token) protectedPath() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.info.ProtectedPath
+}
+
+// padTimeout is how long people may take at the token's own pad.
+func (t *Token) padTimeout() time.Duration { return 10 * t.cfg.Timeout }
+
+// check looks at the error of a call for what it means to the next one: after
+// a token that is gone only a new process is sure to see it again.
+func (t *Token) check(err error) error {
+	switch {
+	case errors.Is(err, ErrTokenGone):
+		t.mu.Lock()
+		w := t.w
+		t.w, t.loggedIn = nil, false
+		t.mu.Unlock()
+		if w != nil {
+			_ = w.Close() // it ends, whatever it answers
+		}
+	case errors.Is(err, ErrNotLoggedIn), errors.Is(err, ErrWorker), errors.Is(err, ErrTimeout):
+		t.setLoggedIn(false)
+	}
+	return err
+}
+
+// context is what sentences may name.
+func (t *Token) context() tokenContext {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.contextLocked()
+}
+
+func (t *Token) contextLocked() tokenContext {
+	label, serial := t.info.Label, t.info.Serial
+	if label == "" {
+		label, serial = t.cfg.TokenLabel, t.cfg.TokenSerial
+	}
+	return tokenContext{Lib: t.cfg.Lib, Label: label, Serial: serial, KeyLabel: t.cfg.KeyLabel, KeyID: t.cfg.KeyID,
+		Mechanism: t.cfg.Mechanism, PIN: t.info.PIN, MinPIN: t.info.MinPIN, MaxPIN: t.info.MaxPIN}
+}
