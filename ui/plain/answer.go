@@ -1,0 +1,281 @@
+package plain
+
+import (
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"conclave/assets/clean"
+	"conclave/ceremony"
+	"conclave/hsm/secret"
+	"conclave/vaultstate/share"
+)
+
+// answer prints the prompt and gets what answers it, or why to stop.
+func (s *session) answer(p ceremony.Prompt) (ceremony.Input, *stopped) {
+	s.page(p)
+	if s.opt.Auto != nil {
+		return s.played(p)
+	}
+	for {
+		in, err := s.typed(p)
+		var sig signalled
+		var note *again
+		switch {
+		case err == nil:
+			return in, nil
+		case errors.As(err, &note):
+			s.say(note.text)
+		case errors.Is(err, errTooLong):
+			s.say("That line is too long. It was dropped.")
+		case errors.As(err, &sig) && sig.Signal == os.Interrupt && s.in.tty:
+			if end := s.why(p); end != nil {
+				return in, end
+			}
+			s.page(p)
+		default:
+			return in, s.ended(err)
+		}
+	}
+}
+
+// again says what was wrong with a line; another is read.
+type again struct{ text string }
+
+func (a *again) Error() string { return a.text }
+
+// ended turns what ended the reading into a reason for the record.
+func (s *session) ended(err error) *stopped {
+	var sig signalled
+	switch {
+	case errors.As(err, &sig):
+		return &stopped{"the program", bySignal(sig.Signal)}
+	case errors.Is(err, io.EOF):
+		return &stopped{"the program", "the input has ended"}
+	}
+	return &stopped{"the program", err.Error()}
+}
+
+// why asks for the reason to stop. nil: nobody stops.
+func (s *session) why(p ceremony.Prompt) *stopped {
+	s.say("Stop the ceremony? " + p.Stop)
+	s.ask("Type the reason for the record, or only enter to go on")
+	reason, err := s.text()
+	reason = clean.Clean(reason)
+	switch {
+	case err != nil:
+		return &stopped{p.By.Name, "ctrl+c"}
+	case reason == "":
+		return nil
+	}
+	return &stopped{p.By.Name, reason}
+}
+
+// typed reads what a person types.
+func (s *session) typed(p ceremony.Prompt) (ceremony.Input, error) {
+	switch p.Kind {
+	case ceremony.Work:
+		return ceremony.Input{}, nil
+	case ceremony.Read, ceremony.Attest:
+		return ceremony.Input{}, s.enter("Press enter to go on")
+	case ceremony.People:
+		return s.people(p)
+	case ceremony.Ask:
+		return s.public(p)
+	case ceremony.AskSecret, ceremony.AskShare:
+		return s.secret(p)
+	case ceremony.HandOver:
+		return s.handOver(p)
+	case ceremony.Confirm:
+		return s.word("Type "+p.Word+" to go on", p.Word)
+	case ceremony.Show:
+		return s.show(p)
+	case ceremony.Choose:
+		return s.choose(p)
+	}
+	return ceremony.Input{}, errors.New("this front end does not know the kind of the prompt")
+}
+
+// raw reads one line with the echo on. The caller wipes it.
+func (s *session) raw() (secret.Bytes, error) {
+	b, err := s.in.line()
+	if !s.in.tty || err != nil {
+		// No enter key has moved to the next line.
+		_, _ = io.WriteString(s.out, "\n")
+	}
+	return b, err
+}
+
+// text reads one public line.
+func (s *session) text() (string, error) {
+	b, err := s.raw()
+	defer b.Wipe()
+	return strings.TrimSpace(string(b.Expose())), err
+}
+
+// enter waits for an empty line. What else was typed may be a share on the wrong
+// page: it becomes no string.
+func (s *session) enter(text string) error {
+	s.in.fresh()
+	s.ask(text)
+	b, err := s.raw()
+	defer b.Wipe()
+	if err == nil && b.Len() > 0 {
+		return &again{"Only enter goes on here. What was typed was dropped."}
+	}
+	return err
+}
+
+// word reads a word that must be typed. Whether it is the right one is for the
+// ceremony to say.
+func (s *session) word(text, word string) (ceremony.Input, error) {
+	s.in.fresh()
+	s.ask(text)
+	t, err := s.text()
+	if err == nil && t == "" {
+		err = &again{"Nothing was typed. The word is " + word + "."}
+	}
+	return ceremony.Input{Text: t, Source: "typed"}, err
+}
+
+func (s *session) handOver(p ceremony.Prompt) (ceremony.Input, error) {
+	s.sayf("%s: nobody else sees the screen or the keys.", first(p.By.Name))
+	// Custodians may come in any order; the others may not.
+	other := p.By.Role == ceremony.Custodian
+	text := "Type " + p.Word + " to begin"
+	if other {
+		text += ", or OTHER if somebody else is first"
+	}
+	in, err := s.word(text, p.Word)
+	if err == nil && other && strings.EqualFold(in.Text, "other") {
+		return ceremony.Input{Choice: "other"}, nil
+	}
+	return in, err
+}
+
+func (s *session) people(p ceremony.Prompt) (ceremony.Input, error) {
+	in := ceremony.Input{}
+	for i, row := range p.People {
+		in.Present = append(in.Present, true)
+		s.sayf("%d = %s, %s", i+1, row.Person.Name, role(row.Person))
+	}
+	s.in.fresh()
+	s.ask("Press enter if all of them are here; else type the numbers of those who are not")
+	text, err := s.text()
+	if err != nil {
+		return in, err
+	}
+	for _, f := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' }) {
+		n, err := strconv.Atoi(f)
+		if err != nil || n < 1 || n > len(in.Present) {
+			return in, &again{"These are not numbers of the list."}
+		}
+		in.Present[n-1] = false
+	}
+	return in, nil
+}
+
+func role(p ceremony.Person) string {
+	text := string(p.Role)
+	if p.Number > 0 {
+		text += " " + strconv.Itoa(p.Number)
+	}
+	if p.Organisation != "" {
+		text += ", " + p.Organisation
+	}
+	return text
+}
+
+func (s *session) public(p ceremony.Prompt) (ceremony.Input, error) {
+	s.in.fresh()
+	text := p.Field
+	if p.Default != "" {
+		text += " (only enter: " + p.Default + ")"
+	}
+	s.ask(text)
+	t, err := s.text()
+	if t == "" {
+		t = p.Default
+	}
+	if err == nil && t == "" {
+		err = &again{"Nothing was typed."}
+	}
+	return ceremony.Input{Text: t, Source: "typed"}, err
+}
+
+func (s *session) choose(p ceremony.Prompt) (ceremony.Input, error) {
+	for i, c := range p.Choices {
+		text := strconv.Itoa(i+1) + " = " + c.Title
+		if c.Consequence != "" {
+			text += ": " + c.Consequence
+		}
+		s.say(text)
+	}
+	s.in.fresh()
+	s.ask("Type the number")
+	text, err := s.text()
+	if err != nil {
+		return ceremony.Input{}, err
+	}
+	i, err := strconv.Atoi(text)
+	if err != nil {
+		i = 1 + slices.IndexFunc(p.Choices, func(c ceremony.Choice) bool { return c.ID == text })
+	}
+	if i < 1 || i > len(p.Choices) {
+		return ceremony.Input{}, &again{"That is not one of the numbers."}
+	}
+	return ceremony.Input{Choice: p.Choices[i-1].ID}, nil
+}
+
+// secret reads a PIN or a share.
+func (s *session) secret(p ceremony.Prompt) (ceremony.Input, error) {
+	if !s.in.tty && !s.opt.Piped && !s.c.Header().Practice {
+		return ceremony.Input{}, errors.New("the input is no terminal, and secrets may not come from a pipe without -allow-piped-secrets")
+	}
+	text := p.Field
+	if p.Kind == ceremony.AskShare {
+		s.sayf("Share %d of %d.", p.Entry.Given+1, p.Entry.Needed)
+		text = "Share"
+	}
+	in := ceremony.Input{Source: "pipe"}
+	if s.in.tty {
+		in.Source = "typed"
+		text += " (nothing is shown while you type)"
+	}
+	restore, err := s.in.hush()
+	if err != nil {
+		return in, err
+	}
+	defer restore()
+	s.ask(text)
+	in.Secret, err = s.raw()
+	if err != nil {
+		return in, err
+	}
+	if why := unfit(in.Secret); why != "" {
+		in.Secret.Wipe()
+		return ceremony.Input{}, &again{why}
+	}
+	if p.Kind == ceremony.AskShare {
+		e := share.Scheme{Practice: s.c.Header().Practice}.Inspect(in.Secret.Expose(), p.Entry.Bytes)
+		s.sayf("%d of %d characters were read.", e.Typed, e.Total)
+	}
+	return in, nil
+}
+
+// unfit says what is wrong with a secret line before the ceremony sees it: on a
+// terminal, arrow keys arrive as control characters.
+func unfit(b secret.Bytes) string {
+	if b.Len() == 0 {
+		return "Nothing was typed."
+	}
+	for _, c := range b.Expose() {
+		if (c < 0x20 && c != '\t') || c == 0x7f {
+			return "A key that is no character was pressed. What was typed is wiped: type all of it again."
+		}
+	}
+	return ""
+}
