@@ -1,0 +1,54 @@
+//go:build linux
+
+package memscan
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"strings"
+)
+
+// Needle is one form of a secret.
+type Needle struct {
+	Name  string
+	bytes []byte
+	char  int // bytes a character: 4 for UTF-32
+}
+
+// Forms returns the forms in which raw could lie in memory: its bytes, and as
+// hex in either case, base64 and the given texts (a share's groups, say), in
+// bytes and as UTF-32, which is how Go keeps runes.
+func Forms(name string, raw []byte, texts ...string) []Needle {
+	list := []Needle{{Name: name + ", bytes", bytes: raw, char: 1}}
+	add := func(form, text string) {
+		wide := make([]byte, 0, 4*len(text))
+		for _, r := range text {
+			wide = binary.LittleEndian.AppendUint32(wide, uint32(r))
+		}
+		list = append(list,
+			Needle{Name: name + ", " + form, bytes: []byte(text), char: 1},
+			Needle{Name: name + ", " + form + " as UTF-32", bytes: wide, char: 4})
+	}
+	add("hex", hex.EncodeToString(raw))
+	add("upper-case hex", strings.ToUpper(hex.EncodeToString(raw)))
+	add("base64", base64.StdEncoding.EncodeToString(raw))
+	for _, t := range texts {
+		add("text", t)
+		add("text without blanks", strings.Join(strings.Fields(t), ""))
+	}
+	return list
+}
+
+// windows are all runs of 12 characters; a shorter needle is one window.
+func (n Needle) windows() [][]byte {
+	size := window * n.char
+	if len(n.bytes) <= size {
+		return [][]byte{n.bytes}
+	}
+	var list [][]byte
+	for at := 0; at+size <= len(n.bytes); at += n.char {
+		list = append(list, n.bytes[at:at+size])
+	}
+	return list
+}
