@@ -24,7 +24,7 @@ func Forms(name string, raw []byte, texts ...string) []Needle {
 	add := func(form, text string) {
 		wide := make([]byte, 0, 4*len(text))
 		for _, r := range text {
-			wide = binary.LittleEndian.AppendUint32(wide, uint32(r))
+			wide = binary.LittleEndian.AppendUint32(wide, uint32(r)) //nolint:gosec // no rune is negative
 		}
 		list = append(list,
 			Needle{Name: name + ", " + form, bytes: []byte(text), char: 1},
