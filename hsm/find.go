@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,8 +37,14 @@ func (t *Token) list(ctx context.Context, w *worker.Client) ([]Info, error) {
 		return nil, err
 	}
 	var all []Info
+	var silent error // a slot that does not answer is no reason to miss the others
 	for _, slot := range slots {
 		ti, err := w.Token(ctx, limit, slot)
+		var f *worker.Fault
+		if errors.As(err, &f) {
+			silent = err
+			continue
+		}
 		if err != nil {
 			return nil, t.explain(err, limit)
 		}
@@ -50,6 +57,9 @@ func (t *Token) list(ctx context.Context, w *worker.Client) ([]Info, error) {
 			Slot: slot, PIN: pinState(ti.Flags), MinPIN: int(ti.MinPIN), MaxPIN: int(ti.MaxPIN), //nolint:gosec // lengths of PINs
 			ProtectedPath: ti.Flags&worker.FlagProtectedPath != 0, Software: software(ti),
 		})
+	}
+	if all == nil && silent != nil {
+		return nil, t.explain(silent, limit)
 	}
 	return all, nil
 }

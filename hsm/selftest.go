@@ -116,6 +116,8 @@ func (t *Token) refusesChange(ctx context.Context, b []byte) error {
 // relogin logs out and in with the PIN that the token accepted before; with
 // restart, the library is finalised and initialised in between.
 func (t *Token) relogin(ctx context.Context, restart bool) error {
+	t.turn.Lock()
+	defer t.turn.Unlock()
 	w, err := t.session(ctx)
 	if err != nil {
 		return err
@@ -127,7 +129,7 @@ func (t *Token) relogin(ctx context.Context, restart bool) error {
 	slot, err := w.Relogin(ctx, limit, restart)
 	if err := t.explain(err, limit); err != nil {
 		t.setLoggedIn(false)
-		return t.check(err)
+		return t.check(w, err)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -195,13 +197,15 @@ func (t *Token) makeKey(ctx context.Context, label string, id []byte) error {
 		id = make([]byte, 16)
 		_, _ = rand.Read(id) // never fails
 	}
+	t.turn.RLock()
+	defer t.turn.RUnlock()
 	w, err := t.session(ctx)
 	if err != nil {
 		return err
 	}
 	// Not through try: it must not be made twice.
 	limit := 4 * t.cfg.Timeout
-	return t.check(t.explain(w.Generate(ctx, limit, kind, bits, label, id), limit))
+	return t.check(w, t.explain(w.Generate(ctx, limit, kind, bits, label, id), limit))
 }
 
 // nothingThere looks for the label alone and for the id alone.

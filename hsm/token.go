@@ -42,6 +42,10 @@ const defaultTimeout = 30 * time.Second
 type Token struct {
 	cfg Config
 
+	// turn is held for writing while a login changes, for reading by all other
+	// calls: waiting for people at the token's pad is no silence of the HSM.
+	turn sync.RWMutex
+
 	mu       sync.Mutex
 	w        *worker.Client // nil or dead: the next call starts another
 	lib      worker.Library
@@ -65,13 +69,20 @@ func Open(ctx context.Context, cfg Config) (*Token, error) {
 
 // Info reads the token's own words again, without a login.
 func (t *Token) Info(ctx context.Context) (Info, error) {
+	t.turn.RLock()
+	defer t.turn.RUnlock()
+	return t.read(ctx)
+}
+
+// read is Info for callers that hold turn.
+func (t *Token) read(ctx context.Context) (Info, error) {
 	w, err := t.worker(ctx)
 	if err != nil {
 		return Info{}, err
 	}
 	info, err := t.find(ctx, w)
 	if err != nil {
-		return Info{}, t.check(err)
+		return Info{}, t.check(w, err)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -156,7 +167,9 @@ func (t *Token) session(ctx context.Context) (*worker.Client, error) {
 // Login tries the PIN once. An empty PIN asks at the token's own pad, where it
 // has one. A login that there was ends first, so that the PIN is looked at.
 func (t *Token) Login(ctx context.Context, pin secret.Bytes) error {
-	info, err := t.Info(ctx)
+	t.turn.Lock()
+	defer t.turn.Unlock()
+	info, err := t.read(ctx)
 	if err != nil {
 		return err
 	}
@@ -174,8 +187,11 @@ func (t *Token) Login(ctx context.Context, pin secret.Bytes) error {
 	t.setLoggedIn(false)
 	if err := w.Login(ctx, limit, info.Slot, pin); err != nil {
 		// The sentence depends on the PIN counters after the try.
-		_, _ = t.Info(ctx) // if they cannot be read, the old ones stand
-		return t.check(t.explain(err, limit))
+		_, _ = t.read(ctx) // if they cannot be read, the old ones stand
+		if ctx.Err() != nil {
+			t.end(w) // with the PIN that it may still be trying
+		}
+		return t.check(w, t.explain(err, limit))
 	}
 	t.setLoggedIn(true)
 	return nil
@@ -200,12 +216,14 @@ func mayTry(info Info, length int) error {
 
 // Logout logs out; the worker wipes the PIN.
 func (t *Token) Logout(ctx context.Context) error {
+	t.turn.Lock()
+	defer t.turn.Unlock()
 	w, err := t.session(ctx)
 	if err != nil {
 		return err
 	}
 	t.setLoggedIn(false)
-	return t.check(t.explain(w.Logout(ctx, t.cfg.Timeout), t.cfg.Timeout))
+	return t.check(w, t.explain(w.Logout(ctx, t.cfg.Timeout), t.cfg.Timeout))
 }
 
 func (t *Token) setLoggedIn(in bool) {
@@ -225,20 +243,28 @@ func (t *Token) padTimeout() time.Duration { return 10 * t.cfg.Timeout }
 
 // check looks at the error of a call for what it means to the next one: after
 // a token that is gone only a new process is sure to see it again.
-func (t *Token) check(err error) error {
+func (t *Token) check(w *worker.Client, err error) error {
 	switch {
 	case errors.Is(err, ErrTokenGone):
+		t.end(w)
+	case errors.Is(err, ErrNotLoggedIn):
 		t.mu.Lock()
-		w := t.w
-		t.w, t.loggedIn = nil, false
-		t.mu.Unlock()
-		if w != nil {
-			_ = w.Close() // it ends, whatever it answers
+		defer t.mu.Unlock()
+		if t.w == w {
+			t.loggedIn = false
 		}
-	case errors.Is(err, ErrNotLoggedIn), errors.Is(err, ErrWorker), errors.Is(err, ErrTimeout):
-		t.setLoggedIn(false)
 	}
 	return err
+}
+
+// end ends a worker; the next call starts another one.
+func (t *Token) end(w *worker.Client) {
+	t.mu.Lock()
+	if t.w == w {
+		t.w, t.loggedIn = nil, false
+	}
+	t.mu.Unlock()
+	_ = w.Close() // it ends, whatever it answers
 }
 
 // context is what sentences may name.

@@ -16,6 +16,8 @@ import (
 // or a handle that ended in the meantime causes is tried once more: the worker
 // takes a new session then, and f finds its keys again.
 func (t *Token) try(ctx context.Context, f func(*worker.Client) error) error {
+	t.turn.RLock()
+	defer t.turn.RUnlock()
 	w, err := t.session(ctx)
 	if err != nil {
 		return err
@@ -24,7 +26,7 @@ func (t *Token) try(ctx context.Context, f func(*worker.Client) error) error {
 	if passing(err) {
 		err = f(w)
 	}
-	return t.check(t.explain(err, t.cfg.Timeout))
+	return t.check(w, t.explain(err, t.cfg.Timeout))
 }
 
 // passing tells the errors that a new session or a new search heals.
@@ -179,5 +181,10 @@ func (t *Token) unwrap(ctx context.Context, w *worker.Client, k key, b blob) (se
 	if len(b.ciphertext) <= tagSize {
 		return secret.Bytes{}, fmt.Errorf("%w: its ciphertext is shorter than a tag", ErrBlob)
 	}
-	return w.Decrypt(ctx, t.cfg.Timeout, k.use, gcm(b.nonce), b.ciphertext)
+	plain, err := w.Decrypt(ctx, t.cfg.Timeout, k.use, gcm(b.nonce), b.ciphertext)
+	if err == nil && plain.Len() != len(b.ciphertext)-tagSize {
+		plain.Wipe()
+		return secret.Bytes{}, errors.New("the token opened the sealed data to a wrong size: its library cannot be used")
+	}
+	return plain, err
 }

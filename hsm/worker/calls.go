@@ -78,9 +78,9 @@ type Object struct {
 
 // maxHandles is how many handles an answer holds; of more, only the number is
 // of use.
-const maxHandles = 256
+const maxHandles = 64
 
-// Find returns the handles of all objects that fit (the first 256 of them).
+// Find returns the handles of all objects that fit (the first 64 of them).
 func (c *Client) Find(ctx context.Context, limit time.Duration, o Object) ([]Handle, error) {
 	var found []Handle
 	err := c.do(ctx, limit, opFind, func(p *packer) { p.num(uint64(o.Class)); p.str(o.Label); p.bytes(o.ID) }, func(u *unpacker) {

@@ -16,7 +16,7 @@ import (
 //	20 zero    uint32
 //	24 body
 const (
-	frameSize = 4096
+	frameSize = 2048
 	headSize  = 24
 	maxBody   = frameSize - headSize
 	magic     = "CHW1"
