@@ -1,0 +1,390 @@
+package ceremony_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"conclave/ceremony"
+	"conclave/ceremony/custodian"
+	"conclave/ceremony/plan"
+	"conclave/ceremony/transcript"
+	"conclave/hsm/secret"
+	"conclave/vaultstate"
+	"conclave/vaultstate/local"
+	"conclave/vaultstate/pgp"
+	"conclave/vaultstate/share"
+	"conclave/vaultstate/vaulttest"
+)
+
+var five = []string{"Alice Adams", "Bob Baker", "Carol Chen", "Dora Dean", "Erik Esser"}
+
+// site is a place where ceremonies are held: a disk, an HSM, people with what
+// they hold, and the records so far.
+type site struct {
+	t        *testing.T
+	disk     *vaulttest.Disk
+	seal     *vaulttest.Seal
+	token    *token
+	clock    *clock
+	roster   *custodian.Roster
+	held     map[string]secret.Bytes // by custodian: the share that counts
+	old      map[string]secret.Bytes // …and the one before
+	pgp      map[string]*pgp.Private
+	practice bool
+	secrets  []secret.Bytes // all that were ever seen, for the canary
+	n        int            // ceremonies so far
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{t: t, disk: vaulttest.NewDisk(), seal: vaulttest.NewSeal(), token: newToken(), clock: &clock{},
+		held: map[string]secret.Bytes{}, old: map[string]secret.Bytes{}, pgp: map[string]*pgp.Private{}, practice: true}
+	s.disk.MkdirAll("/vault")
+	return s
+}
+
+// initialised is a site whose vault has five shares, three of which are needed.
+func initialised(t *testing.T) *site {
+	t.Helper()
+	s := newSite(t)
+	s.must(s.open(ceremony.Init, s.request(ceremony.Init)))
+	return s
+}
+
+func (s *site) scheme() share.Scheme { return share.Scheme{Practice: s.practice} }
+
+func (s *site) request(c ceremony.Ceremony) plan.Request {
+	s.n++
+	q := plan.Request{Kind: vaultstate.Kind(c.ID), ID: fmt.Sprintf("KC-%d", s.n), Purpose: "a test", Practice: s.practice, Storage: "/vault", Config: "/etc/bao.hcl",
+		Operator: "Olga Example", Witness: "Wim Waters", Values: []plan.Value{{Name: "hsm-key-label", Text: "bao-root-key", Source: "flag"}}}
+	switch c.ID {
+	case "init", "recovery-rekey":
+		q.RecoveryShares, q.RecoveryThreshold = plan.Number{Value: 5, Given: true}, plan.Number{Value: 3, Given: true}
+		q.Custodians = five
+	case "rekey", "rotate", "generate-root":
+		q.Custodians = five[:3]
+	}
+	return q
+}
+
+// room is one run of a ceremony with people who do what they are asked.
+type room struct {
+	s       *site
+	vault   vaultstate.Vault
+	local   *local.Vault
+	journal *journal
+	shelf   *shelf
+	run     *ceremony.Run
+	fresh   map[string]secret.Bytes // new shares, until they count
+	token   string                  // in hex: the shown root token, for the canary only
+	seen    strings.Builder         // everything that was on the screen, but secrets
+	prompts []ceremony.Prompt
+	sealed  int
+	// on answers in place of the good people, if it says so.
+	on func(ceremony.Prompt) (ceremony.Input, bool)
+	// wrap puts something between the run and the vault.
+	env ceremony.Env
+}
+
+func (s *site) open(c ceremony.Ceremony, q plan.Request) *room {
+	s.t.Helper()
+	return s.openWith(c, q, nil)
+}
+
+func (s *site) openWith(c ceremony.Ceremony, q plan.Request, change func(*ceremony.Env)) *room {
+	s.t.Helper()
+	p, err := q.Resolve(time.Now())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	v, err := local.Open(local.Options{Storage: "/vault", Seal: guarded{s.seal, s.token}, Practice: true, FS: s.disk, Now: s.clock.now})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = v.Close() })
+	m := &room{s: s, vault: v, local: v, journal: newJournal(s.clock), shelf: &shelf{files: map[string][]byte{}}, fresh: map[string]secret.Bytes{}}
+	m.env = ceremony.Env{Plan: p, Vault: v, HSM: s.token, Journal: m.journal, Shelf: m.shelf, Roster: s.roster,
+		Machine: ceremony.Machine{Program: "test", OS: "linux", Host: "room", Memory: "memfd_secret", Terminal: "test", Login: "typed"},
+		Now:     s.clock.now, Seal: func() error { m.sealed++; return nil },
+		Explain: func(err error) ceremony.Problem { return ceremony.Problem{Happened: "It failed: " + err.Error() + "."} },
+	}
+	if change != nil {
+		change(&m.env)
+	}
+	m.vault = m.env.Vault
+	m.run = ceremony.New(c, m.env)
+	return m
+}
+
+// do runs a job in place.
+func (m *room) do(job ceremony.Job) {
+	m.s.t.Helper()
+	if err := m.run.Finish(job(context.Background())); err != nil {
+		m.s.t.Fatal(err)
+	}
+	m.look()
+}
+
+// look notes what is on the screen.
+func (m *room) look() {
+	p := m.run.Prompt()
+	m.prompts = append(m.prompts, p)
+	fmt.Fprintf(&m.seen, "%+v %+v %+v %+v\n", p, m.run.Header(), m.run.Script(), m.run.Recent(100))
+	if p.Problem != nil {
+		fmt.Fprintf(&m.seen, "%+v\n", *p.Problem)
+	}
+	if p.Reveal != nil {
+		fmt.Fprintf(&m.seen, "%+v\n", *p.Reveal)
+	}
+}
+
+// drive plays the ceremony until it is over or stop says so.
+func (m *room) drive(stop func(ceremony.Prompt) bool) {
+	m.s.t.Helper()
+	if len(m.prompts) == 0 {
+		m.do(m.run.Start())
+	}
+	for i := 0; !m.run.Done(); i++ {
+		if i > 600 {
+			m.s.t.Fatalf("the ceremony does not end: %+v", m.run.Prompt())
+		}
+		p := m.run.Prompt()
+		if stop != nil && stop(p) {
+			return
+		}
+		m.answer(m.input(p))
+	}
+}
+
+func (m *room) answer(in ceremony.Input) {
+	m.s.t.Helper()
+	in.Stamp = m.run.Prompt().Stamp
+	job, err := m.run.Answer(in)
+	if err != nil {
+		m.s.t.Fatalf("Answer: %v", err)
+	}
+	m.do(job)
+}
+
+// input is what good people answer.
+func (m *room) input(p ceremony.Prompt) ceremony.Input {
+	if m.on != nil {
+		if in, ok := m.on(p); ok {
+			return in
+		}
+	}
+	switch p.Kind {
+	case ceremony.People:
+		return ceremony.Input{Present: slices.Repeat([]bool{true}, len(p.People))}
+	case ceremony.AskSecret:
+		return ceremony.Input{Secret: secret.Take([]byte(pin)), Source: "typed"}
+	case ceremony.AskShare:
+		if p.Entry.Proving {
+			return m.typed(m.received(p.By.Name))
+		}
+		return m.typed(m.s.held[p.By.Name])
+	case ceremony.HandOver, ceremony.Confirm:
+		return ceremony.Input{Text: p.Word}
+	case ceremony.Show:
+		m.write(p)
+	case ceremony.Choose:
+		return ceremony.Input{Choice: p.Choices[0].ID}
+	case ceremony.Read, ceremony.Ask, ceremony.Work, ceremony.Attest:
+	}
+	return ceremony.Input{}
+}
+
+// typed is a share as its custodian types it, in groups.
+func (m *room) typed(raw secret.Bytes) ceremony.Input {
+	return ceremony.Input{Secret: m.s.scheme().Groups(raw), Source: "typed"}
+}
+
+// write is a custodian who writes down what is shown.
+func (m *room) write(p ceremony.Prompt) {
+	m.s.t.Helper()
+	if p.Reveal.What != "share" {
+		m.s.secrets = append(m.s.secrets, p.Reveal.Text.Clone())
+		return
+	}
+	n := 33
+	if p.Reveal.Text.Len() == 75 {
+		n = 32
+	}
+	raw, _, err := m.s.scheme().Parse(p.Reveal.Text, n)
+	if err != nil {
+		m.s.t.Fatalf("reading what was shown: %v", err)
+	}
+	m.fresh[p.By.Name] = raw
+	m.s.secrets = append(m.s.secrets, raw)
+}
+
+// received is the new share of a custodian, decrypted if it lies in a file.
+func (m *room) received(name string) secret.Bytes {
+	m.s.t.Helper()
+	if raw, ok := m.fresh[name]; ok {
+		return raw
+	}
+	key := m.s.pgp[name]
+	for file, b := range m.shelf.files {
+		if key == nil || !strings.Contains(file, strings.ToLower(strings.Fields(name)[0])) {
+			continue
+		}
+		text, err := key.Decrypt(b)
+		if err != nil {
+			m.s.t.Fatalf("decrypting %s: %v", file, err)
+		}
+		raw, form, err := m.s.scheme().Parse(text, 33)
+		if err != nil || form != share.InHex {
+			m.s.t.Fatalf("the file of %s is not the hex share: %v", name, err)
+		}
+		m.fresh[name] = raw
+		m.s.secrets = append(m.s.secrets, raw)
+	}
+	return m.fresh[name]
+}
+
+// must plays a ceremony to its good end and lets its result count.
+func (s *site) must(m *room) *room {
+	s.t.Helper()
+	m.drive(nil)
+	m.expect(ceremony.CodeDone)
+	m.count()
+	return m
+}
+
+// count makes the new shares those that count, and derives the roster.
+func (m *room) count() {
+	m.s.t.Helper()
+	for name, raw := range m.fresh {
+		m.s.old[name] = m.s.held[name]
+		m.s.held[name] = raw
+	}
+	m.keepRecord()
+}
+
+func (m *room) keepRecord() {
+	m.s.t.Helper()
+	ro, err := custodian.Derive(m.s.roster, bytes.NewReader(m.journal.paper.Bytes()))
+	if err != nil {
+		m.s.t.Fatal(err)
+	}
+	m.s.roster = ro
+}
+
+// expect checks how the run ended, that the record holds together, and that
+// nothing leaked.
+func (m *room) expect(code int) {
+	t := m.s.t
+	t.Helper()
+	if !m.run.Done() {
+		t.Fatalf("not over, at %s: %+v", m.run.Prompt().StepID, m.run.Prompt())
+	}
+	if o := m.run.Outcome(); o.Code != code {
+		t.Fatalf("code %d, want %d: %s", o.Code, code, o.Sentence)
+	}
+	if m.s.token.loggedIn {
+		t.Error("somebody is still logged in at the token")
+	}
+	rep, events := m.events()
+	if rep.State != transcript.Closed {
+		t.Errorf("the transcript is %s", rep.State)
+	}
+	if want := map[int]string{ceremony.CodeDone: "closed"}[code]; want != "" && rep.Last.Kind != want {
+		t.Errorf("the last event is %s", rep.Last.Kind)
+	}
+	if m.sealed != 1 {
+		t.Errorf("head.txt was written %d times", m.sealed)
+	}
+	if len(rep.Works) > 0 {
+		t.Errorf("begun and not ended: %v", rep.Works)
+	}
+	_ = events
+	m.canary()
+}
+
+func (m *room) events() (transcript.Report, []transcript.Event) {
+	m.s.t.Helper()
+	var list []transcript.Event
+	rep, err := transcript.Scan(bytes.NewReader(m.journal.paper.Bytes()), func(e transcript.Event) error {
+		list = append(list, e)
+		return nil
+	})
+	if err != nil {
+		m.s.t.Fatal(err)
+	}
+	if rep.Problem != "" {
+		m.s.t.Fatalf("the transcript is %s: %s", rep.State, rep.Problem)
+	}
+	return rep, list
+}
+
+// find returns the events of a kind.
+func (m *room) find(kind string) []transcript.Event {
+	m.s.t.Helper()
+	_, events := m.events()
+	return slices.DeleteFunc(events, func(e transcript.Event) bool { return e.Kind != kind })
+}
+
+// canary looks for every secret, in every form, in all that is public.
+func (m *room) canary() {
+	m.s.t.Helper()
+	public := m.journal.paper.String() + m.seen.String() + m.run.Outcome().Sentence
+	for name, b := range m.shelf.files {
+		public += name + string(b)
+	}
+	all := append([]secret.Bytes{secret.Take([]byte(pin))}, m.s.secrets...)
+	for i, x := range all {
+		b := x.Expose()
+		if len(b) == 0 {
+			m.s.t.Fatalf("the canary %d was wiped", i)
+		}
+		forms := []string{string(b), hex.EncodeToString(b), strings.ToUpper(hex.EncodeToString(b)), base64.StdEncoding.EncodeToString(b)}
+		if len(b) == 33 || len(b) == 32 {
+			g := m.s.scheme().Groups(x)
+			forms = append(forms, string(g.Expose()), string(g.Expose()[:14]))
+		}
+		for j, f := range forms {
+			if strings.Contains(public, f) {
+				m.s.t.Errorf("the secret %d is public in form %d", i, j)
+			}
+		}
+	}
+}
+
+// works tells whether three shares authorise something.
+func (s *site) works(shares ...secret.Bytes) bool {
+	s.t.Helper()
+	s.token.loggedIn = true
+	defer func() { s.token.loggedIn = false }()
+	v, err := local.Open(local.Options{Storage: "/vault", Seal: guarded{s.seal, s.token}, Practice: true, FS: s.disk})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer v.Close()
+	s.n++
+	id := vaultstate.ID(fmt.Sprintf("try-%d", s.n))
+	if _, err := v.Begin(s.t.Context(), vaultstate.Operation{ID: id, Kind: vaultstate.Rekey}); err != nil {
+		s.t.Fatal(err)
+	}
+	_, err = v.Submit(s.t.Context(), id, shares)
+	if e := v.Cancel(s.t.Context(), id); e != nil {
+		s.t.Fatal(e)
+	}
+	return err == nil
+}
+
+func three(from map[string]secret.Bytes) []secret.Bytes {
+	return []secret.Bytes{from[five[0]], from[five[2]], from[five[4]]}
+}
+
+// at tells whether a prompt is of a step and a kind.
+func at(p ceremony.Prompt, step string, kind ceremony.Kind) bool {
+	return p.StepID == step && p.Kind == kind
+}

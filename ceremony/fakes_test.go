@@ -1,0 +1,198 @@
+package ceremony_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"time"
+
+	"conclave/ceremony/transcript"
+	"conclave/hsm"
+	"conclave/hsm/secret"
+	"conclave/vaultstate/vaulttest"
+)
+
+// clock moves on by a tenth of a second with every look.
+type clock struct{ ticks int }
+
+var morning = time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
+
+func (c *clock) now() time.Time {
+	c.ticks++
+	return morning.Add(time.Duration(c.ticks) * 100 * time.Millisecond)
+}
+
+func (c *clock) both() (time.Time, time.Duration) {
+	now := c.now()
+	return now, now.Sub(morning)
+}
+
+// paper is a transcript in memory.
+type paper struct{ bytes.Buffer }
+
+func (*paper) Sync() error { return nil }
+
+var errDisk = errors.New("no space left on device")
+
+// journal is a transcript that counts, and can fail at the n-th append.
+type journal struct {
+	*transcript.Writer
+	paper  *paper
+	n      int
+	failAt int    // 0: never
+	failOn string // a kind
+}
+
+func newJournal(c *clock) *journal {
+	p := &paper{}
+	return &journal{Writer: transcript.NewWriter(p, c.both), paper: p}
+}
+
+func (j *journal) Append(e transcript.Entry) (transcript.Event, error) {
+	j.n++
+	if j.failAt > 0 && j.n >= j.failAt || j.failOn == e.Kind {
+		return transcript.Event{}, errDisk
+	}
+	return j.Writer.Append(e)
+}
+
+func (j *journal) Head() (uint64, [sha256.Size]byte) {
+	h := j.Writer.Head()
+	return h.Count, h.SHA256
+}
+
+// shelf keeps files in memory.
+type shelf struct {
+	files  map[string][]byte
+	failAt int // the n-th Put fails once
+	puts   int
+}
+
+func (s *shelf) Put(name string, data []byte) (string, error) {
+	s.puts++
+	if s.puts == s.failAt {
+		return "", errDisk
+	}
+	if was, ok := s.files[name]; ok && !bytes.Equal(was, data) {
+		return "", fs.ErrExist
+	}
+	s.files[name] = bytes.Clone(data)
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+func (s *shelf) Get(name string) ([]byte, error) {
+	b, ok := s.files[name]
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return b, nil
+}
+
+func (s *shelf) Path(name string) string { return "/record/" + name }
+
+// pin is the token's. It must appear nowhere.
+const pin = "PIN-canary-7351"
+
+// token is an HSM with sentinels for what goes wrong.
+type token struct {
+	info     hsm.Info
+	key      hsm.Key
+	noKey    bool
+	loggedIn bool
+	logins   int
+	err      map[string]error // by method; removed once it was returned
+	calls    []string
+}
+
+func newToken() *token {
+	return &token{
+		info: hsm.Info{Library: "/usr/lib/softhsm/libsofthsm2.so", LibrarySHA256: hex.EncodeToString(make([]byte, 32)), LibraryInfo: "test 1.0",
+			Label: "vault-hsm", Manufacturer: "ACME", Model: "A1", Serial: "0042", Firmware: "1.2", Slot: 3, PIN: hsm.PINOK},
+		key: hsm.Key{Label: "bao-root-key", ID: "01", Ref: "test:01", Type: "AES-256", Mechanism: "CKM_AES_GCM",
+			Attributes: map[string]string{"CKA_SENSITIVE": "true", "CKA_EXTRACTABLE": "false"}},
+		err: map[string]error{},
+	}
+}
+
+func (k *token) call(name string) error {
+	k.calls = append(k.calls, name)
+	err := k.err[name]
+	delete(k.err, name)
+	return err
+}
+
+func (k *token) Info(context.Context) (hsm.Info, error) { return k.info, k.call("Info") }
+
+func (k *token) Login(_ context.Context, typed secret.Bytes) error {
+	if err := k.call("Login"); err != nil {
+		return err
+	}
+	k.logins++
+	switch {
+	case k.info.ProtectedPath && typed.Len() == 0:
+	case k.info.PIN == hsm.PINLocked:
+		return hsm.ErrPINLocked
+	case string(typed.Expose()) != pin:
+		k.info.PIN = map[hsm.PINState]hsm.PINState{hsm.PINOK: hsm.PINCountLow, hsm.PINCountLow: hsm.PINFinalTry, hsm.PINFinalTry: hsm.PINLocked}[k.info.PIN]
+		if k.info.PIN == hsm.PINLocked {
+			return hsm.ErrPINLocked
+		}
+		return hsm.ErrPINIncorrect
+	}
+	k.info.PIN, k.loggedIn = hsm.PINOK, true
+	return nil
+}
+
+func (k *token) Logout(context.Context) error {
+	k.loggedIn = false
+	return k.call("Logout")
+}
+
+func (k *token) FindKey(context.Context) (hsm.Key, error) {
+	if err := k.call("FindKey"); err != nil {
+		return hsm.Key{}, err
+	}
+	if k.noKey {
+		return hsm.Key{}, hsm.ErrKeyNotFound
+	}
+	return k.key, nil
+}
+
+func (k *token) GenerateKey(context.Context) (hsm.Key, error) {
+	if err := k.call("GenerateKey"); err != nil {
+		return hsm.Key{}, err
+	}
+	k.noKey, k.key.Generated = false, true
+	return k.key, nil
+}
+
+func (k *token) SelfTest(context.Context) ([]hsm.TestLine, error) {
+	if !k.loggedIn {
+		return nil, hsm.ErrNotLoggedIn
+	}
+	return []hsm.TestLine{{Text: "wrapped and unwrapped 32 bytes, and they are the same"}, {Text: "refused a changed blob"}}, k.call("SelfTest")
+}
+
+// guarded is a seal that works only while somebody is logged in at the token.
+type guarded struct {
+	*vaulttest.Seal
+	token *token
+}
+
+func (g guarded) Wrap(ctx context.Context, plain secret.Bytes) ([]byte, error) {
+	if !g.token.loggedIn {
+		return nil, hsm.ErrNotLoggedIn
+	}
+	return g.Seal.Wrap(ctx, plain)
+}
+
+func (g guarded) Unwrap(ctx context.Context, blob []byte) (secret.Bytes, error) {
+	if !g.token.loggedIn {
+		return secret.Bytes{}, hsm.ErrNotLoggedIn
+	}
+	return g.Seal.Unwrap(ctx, blob)
+}
