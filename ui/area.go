@@ -36,7 +36,8 @@ const list = 2
 // page is what a screen wants drawn. Lines are styled and not yet cut.
 type page struct {
 	focus    bool     // a page of its own: the script leaves
-	body     []string // scrolls, where the screen allows it
+	head     []string // stays where the rest scrolls
+	body     []string // scrolls where it is longer than the window
 	foot     []string // stays: a field, a countdown
 	code     string   // for support, above the last line
 	recorded string   // the last line

@@ -24,7 +24,20 @@ func (m *Model) coverWith(c cover) {
 	if m.cover == uncovered && !m.run.Busy() {
 		m.hide()
 	}
+	if c == blanked && m.cover != blanked {
+		m.under = m.cover
+	}
 	m.cover = c
+}
+
+// bare takes the blank page away: what lay under it is as it was, a lock
+// included.
+func (m *Model) bare() {
+	if m.under == uncovered {
+		m.uncover()
+		return
+	}
+	m.cover, m.under = m.under, uncovered
 }
 
 func (m *Model) uncover() {
@@ -35,21 +48,31 @@ func (m *Model) uncover() {
 	}
 }
 
-// idle locks a page at which nobody types.
-func (m *Model) idle() {
-	if m.run.Busy() || m.run.Done() || m.screen == nil || m.playing() || m.cover == locked {
-		return
+// idle locks a page at which nobody types, and ends what nobody comes back to:
+// the shares that were given lie in memory meanwhile, and a terminal that was
+// closed inside script(1) says nothing.
+func (m *Model) idle() tea.Cmd {
+	if m.run.Busy() || m.playing() {
+		return nil
+	}
+	if m.opt.Now().Sub(m.lastly) >= idleLeave {
+		m.leaving = true
+		return m.stopNow("the program", "nobody typed for an hour.")
+	}
+	if m.run.Done() || m.screen == nil || m.cover == locked {
+		return nil
 	}
 	limit := idleElse
 	if m.secretStep() {
 		limit = idleSecret
 	}
 	if m.opt.Now().Sub(m.lastly) < limit {
-		return
+		return nil
 	}
 	m.wipe()
 	m.lock = field{max: 40}
 	m.cover = locked
+	return nil
 }
 
 // keeper is whose name unlocks the page.

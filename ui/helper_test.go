@@ -185,14 +185,22 @@ type stage struct {
 	quit   bool
 }
 
+// blankStage has everything but the first page.
+func blankStage(t *testing.T, run *scripted, clock *clockwork) *stage {
+	t.Helper()
+	s := &stage{t: t, run: run, clock: clock, tap: &fakeTap{}, writer: &fakeWriter{}}
+	s.Model = New(Options{Run: run, Tap: s.tap, Writer: s.writer, Look: term.PlainLook(true), Now: clock.now,
+		Send: func(m tea.Msg) { s.sent = append(s.sent, m) }})
+	s.tick = func() tea.Cmd { return nil }
+	s.after = func(_ time.Duration, msg tea.Msg) tea.Cmd { return func() tea.Msg { return msg } }
+	return s
+}
+
 // newStage starts a run and draws its first page.
 func newStage(t *testing.T, run *scripted, clock *clockwork, look term.Look, w, h int) *stage {
 	t.Helper()
-	s := &stage{t: t, run: run, clock: clock, tap: &fakeTap{}, writer: &fakeWriter{}}
-	s.Model = New(Options{Run: run, Tap: s.tap, Writer: s.writer, Look: look, Now: clock.now,
-		Send: func(m tea.Msg) { s.sent = append(s.sent, m) }})
-	s.Model.tick = func() tea.Cmd { return nil }
-	s.Model.after = func(_ time.Duration, msg tea.Msg) tea.Cmd { return func() tea.Msg { return msg } }
+	s := blankStage(t, run, clock)
+	s.opt.Look = look
 	s.drive(tea.WindowSizeMsg{Width: w, Height: h})
 	s.do(s.Init())
 	clock.advance(time.Second)

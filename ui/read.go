@@ -16,6 +16,10 @@ type readScreen struct {
 	at     int  // the row that is read now
 }
 
+// lines is how many texts are paragraphs: more are the lines of a file, which
+// stand without blank lines between them.
+const lines = 8
+
 func newRead(p ceremony.Prompt) *readScreen {
 	s := &readScreen{p: p}
 	s.p.Facts, s.name, s.digest = withoutHash(p.Facts)
@@ -76,8 +80,13 @@ func (s *readScreen) view(a area) page {
 	if s.rows {
 		return s.viewRows(a)
 	}
+	text := a.paras(s.p.Text)
+	if len(s.p.Text) > lines {
+		text = none(text)
+	}
 	return page{
-		body:     join(a.note(s.p.Problem), a.heading(s.p.Heading), a.paras(s.p.Text), a.facts(s.p.Facts), a.marks(s.p.Lines)),
+		head:     join(a.note(s.p.Problem), a.heading(s.p.Heading)),
+		body:     join(text, a.facts(s.p.Facts), a.marks(s.p.Lines)),
 		recorded: s.p.Recorded,
 	}
 }

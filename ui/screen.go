@@ -19,11 +19,13 @@ type screen interface {
 
 // secretive is a screen that takes or shows a secret. show is called when it is
 // drawn (again), hide when it is covered: what is shown is unbound, what is
-// half typed waits in locked memory. wipe is called when the page is left or
-// locked, after which nothing of it is left here.
+// half typed waits in locked memory. answered is called before the answer is
+// worked on, wipe when the page is left or locked, after which nothing of it is
+// left here.
 type secretive interface {
 	show()
 	hide()
+	answered()
 	wipe()
 }
 

@@ -85,6 +85,10 @@ func (e *entry) show() {
 // hide lets keys through; what is half typed is kept in locked memory.
 func (e *entry) hide() { e.tap.Pause() }
 
+// answered leaves the tap as it is: it takes and drops what is still typed,
+// until the next page.
+func (e *entry) answered() {}
+
 // wipe ends the entry.
 func (e *entry) wipe() { e.tap.Disarm() }
 

@@ -51,7 +51,8 @@ func (s *showScreen) hide() {
 	}
 }
 
-func (s *showScreen) wipe() { s.hide() }
+func (s *showScreen) answered() { s.hide() }
+func (s *showScreen) wipe()     { s.hide() }
 
 func (s *showScreen) update(msg tea.Msg) (*ceremony.Input, tea.Cmd) {
 	if _, ok := msg.(tickMsg); ok && s.shown && !s.now().Before(s.until) {
