@@ -161,9 +161,9 @@ static struct wish consult(int n)
 	strcpy(text, control);
 	unsigned count = calls[n]++;
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		char name[32] = "", action[32] = "", arg[256] = "", *at;
+		char name[32] = "", action[512] = "", arg[256] = "", *at;
 		unsigned after = 0, times = ~0u;
-		if (sscanf(line, "%31s %31s %255s", name, action, arg) < 2)
+		if (sscanf(line, "%31s %511s %255s", name, action, arg) < 2)
 			continue;
 		if (strcmp(name, "log") == 0)
 			append_line(action, names[n]);

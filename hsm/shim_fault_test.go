@@ -1,0 +1,355 @@
+package hsm_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"conclave/hsm"
+)
+
+// faulty are the codes that a token may plausibly give at a call, by the
+// operation that makes it.
+var faulty = []struct {
+	operation, call string
+	codes           []uint
+}{
+	{"wrap", "C_EncryptInit", []uint{0x02, 0x05, 0x06, 0x07, 0x30, 0x31, 0x32, 0x54, 0x60, 0x62, 0x63, 0x68, 0x70, 0x71, 0x82, 0x90, 0x101, 0xB0, 0xB3, 0x190, 0x80000001}},
+	{"wrap", "C_Encrypt", []uint{0x02, 0x05, 0x06, 0x20, 0x21, 0x30, 0x31, 0x32, 0x91, 0x101, 0x150, 0xB0, 0xB3, 0x1B, 0xCE534399}},
+	{"unwrap", "C_DecryptInit", []uint{0x02, 0x05, 0x07, 0x30, 0x32, 0x54, 0x60, 0x63, 0x68, 0x70, 0x71, 0x82, 0x90, 0x101, 0xB0, 0xB3, 0x190}},
+	{"unwrap", "C_Decrypt", []uint{0x02, 0x05, 0x06, 0x20, 0x21, 0x30, 0x32, 0x40, 0x41, 0x42, 0x91, 0x101, 0x150, 0xB0, 0xB3}},
+	{"find", "C_FindObjectsInit", []uint{0x05, 0x06, 0x07, 0x12, 0x13, 0x30, 0x32, 0x90, 0x101, 0xB0, 0xB3, 0x190}},
+	{"find", "C_FindObjects", []uint{0x05, 0x30, 0x32, 0x91, 0xB3}},
+	{"find", "C_GetAttributeValue", []uint{0x05, 0x30, 0x82, 0xB3}},
+	{"login", "C_Login", []uint{0x01, 0x02, 0x05, 0x06, 0x07, 0x30, 0x32, 0x50, 0xA0, 0xA1, 0xA2, 0xA3, 0xA4, 0x102, 0x103, 0x104, 0xB3, 0xB8}},
+	{"login", "C_OpenSession", []uint{0x03, 0x05, 0x30, 0x31, 0x32, 0xB1, 0xB8, 0xE0, 0xE1, 0xE2, 0x190, 0x201}},
+	{"login", "C_GetTokenInfo", []uint{0x03, 0x05, 0x30, 0x32, 0xE0, 0xE1}},
+	{"login", "C_GetSlotList", []uint{0x05, 0x30}},
+	{"generate", "C_GenerateKey", []uint{0x05, 0x06, 0x07, 0x10, 0x12, 0x13, 0xD0, 0xD1, 0x30, 0x31, 0x32, 0x54, 0x70, 0x71, 0xB3, 0xB5, 0xE2, 0x101, 0x201}},
+}
+
+// TestEveryCode lets the token give each code, wants the sentence of it, and
+// that the token can be used again afterwards.
+func TestEveryCode(t *testing.T) {
+	s := newShimmed(t)
+	token := s.ready()
+	blob := s.wrap()
+	key := rootKey()
+	defer key.Wipe()
+	operations := map[string]func() error{
+		"wrap": func() error { _, err := token.Wrap(t.Context(), key); return err },
+		"unwrap": func() error {
+			plain, err := token.Unwrap(t.Context(), blob)
+			plain.Wipe()
+			return err
+		},
+		"find":     func() error { _, err := token.FindKey(t.Context()); return err },
+		"login":    func() error { return token.Login(t.Context(), pin(testPIN)) },
+		"generate": func() error { return generateOther(t, s) },
+	}
+	for _, f := range faulty {
+		for _, code := range f.codes {
+			t.Run(fmt.Sprintf("%s/%#02x", f.call, code), func(t *testing.T) {
+				s := &shimmed{T: t, cfg: s.cfg, token: token, control: s.control, log: s.log}
+				s.set(fmt.Sprintf("%s return %#x", f.call, code))
+				err := operations[f.operation]()
+				var e *hsm.Error
+				if !errors.As(err, &e) {
+					t.Fatalf("%s gives %v, want an *hsm.Error", f.operation, err)
+				}
+				if e.Call != f.call || e.Code != code {
+					t.Errorf("the error is of %s, 0x%X", e.Call, e.Code)
+				}
+				if !strings.HasPrefix(e.Sentence, `Token "ceremony", serial `) || !strings.HasSuffix(e.Sentence, ".") ||
+					strings.Contains(e.Sentence, "0x") || !strings.HasSuffix(err.Error(), fmt.Sprintf("0x%02X)", code)) {
+					t.Errorf("the error reads %q", err)
+				}
+				if f.operation == "login" && s.count("C_Login") > 1 {
+					t.Errorf("C_Login was called %d times", s.count("C_Login"))
+				}
+				s.works(blob)
+			})
+		}
+	}
+}
+
+// generateOther makes a key of another label, on a token opened for it.
+func generateOther(t *testing.T, s *shimmed) error {
+	t.Helper()
+	cfg := s.cfg
+	cfg.KeyLabel, cfg.KeyID = "other", ""
+	other, err := hsm.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	if err := other.Login(t.Context(), pin(testPIN)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = other.GenerateKey(t.Context())
+	return err
+}
+
+// TestInitializeCodes are the codes of a library that does not start.
+func TestInitializeCodes(t *testing.T) {
+	s := newShimmed(t)
+	for code, text := range map[uint]string{
+		0x02: "The library ran out of memory",
+		0x05: "The HSM library could not start",
+		0x06: "The HSM service is not running",
+		0x07: "This library needs start parameters",
+		0x30: "The connection to the HSM broke",
+		0xE2: "The token is read-only for this user",
+	} {
+		s.set(fmt.Sprintf("C_Initialize return %#x", code))
+		token, err := hsm.Open(t.Context(), s.cfg)
+		if err == nil {
+			_ = token.Close()
+		}
+		var e *hsm.Error
+		if !errors.As(err, &e) || e.Call != "C_Initialize" || !strings.Contains(e.Sentence, text) {
+			t.Errorf("0x%02X gives %v, want %q", code, err, text)
+		}
+	}
+	s.set()
+	s.ready()
+}
+
+// TestSessionDropped: a session that saw an error is not used again, and the
+// others go on.
+func TestSessionDropped(t *testing.T) {
+	s := newShimmed(t)
+	token := s.ready()
+	blob := s.wrap()
+	s.set("C_Decrypt return 0x40 times 1")
+	if _, err := token.Unwrap(t.Context(), blob); !errors.Is(err, hsm.ErrWrongKey) {
+		t.Fatalf("Unwrap gives %v, want %v", err, hsm.ErrWrongKey)
+	}
+	if got := s.count("C_CloseSession"); got != 1 {
+		t.Errorf("%d sessions were closed after an error, want 1", got)
+	}
+	pid := token.Worker()
+	s.set()
+	s.opens(blob)
+	if got := s.count("C_OpenSession"); got != 1 {
+		t.Errorf("%d sessions were opened after an error, want 1", got)
+	}
+	s.set()
+	s.opens(blob)
+	if got := s.count("C_OpenSession") + s.count("C_Login"); got != 0 {
+		t.Errorf("an unwrap without a fault before it opened %d sessions", got)
+	}
+	if token.Worker() != pid {
+		t.Error("a wrong ciphertext took the worker")
+	}
+}
+
+// TestStaleSession: what a new session heals is tried once more, and no more
+// often than that.
+func TestStaleSession(t *testing.T) {
+	s := newShimmed(t)
+	token := s.ready()
+	blob := s.wrap()
+	for _, code := range []uint{0x60, 0x82, 0x90, 0xB0, 0xB3} {
+		s.set(fmt.Sprintf("C_DecryptInit return %#x times 1", code))
+		s.opens(blob)
+		if got := s.count("C_DecryptInit"); got != 2 {
+			t.Errorf("0x%X: C_DecryptInit was called %d times, want 2", code, got)
+		}
+		if got := s.count("C_Login"); got != 0 {
+			t.Errorf("0x%X: C_Login was called %d times, want 0", code, got)
+		}
+	}
+	s.set("C_DecryptInit return 0x90")
+	if _, err := token.Unwrap(t.Context(), blob); err == nil {
+		t.Error("Unwrap succeeds in spite of a fault each time")
+	}
+	if got := s.count("C_DecryptInit"); got != 2 {
+		t.Errorf("C_DecryptInit was called %d times, want 2", got)
+	}
+}
+
+// TestHang: a call that does not return ends with its process in time.
+func TestHang(t *testing.T) {
+	for _, call := range []string{"C_Encrypt", "C_FindObjectsInit", "C_Login", "C_GetTokenInfo"} {
+		t.Run(call, func(t *testing.T) {
+			t.Parallel()
+			s := newShimmed(t)
+			s.cfg.Timeout = 2 * time.Second
+			token := s.ready()
+			blob := s.wrap()
+			pid := token.Worker()
+			s.set(call + " delay 60000")
+			key := rootKey()
+			defer key.Wipe()
+			began := time.Now()
+			var err error
+			switch call {
+			case "C_Login", "C_GetTokenInfo":
+				err = token.Login(t.Context(), pin(testPIN))
+			default:
+				_, err = token.Wrap(t.Context(), key)
+			}
+			if !errors.Is(err, hsm.ErrTimeout) {
+				t.Errorf("a call that hangs gives %v, want %v", err, hsm.ErrTimeout)
+			}
+			if took := time.Since(began); took < s.cfg.Timeout || took > 10*s.cfg.Timeout {
+				t.Errorf("it took %s, with a limit of %s", took, s.cfg.Timeout)
+			}
+			s.gone(pid)
+			if _, err := token.FindKey(t.Context()); !errors.Is(err, hsm.ErrNotLoggedIn) {
+				t.Errorf("the next call gives %v, want %v", err, hsm.ErrNotLoggedIn)
+			}
+			s.works(blob)
+		})
+	}
+}
+
+// TestCrash: a library that crashes takes its process and nothing else.
+func TestCrash(t *testing.T) {
+	s := newShimmed(t)
+	token := s.ready()
+	blob := s.wrap()
+	for _, how := range []string{"C_Decrypt crash", "C_Decrypt exit", "C_FindObjects crash"} {
+		s.set(how)
+		pid := token.Worker()
+		if _, err := token.Unwrap(t.Context(), blob); !errors.Is(err, hsm.ErrWorker) {
+			t.Errorf("%s gives %v, want %v", how, err, hsm.ErrWorker)
+		}
+		s.gone(pid)
+		s.set()
+		if _, err := token.Unwrap(t.Context(), blob); !errors.Is(err, hsm.ErrNotLoggedIn) {
+			t.Errorf("%s: the next call gives %v, want %v", how, err, hsm.ErrNotLoggedIn)
+		}
+		if got := s.count("C_Login"); got != 0 {
+			t.Errorf("%s: %d logins by itself, want 0", how, got)
+		}
+		s.works(blob)
+	}
+}
+
+// TestCrashAtStart: a library that crashes or hangs before there is a token.
+func TestCrashAtStart(t *testing.T) {
+	s := newShimmed(t)
+	s.cfg.Timeout = 2 * time.Second
+	for how, want := range map[string]error{
+		"C_Initialize crash": hsm.ErrWorker, "C_GetSlotList crash": hsm.ErrWorker,
+		"C_Initialize delay 60000": hsm.ErrTimeout,
+	} {
+		s.set(how)
+		token, err := hsm.Open(t.Context(), s.cfg)
+		if err == nil {
+			_ = token.Close()
+		}
+		if !errors.Is(err, want) {
+			t.Errorf("%s gives %v, want %v", how, err, want)
+		}
+	}
+}
+
+// TestLostKey: a token that says it made a key and did not keep it.
+func TestLostKey(t *testing.T) {
+	s := newShimmed(t)
+	s.ready()
+	s.cfg.KeyLabel, s.cfg.KeyID = "lost", ""
+	token := s.open()
+	s.login()
+	s.set("C_GenerateKey lie")
+	k, err := token.GenerateKey(t.Context())
+	if !errors.Is(err, hsm.ErrKeyNotFound) || !strings.Contains(err.Error(), "did not keep") {
+		t.Errorf("GenerateKey gives %v, %v, want %v", k, err, hsm.ErrKeyNotFound)
+	}
+	if got := s.count("C_GenerateKey"); got != 1 {
+		t.Errorf("C_GenerateKey was called %d times, want 1", got)
+	}
+	s.set()
+	if _, err := token.GenerateKey(t.Context()); err != nil {
+		t.Errorf("once the token keeps keys: %v", err)
+	}
+}
+
+// TestWrongSizes: a library that states impossible sizes may cost its own
+// process, not ours, and never gives a blob or a plaintext that is not whole.
+// ("after 1" leaves the call alone that asks for the size.)
+func TestWrongSizes(t *testing.T) {
+	s := newShimmed(t)
+	s.cfg.Timeout = 5 * time.Second
+	token := s.ready()
+	blob := s.wrap()
+	key := rootKey()
+	defer key.Wipe()
+	for _, call := range []string{"C_Encrypt", "C_Decrypt", "C_FindObjects", "C_GetAttributeValue", "C_GetSlotList"} {
+		for _, size := range []string{"0", "1", "5", "5 after 1", "1000000", "0xffffffffffffffff"} {
+			t.Run(call+"/"+size, func(t *testing.T) {
+				s := &shimmed{T: t, cfg: s.cfg, token: token, control: s.control, log: s.log}
+				s.set(call + " size " + size)
+				switch call {
+				case "C_Encrypt":
+					if b, err := token.Wrap(t.Context(), key); err == nil {
+						t.Errorf("Wrap gives a blob of %d bytes", len(b))
+					}
+				case "C_Decrypt":
+					if plain, err := token.Unwrap(t.Context(), blob); err == nil {
+						t.Errorf("Unwrap gives %d bytes", plain.Len())
+					}
+				case "C_GetSlotList":
+					_, _ = token.Info(t.Context()) // may be right by chance
+				default:
+					_, _ = token.FindKey(t.Context()) // may be right by chance
+				}
+				s.works(blob)
+			})
+		}
+	}
+}
+
+// TestCallCounts prints what one operation costs at the token.
+func TestCallCounts(t *testing.T) {
+	s := newShimmed(t)
+	token := s.ready()
+	blob := s.wrap()
+	s.opens(blob)
+	key := rootKey()
+	defer key.Wipe()
+	var table strings.Builder
+	for _, o := range []struct {
+		name string
+		most int // more would be a step back
+		do   func() error
+	}{
+		{"info", 8, func() error { _, err := token.Info(t.Context()); return err }},
+		{"login", 16, func() error { return token.Login(t.Context(), pin(testPIN)) }},
+		{"find", 48, func() error { _, err := token.FindKey(t.Context()); return err }},
+		{"wrap", 20, func() error { _, err := token.Wrap(t.Context(), key); return err }},
+		{"unwrap", 20, func() error {
+			plain, err := token.Unwrap(t.Context(), blob)
+			plain.Wipe()
+			return err
+		}},
+		{"self-test", 120, func() error { _, err := token.SelfTest(t.Context()); return err }},
+		{"logout", 4, func() error { return token.Logout(t.Context()) }},
+	} {
+		s.set()
+		if err := o.do(); err != nil {
+			t.Fatalf("%s: %v", o.name, err)
+		}
+		counts := map[string]int{}
+		var order []string
+		for _, c := range s.calls() {
+			if counts[c]++; counts[c] == 1 {
+				order = append(order, c)
+			}
+		}
+		fmt.Fprintf(&table, "%-10s %3d ", o.name, len(s.calls()))
+		for _, c := range order {
+			fmt.Fprintf(&table, " %s %d", c, counts[c])
+		}
+		table.WriteByte('\n')
+		if n := len(s.calls()); n == 0 || n > o.most {
+			t.Errorf("%s makes %d calls, want 1 to %d", o.name, n, o.most)
+		}
+	}
+	t.Log("PKCS#11 calls an operation:\n" + table.String())
+}
