@@ -1,0 +1,109 @@
+package rehearse
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"conclave/ceremony"
+	"conclave/ceremony/custodian"
+	"conclave/hsm/secret"
+	"conclave/vaultstate/share"
+)
+
+// Hinted is a run whose pages tell, in practice, what people in the room would
+// know by themselves: the PIN, and how to look at a share.
+type Hinted struct {
+	*ceremony.Run
+	w *World
+}
+
+// Hints wraps a run of this world.
+func (w *World) Hints(r *ceremony.Run) Hinted { return Hinted{r, w} }
+
+// Prompt is the run's prompt with the hints.
+func (h Hinted) Prompt() ceremony.Prompt {
+	p := h.Run.Prompt()
+	p.Text = append(slices.Clone(p.Text), h.w.hints(p)...)
+	return p
+}
+
+func (w *World) hints(p ceremony.Prompt) []string {
+	switch p.Kind {
+	case ceremony.AskSecret:
+		return []string{"PRACTICE: the PIN of the practice token is " + PIN + "."}
+	case ceremony.AskShare:
+		who, _, _ := strings.Cut(strings.ToLower(p.By.Name), " ")
+		return []string{"PRACTICE: the share is in front of you if you type, in another terminal:",
+			"conclave rehearse share " + who + " -dir " + w.Dir}
+	case ceremony.Read, ceremony.People, ceremony.Ask, ceremony.HandOver, ceremony.Confirm, ceremony.Show,
+		ceremony.Choose, ceremony.Work, ceremony.Attest:
+	}
+	return nil
+}
+
+// ShareOf prints a practice share as its custodian would see it: of the set that
+// the last ceremony is handing out, if there is one, else of the set that counts.
+// name is any part of the custodian's name.
+func ShareOf(dir, name string, out io.Writer) error {
+	w, err := Open(dir)
+	if err != nil {
+		return err
+	}
+	set, pending := w.set(true)
+	if !pending {
+		var ok bool
+		if set, ok = w.set(false); !ok {
+			return fmt.Errorf("no share was handed out in %q yet", w.Dir)
+		}
+	}
+	var who []string
+	for _, h := range set.Holdings {
+		if strings.Contains(strings.ToLower(h.Custodian), strings.ToLower(strings.TrimSpace(name))) {
+			who = append(who, h.Custodian)
+		}
+	}
+	if len(who) != 1 {
+		return fmt.Errorf("%q names %d custodians: say one of %s", name, len(who), custodians(set))
+	}
+	h, _ := held(set, who[0])
+	raw, err := w.share(set, h)
+	if err != nil {
+		return err
+	}
+	defer raw.Wipe()
+	state := "it counts"
+	if pending {
+		state = "new, it counts once the ceremony is committed"
+	}
+	if _, err := fmt.Fprintf(out, "PRACTICE. %s, share %d of %d, issued by %s; %s.\n", h.Custodian, h.Number, set.Shares, set.Ceremony, state); err != nil {
+		return err
+	}
+	return printShare(raw, out)
+}
+
+// printShare writes the groups on one line, so that it can be typed or pasted.
+func printShare(raw secret.Bytes, out io.Writer) error {
+	text := scheme.Groups(raw)
+	defer text.Wipe()
+	n := share.GroupCount(raw.Len())
+	line := secret.New(text.Len() + n)
+	defer line.Wipe()
+	b := line.Expose()[:0]
+	for g := range n {
+		from, to := share.GroupAt(g, raw.Len())
+		b = append(append(b, text.Expose()[from:to]...), ' ')
+	}
+	b[len(b)-1] = '\n'
+	_, err := out.Write(b)
+	return err
+}
+
+func custodians(set custodian.Set) string {
+	var list []string
+	for _, h := range set.Holdings {
+		list = append(list, h.Custodian)
+	}
+	return strings.Join(list, ", ")
+}
