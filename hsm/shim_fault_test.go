@@ -30,9 +30,9 @@ var faulty = []struct {
 	{"generate", "C_GenerateKey", []uint{0x05, 0x06, 0x07, 0x10, 0x12, 0x13, 0xD0, 0xD1, 0x30, 0x31, 0x32, 0x54, 0x70, 0x71, 0xB3, 0xB5, 0xE2, 0x101, 0x201}},
 }
 
-// TestEveryCode lets the token give each code, wants the sentence of it, and
+// TestShimEveryCode lets the token give each code, wants the sentence of it, and
 // that the token can be used again afterwards.
-func TestEveryCode(t *testing.T) {
+func TestShimEveryCode(t *testing.T) {
 	s := newShimmed(t)
 	token := s.ready()
 	blob := s.wrap()
@@ -92,8 +92,8 @@ func generateOther(t *testing.T, s *shimmed) error {
 	return err
 }
 
-// TestInitializeCodes are the codes of a library that does not start.
-func TestInitializeCodes(t *testing.T) {
+// TestShimInitializeCodes are the codes of a library that does not start.
+func TestShimInitializeCodes(t *testing.T) {
 	s := newShimmed(t)
 	for code, text := range map[uint]string{
 		0x02: "The library ran out of memory",
@@ -117,9 +117,9 @@ func TestInitializeCodes(t *testing.T) {
 	s.ready()
 }
 
-// TestSessionDropped: a session that saw an error is not used again, and the
+// TestShimSessionDropped: a session that saw an error is not used again, and the
 // others go on.
-func TestSessionDropped(t *testing.T) {
+func TestShimSessionDropped(t *testing.T) {
 	s := newShimmed(t)
 	token := s.ready()
 	blob := s.wrap()
@@ -146,9 +146,9 @@ func TestSessionDropped(t *testing.T) {
 	}
 }
 
-// TestStaleSession: what a new session heals is tried once more, and no more
+// TestShimStaleSession: what a new session heals is tried once more, and no more
 // often than that.
-func TestStaleSession(t *testing.T) {
+func TestShimStaleSession(t *testing.T) {
 	s := newShimmed(t)
 	token := s.ready()
 	blob := s.wrap()
@@ -171,8 +171,8 @@ func TestStaleSession(t *testing.T) {
 	}
 }
 
-// TestHang: a call that does not return ends with its process in time.
-func TestHang(t *testing.T) {
+// TestShimHang: a call that does not return ends with its process in time.
+func TestShimHang(t *testing.T) {
 	for _, call := range []string{"C_Encrypt", "C_FindObjectsInit", "C_Login", "C_GetTokenInfo"} {
 		t.Run(call, func(t *testing.T) {
 			t.Parallel()
@@ -207,8 +207,8 @@ func TestHang(t *testing.T) {
 	}
 }
 
-// TestCrash: a library that crashes takes its process and nothing else.
-func TestCrash(t *testing.T) {
+// TestShimCrash: a library that crashes takes its process and nothing else.
+func TestShimCrash(t *testing.T) {
 	s := newShimmed(t)
 	token := s.ready()
 	blob := s.wrap()
@@ -230,8 +230,8 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// TestCrashAtStart: a library that crashes or hangs before there is a token.
-func TestCrashAtStart(t *testing.T) {
+// TestShimCrashAtStart: a library that crashes or hangs before there is a token.
+func TestShimCrashAtStart(t *testing.T) {
 	s := newShimmed(t)
 	s.cfg.Timeout = 2 * time.Second
 	for how, want := range map[string]error{
@@ -249,8 +249,8 @@ func TestCrashAtStart(t *testing.T) {
 	}
 }
 
-// TestLostKey: a token that says it made a key and did not keep it.
-func TestLostKey(t *testing.T) {
+// TestShimLostKey: a token that says it made a key and did not keep it.
+func TestShimLostKey(t *testing.T) {
 	s := newShimmed(t)
 	s.ready()
 	s.cfg.KeyLabel, s.cfg.KeyID = "lost", ""
@@ -270,10 +270,10 @@ func TestLostKey(t *testing.T) {
 	}
 }
 
-// TestWrongSizes: a library that states impossible sizes may cost its own
+// TestShimWrongSizes: a library that states impossible sizes may cost its own
 // process, not ours, and never gives a blob or a plaintext that is not whole.
 // ("after 1" leaves the call alone that asks for the size.)
-func TestWrongSizes(t *testing.T) {
+func TestShimWrongSizes(t *testing.T) {
 	s := newShimmed(t)
 	s.cfg.Timeout = 5 * time.Second
 	token := s.ready()
@@ -305,8 +305,8 @@ func TestWrongSizes(t *testing.T) {
 	}
 }
 
-// TestCallCounts prints what one operation costs at the token.
-func TestCallCounts(t *testing.T) {
+// TestShimCallCounts prints what one operation costs at the token.
+func TestShimCallCounts(t *testing.T) {
 	s := newShimmed(t)
 	token := s.ready()
 	blob := s.wrap()

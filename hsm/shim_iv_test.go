@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestOwnIV wraps with tokens that use an IV of their own. The blob must open
+// TestShimOwnIV wraps with tokens that use an IV of their own. The blob must open
 // on a token that takes the IV it is given: only then it holds the right one.
-func TestOwnIV(t *testing.T) {
+func TestShimOwnIV(t *testing.T) {
 	s := newShimmed(t)
 	s.ready()
 	plain := len(s.wrap())

@@ -9,9 +9,9 @@ import (
 	"conclave/hsm/secret"
 )
 
-// TestPINStates shows the token's warnings, and that no state costs more than
+// TestShimPINStates shows the token's warnings, and that no state costs more than
 // the one try that a person made.
-func TestPINStates(t *testing.T) {
+func TestShimPINStates(t *testing.T) {
 	s := newShimmed(t)
 	token := s.open()
 	for _, c := range []struct {
@@ -62,9 +62,9 @@ func TestPINStates(t *testing.T) {
 	}
 }
 
-// TestWrongPINIsNotRepeated: what needs a login after a wrong PIN says so, and
+// TestShimWrongPINIsNotRepeated: what needs a login after a wrong PIN says so, and
 // no call tries a PIN by itself.
-func TestWrongPINIsNotRepeated(t *testing.T) {
+func TestShimWrongPINIsNotRepeated(t *testing.T) {
 	s := newShimmed(t)
 	token := s.ready()
 	blob := s.wrap()
@@ -92,9 +92,9 @@ func TestWrongPINIsNotRepeated(t *testing.T) {
 	s.works(blob)
 }
 
-// TestLastTryUsedUp: a token that says PIN_INCORRECT and locks by it must not
+// TestShimLastTryUsedUp: a token that says PIN_INCORRECT and locks by it must not
 // be asked again.
-func TestLastTryUsedUp(t *testing.T) {
+func TestShimLastTryUsedUp(t *testing.T) {
 	s := newShimmed(t)
 	token := s.open()
 	s.set("C_Login return 0xA0", "flags +USER_PIN_FINAL_TRY")
@@ -111,8 +111,8 @@ func TestLastTryUsedUp(t *testing.T) {
 	}
 }
 
-// TestProtectedPath logs in without a PIN where it is entered at the device.
-func TestProtectedPath(t *testing.T) {
+// TestShimProtectedPath logs in without a PIN where it is entered at the device.
+func TestShimProtectedPath(t *testing.T) {
 	s := newShimmed(t)
 	token := s.open()
 	s.set("flags +PROTECTED_AUTHENTICATION_PATH", "C_Login pin "+testPIN)

@@ -82,6 +82,12 @@ struct mechanism {
 	word length;
 };
 
+struct attribute {
+	word type;
+	void *value;
+	word length;
+};
+
 struct gcm { /* CK_GCM_PARAMS */
 	unsigned char *iv;
 	word iv_length, iv_bits;
@@ -93,7 +99,7 @@ enum {
 	OK = 0, GENERAL_ERROR = 5, BUFFER_TOO_SMALL = 0x150,
 	AES_GCM = 0x1087, IV_LENGTH = 12,
 	TOKEN_FLAGS_AT = 32 + 32 + 16 + 16, TOKEN_INITIALIZED = 0x400,
-	SERIAL_RW_SESSION = 6, SESSIONS = 64
+	SERIAL_RW_SESSION = 6, USER = 1, LABEL = 3, SESSIONS = 64
 };
 
 static struct list *real, ours;
@@ -108,7 +114,13 @@ static struct own_iv {
 	int append;
 } own[SESSIONS];
 
-static word liar, lied; /* session and handle of a key that will be gone */
+/* A key that will be gone, and the PIN that makes it so. */
+static struct {
+	int told;
+	word slot;
+	struct attribute label;
+	char pin[64];
+} lie;
 
 /* What the control file wants of one call. */
 struct wish {
@@ -282,20 +294,34 @@ static word encrypt(word session, word in, word in_length, unsigned char *out, w
 	return OK;
 }
 
-/* make_lie remembers a new key, in a session that nobody closes. */
-static void make_lie(word session, word handle)
+/* make_lie remembers a new key by its label. */
+static void make_lie(word session, const struct attribute *a, word n)
 {
 	struct { word slot, state, flags, error; } info;
-	if (real->f[GetSessionInfo](session, (word)&info, 0, 0, 0, 0, 0, 0) == OK &&
-	    real->f[OpenSession](info.slot, SERIAL_RW_SESSION, 0, 0, (word)&liar, 0, 0, 0) == OK)
-		lied = handle;
+	for (; n > 0 && a->type != LABEL; a++, n--)
+		;
+	if (n == 0 || real->f[GetSessionInfo](session, (word)&info, 0, 0, 0, 0, 0, 0) != OK)
+		abort(); /* the test would show nothing */
+	lie.told = 1;
+	lie.slot = info.slot;
+	lie.label = *a;
+	lie.label.value = memcpy(malloc(a->length), a->value, a->length);
 }
 
+/* come_true destroys that key, in a session and a login of its own. */
 static void come_true(void)
 {
-	if (lied)
-		real->f[DestroyObject](liar, lied, 0, 0, 0, 0, 0, 0);
-	lied = 0;
+	word session, key[8], n = 0;
+	if (!lie.told)
+		return;
+	lie.told = 0;
+	real->f[OpenSession](lie.slot, SERIAL_RW_SESSION, 0, 0, (word)&session, 0, 0, 0);
+	real->f[Login](session, USER, (word)lie.pin, strlen(lie.pin), 0, 0, 0, 0);
+	real->f[FindObjectsInit](session, (word)&lie.label, 1, 0, 0, 0, 0, 0);
+	real->f[FindObjects](session, (word)key, 8, (word)&n, 0, 0, 0, 0);
+	real->f[FindObjectsFinal](session, 0, 0, 0, 0, 0, 0, 0);
+	while (n > 0)
+		real->f[DestroyObject](session, key[--n], 0, 0, 0, 0, 0, 0);
 }
 
 static word call(int n, word a, word b, word c, word d, word e, word f, word g, word h)
@@ -307,7 +333,9 @@ static word call(int n, word a, word b, word c, word d, word e, word f, word g, 
 		return w.code;
 	if (n == Login && *w.pin && !c)
 		c = (word)w.pin, d = strlen(w.pin);
-	if (n == Finalize || n == Logout || n == CloseAllSessions)
+	if (n == Login)
+		snprintf(lie.pin, sizeof lie.pin, "%.*s", (int)d, (char *)c);
+	if (n == Finalize)
 		come_true();
 	if (n == EncryptInit) {
 		struct own_iv *old = own_iv(a, 0);
@@ -329,7 +357,7 @@ static word call(int n, word a, word b, word c, word d, word e, word f, word g, 
 		break;
 	case GenerateKey:
 		if (w.lie)
-			make_lie(a, *(word *)e);
+			make_lie(a, (struct attribute *)c, d);
 		break;
 	case Encrypt: case Decrypt:
 		if (w.size)
@@ -345,7 +373,7 @@ static word call(int n, word a, word b, word c, word d, word e, word f, word g, 
 		break;
 	case GetAttributeValue: /* of every attribute that was asked */
 		for (word i = 0; w.size && i < d; i++)
-			((word *)c)[i * 3 + 2] = w.new_size;
+			((struct attribute *)c)[i].length = w.new_size;
 		break;
 	}
 	return rv;
