@@ -15,6 +15,7 @@ import (
 type aftermath struct {
 	checked  bool
 	looked   bool
+	left     *vaultstate.Leftover // the old state, or the way back to none
 	attested bool
 	rollback string
 	back     going
@@ -26,7 +27,7 @@ func closing() []Step {
 	return []Step{
 		{ID: "checks", Title: "Checks", By: Witness, Next: showChecks},
 		{ID: "rollback", Title: "Old state", By: Operator, Next: oldState,
-			Needs: func(r *Run) bool { return r.outcome.Rollback != "" }},
+			Needs: func(r *Run) bool { return r.aftermath.left != nil }},
 		{ID: "close", Title: "Close", By: Operator, Next: closeRecord},
 	}
 }
@@ -39,14 +40,10 @@ func showChecks(r *Run) *page {
 	who, meaning := r.person(Operator), r.meaning()
 	var lines []Line
 	for _, c := range r.checks {
-		m := Good
-		if !c.OK {
-			m = Bad
-		}
-		lines = append(lines, Line{Mark: m, Text: c.Text, Took: c.Took})
+		lines = append(lines, Line{Mark: markOf(c), Text: c.Text, Took: c.Took})
 	}
 	return &page{
-		Prompt: Prompt{Kind: Attest, By: who, Heading: capital(r.c.done()) + ".", Lines: lines, Text: meaning,
+		Prompt: Prompt{Kind: Attest, By: who, Heading: capital(r.verdict()), Lines: lines, Text: meaning,
 			Recorded: "each check and its result, and the sentences."},
 		do: func(context.Context, Input) error {
 			r.aftermath.attested = true
@@ -67,7 +64,7 @@ func (r *Run) meaning() []string {
 	case vaultstate.Init, vaultstate.Rekey, vaultstate.GenerateRoot:
 		text = assets.Text("after-" + r.c.ID)
 	}
-	if r.outcome.Rollback != "" {
+	if r.aftermath.left != nil {
 		text = append(text, assets.Text("staging")...)
 	}
 	if s := r.openItem(); s != "" {
@@ -87,7 +84,9 @@ func oldState(r *Run) *page {
 		choices := []Choice{
 			{"remove", "Remove it", "removed from this file system; what was replaced is gone from here"},
 			{"keep", "Keep it", "status and doctor show it until it is removed"},
-			{"undo", "Put the old state back", "the change is undone; asked again, and of the witness too"},
+		}
+		if a.left.CanUndo {
+			choices = append(choices, Choice{"undo", "Put the old state back", "the change is undone; asked again, and of the witness too"})
 		}
 		return &page{
 			Prompt: Prompt{Kind: Choose, By: who, Heading: "The state from before is kept. What becomes of it?",
@@ -108,7 +107,7 @@ func oldState(r *Run) *page {
 					}
 				}
 				a.rollback = in.Choice
-				return r.record("rollback", Operator, who.Name, transcript.Facts{"choice": in.Choice, "path": r.outcome.Rollback})
+				return r.record("rollback", Operator, who.Name, transcript.Facts{"choice": in.Choice, "path": a.left.Path})
 			},
 		}
 	}
@@ -171,7 +170,21 @@ func (r *Run) verdict() string {
 	if r.aftermath.rollback == "undone" {
 		return "the old state was put back; the vault is as it was."
 	}
+	if n := r.failed(); n > 0 {
+		return fmt.Sprintf("%s; %d of %d checks did not pass.", r.c.done(), n, len(r.checks))
+	}
 	return r.c.done() + "."
+}
+
+// failed is how many checks did not pass.
+func (r *Run) failed() int {
+	n := 0
+	for _, c := range r.checks {
+		if !c.OK {
+			n++
+		}
+	}
+	return n
 }
 
 func (r *Run) close(ctx context.Context, _ Input) error {

@@ -106,6 +106,15 @@ func (r *Run) checkAgain(ctx context.Context) ([]string, error) {
 // lookAgain compares both sides of the swap with what they were, a while after
 // it: a server that held the old keys would have written by then.
 func (r *Run) lookAgain(ctx context.Context) ([]string, error) {
+	st, err := r.env.Vault.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range st.Pending {
+		if l.ID == r.op {
+			r.aftermath.left = &l
+		}
+	}
 	var check vaultstate.Check
 	if s, ok := r.env.Vault.(vaultstate.Settler); ok {
 		got, err := s.Settle(ctx, r.op)
@@ -114,10 +123,6 @@ func (r *Run) lookAgain(ctx context.Context) ([]string, error) {
 		}
 		check = got
 	} else {
-		st, err := r.env.Vault.Status(ctx)
-		if err != nil {
-			return nil, err
-		}
 		if st.Storage != r.outcome.After.Storage {
 			return nil, fmt.Errorf("%w: the live side of the swap is not what was committed", vaultstate.ErrChanged)
 		}
@@ -155,12 +160,16 @@ func unseal(r *Run) *page {
 		}
 		r.before, r.checks = st, checks
 		for _, c := range checks {
-			if !c.OK {
-				return nil, fmt.Errorf("%w: %s", vaultstate.ErrCorrupt, c.Text)
-			}
-			r.env.progress(Line{Mark: Good, Text: c.Text, Took: c.Took})
+			r.env.progress(Line{Mark: markOf(c), Text: c.Text, Took: c.Took})
 		}
 		r.aftermath.checked = true
 		return checkTexts(checks), nil
 	})
+}
+
+func markOf(c vaultstate.Check) Mark {
+	if c.OK {
+		return Good
+	}
+	return Bad
 }

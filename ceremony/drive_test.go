@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -50,12 +51,22 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
+var first *site // that initialised copies
+
 // initialised is a site whose vault has five shares, three of which are needed.
 func initialised(t *testing.T) *site {
 	t.Helper()
-	s := newSite(t)
-	s.must(s.open(ceremony.Init, s.request(ceremony.Init)))
-	return s
+	if first == nil {
+		s := newSite(t)
+		s.must(s.open(ceremony.Init, s.request(ceremony.Init)))
+		first = s
+	}
+	s := *first
+	s.t, s.token, s.disk = t, newToken(), first.disk.Crash(vaulttest.Kept)
+	s.held, s.old, s.pgp = maps.Clone(first.held), map[string]secret.Bytes{}, map[string]*pgp.Private{}
+	s.secrets = slices.Clone(first.secrets)
+	s.clock = &clock{first.clock.ticks}
+	return &s
 }
 
 func (s *site) scheme() share.Scheme { return share.Scheme{Practice: s.practice} }

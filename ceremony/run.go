@@ -3,11 +3,10 @@ package ceremony
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
-	"conclave/assets/clean"
+	"conclave/ceremony/plan"
 	"conclave/ceremony/transcript"
 	"conclave/vaultstate"
 )
@@ -198,90 +197,6 @@ func (r *Run) logOut(ctx context.Context) {
 	_ = r.env.HSM.Logout(ctx)
 }
 
-// settle turns the error of a page's work into what happens next.
-func (r *Run) settle(ctx context.Context, err error) {
-	var ask *again
-	var end *stop
-	var lost *journalError
-	var same *stay
-	switch {
-	case err == nil:
-		err = r.advance()
-		if err == nil {
-			return
-		}
-		r.settle(ctx, err)
-	case errors.As(err, &lost):
-		r.end(Outcome{CodeFailed, "The record could not be written, so the ceremony stopped. " + r.cancel(ctx)})
-	case errors.As(err, &end):
-		r.finishStopped(ctx, end)
-	case errors.As(err, &same):
-		r.show(same.page)
-	case errors.As(err, &ask):
-		problem := ask.problem
-		if err := r.advance(); err != nil {
-			r.settle(ctx, err)
-			return
-		}
-		r.page.Problem = &problem
-	default:
-		r.fail(ctx, err)
-	}
-}
-
-// fail records a failure and offers to try again or to stop.
-func (r *Run) fail(ctx context.Context, err error) {
-	var told *toldError
-	var p Problem
-	if errors.As(err, &told) {
-		p = told.problem
-	} else {
-		p = r.env.Explain(err)
-	}
-	work := r.working
-	if work == "" {
-		work = r.step().ID
-	}
-	r.working = ""
-	if p.State == "" {
-		p.State = r.stands()
-	}
-	p.Badge = "STOPPED"
-	if e := r.record("failed", Program, "", transcript.Facts{"work": work, "reason": clean.Clean(p.Happened), "code": clean.Clean(p.Code)}); e != nil {
-		r.settle(ctx, e)
-		return
-	}
-	code := CodeFailed
-	if changed(err) {
-		code = CodeChanged
-	}
-	r.show(r.failure(p, code))
-}
-
-// failure is the page of what failed. It stays until one of its ways is chosen.
-func (r *Run) failure(p Problem, code int) *page {
-	ways := []Choice{
-		{"again", "Try again", "this step from where it stands; what was typed is kept"},
-		{"stop", "Stop", "the ceremony ends here, and the record says so"},
-	}
-	if code == CodeChanged {
-		ways = ways[1:]
-	}
-	return &page{
-		Prompt: Prompt{Kind: Choose, By: r.person(Operator), Heading: p.Happened, Problem: &p, Choices: ways,
-			Recorded: "the failure and what you choose."},
-		do: func(_ context.Context, in Input) error {
-			switch {
-			case in.Choice == "again" && code != CodeChanged:
-				return nil
-			case in.Choice == "stop":
-				return &stop{code: code, by: r.person(Operator).Name, reason: p.Happened}
-			}
-			return &stay{r.failure(p, code)}
-		},
-	}
-}
-
 // advance draws the next page: of this step, or of the next that has one.
 func (r *Run) advance() error {
 	for r.at < len(r.c.Steps) {
@@ -315,7 +230,11 @@ func (r *Run) advance() error {
 		}
 		r.at++
 	}
-	r.over = &Outcome{CodeDone, r.result}
+	code := CodeDone
+	if r.plan.Kind == plan.Unseal && r.failed() > 0 {
+		code = CodeChanged
+	}
+	r.over = &Outcome{code, r.result}
 	r.wipe()
 	return nil
 }
@@ -333,29 +252,6 @@ func (r *Run) show(p *page) {
 
 func (r *Run) step() Step {
 	return r.c.Steps[min(r.at, len(r.c.Steps)-1)]
-}
-
-// finishStopped ends the run at the people's wish, or because something is not
-// what it claims: cancel, record, over.
-func (r *Run) finishStopped(ctx context.Context, s *stop) {
-	state := r.cancel(ctx)
-	if !r.closed && r.events > 0 {
-		err := r.record("aborted", Operator, s.by, transcript.Facts{"reason": clean.Clean(s.reason), "step": r.step().ID, "state": state})
-		if err == nil {
-			r.closed = true
-		} else {
-			state += " The record could not be finished."
-		}
-		if err := r.env.seal(ctx); err != nil {
-			state += " The head could not be written to head.txt."
-		}
-	}
-	r.end(Outcome{s.code, fmt.Sprintf("Stopped in step %d, %s: %s %s", r.at+1, r.step().Title, sentence(s.reason), state)})
-}
-
-func (r *Run) end(o Outcome) {
-	r.over = &o
-	r.wipe()
 }
 
 // look takes the snapshot that front ends see.
@@ -378,65 +274,6 @@ func (r *Run) view() snapshot {
 	}
 	s.recent = append(s.recent, r.recent...)
 	return s
-}
-
-// again asks the same page again and says what was wrong.
-type again struct{ problem Problem }
-
-func (a *again) Error() string { return a.problem.Happened }
-
-// stay shows a page that no step would draw again.
-type stay struct{ page *page }
-
-func (s *stay) Error() string { return "the page stays" }
-
-// toldError is an error that has its three sentences with it.
-type toldError struct {
-	problem Problem
-	err     error
-}
-
-func (t *toldError) Error() string { return t.err.Error() }
-func (t *toldError) Unwrap() error { return t.err }
-
-// stop ends the run.
-type stop struct {
-	code       int
-	by, reason string
-}
-
-func (s *stop) Error() string { return s.reason }
-
-type journalError struct{ err error }
-
-func (j *journalError) Error() string { return "writing the transcript: " + j.err.Error() }
-func (j *journalError) Unwrap() error { return j.err }
-
-// record appends one event; it is on disk when it returns.
-func (r *Run) record(kind string, by Role, name string, facts transcript.Facts) error {
-	ev := transcript.ByKeyboard
-	if by == Program {
-		ev = transcript.ByProgram
-	}
-	return r.recordAs(kind, name, ev, facts)
-}
-
-func (r *Run) recordAs(kind, name string, ev transcript.Evidence, facts transcript.Facts) error {
-	e := transcript.Entry{Kind: kind, Step: r.step().ID, Claimed: name, Evidence: ev, Facts: facts}
-	got, err := r.env.Journal.Append(e)
-	if err != nil {
-		return &journalError{err}
-	}
-	r.events++
-	who := name
-	if who == "" {
-		who = "program"
-	}
-	r.recent = append(r.recent, Recent{Seq: got.Seq, Time: got.Time, Who: who, Text: inWords(e)})
-	if len(r.recent) > 40 {
-		r.recent = r.recent[len(r.recent)-40:]
-	}
-	return nil
 }
 
 // now is the run's clock.

@@ -1,0 +1,367 @@
+package ceremony_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"conclave/ceremony"
+	"conclave/hsm/secret"
+	"conclave/vaultstate"
+)
+
+// once answers once with in where when fits.
+func once(when func(ceremony.Prompt) bool, in func(ceremony.Prompt) ceremony.Input) func(ceremony.Prompt) (ceremony.Input, bool) {
+	done := false
+	return func(p ceremony.Prompt) (ceremony.Input, bool) {
+		if done || !when(p) {
+			return ceremony.Input{}, false
+		}
+		done = true
+		return in(p), true
+	}
+}
+
+// problems is every problem that was shown, in order.
+func (m *room) problems() string {
+	var all []string
+	for _, p := range m.prompts {
+		if p.Problem != nil {
+			all = append(all, p.Problem.Happened+" "+p.Problem.State+" "+p.Problem.Do)
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+func (m *room) says(want string) {
+	m.s.t.Helper()
+	if !strings.Contains(m.problems(), want) {
+		m.s.t.Errorf("nobody was told %q, but:\n%s", want, m.problems())
+	}
+}
+
+// asked counts how often somebody was asked for a share.
+func (m *room) asked(name string) int {
+	n := 0
+	for i, p := range m.prompts {
+		if p.StepID == "shares" && p.Kind == ceremony.AskShare && p.By.Name == name && (i == 0 || m.prompts[i-1].Stamp != p.Stamp) {
+			n++
+		}
+	}
+	return n
+}
+
+// wrong is a share that is none of the vault's.
+func (s *site) wrong(x byte) secret.Bytes {
+	raw := secret.Random(33)
+	raw.Expose()[32] = x
+	s.secrets = append(s.secrets, raw)
+	return raw
+}
+
+// TestOneShare has a custodian type something that can be known to be wrong by
+// itself. It is said at once, and only they type again.
+func TestOneShare(t *testing.T) {
+	alter := func(raw secret.Bytes, scheme func(secret.Bytes) secret.Bytes, at int) secret.Bytes {
+		text := scheme(raw)
+		if b := text.Expose(); b[at] == '7' {
+			b[at] = '8'
+		} else {
+			b[at] = '7'
+		}
+		return text
+	}
+	for name, c := range map[string]struct {
+		typed func(s *site) secret.Bytes
+		says  string
+		alone bool // without earlier records
+	}{
+		"a wrong group": {func(s *site) secret.Bytes { return alter(s.held[five[1]], s.scheme().Groups, 44) }, "Group 7 does not check.", false},
+		"too short":     {func(s *site) secret.Bytes { g := s.scheme().Groups(s.held[five[1]]); return g.Slice(0, 70) }, "The share has 70 characters instead of 77.", false},
+		"nothing":       {func(*site) secret.Bytes { return secret.Bytes{} }, "Nothing was typed.", false},
+		"x is zero":     {func(s *site) secret.Bytes { return s.scheme().Groups(s.wrong(0)) }, "x-coordinate is 0", false},
+		"a real share": {func(s *site) secret.Bytes {
+			s.practice = false
+			defer func() { s.practice = true }()
+			return s.scheme().Groups(s.held[five[1]])
+		}, "This is a share of a real vault, not a practice share.", false},
+		"a repeat": {func(s *site) secret.Bytes { return s.scheme().Groups(s.held[five[0]]) }, "This share is in already: Alice Adams gave it.", false},
+		"the same number": {func(s *site) secret.Bytes { return s.scheme().Groups(s.wrong(s.held[five[0]].Expose()[32])) },
+			"This share has the number of one that is in, and is another: Alice Adams's or this one is wrong.", false},
+		"somebody else's": {func(s *site) secret.Bytes { return s.scheme().Groups(s.held[five[3]]) },
+			"This is the share of Dora Dean, typed in Bob Baker's turn.", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := initialised(t)
+			m := s.open(ceremony.Rotate, s.request(ceremony.Rotate))
+			m.on = once(func(p ceremony.Prompt) bool { return at(p, "shares", ceremony.AskShare) && p.By.Name == five[1] },
+				func(ceremony.Prompt) ceremony.Input { return ceremony.Input{Secret: c.typed(s), Source: "typed"} })
+			s.must(m)
+			m.says(c.says)
+			if a, b := m.asked(five[0]), m.asked(five[1]); a != 1 || b != 2 {
+				t.Errorf("Alice was asked %d times, Bob %d times", a, b)
+			}
+			refused := 0
+			for _, e := range m.find("share-entered") {
+				if e.Facts.Text("result") == "refused" {
+					refused++
+				}
+			}
+			if refused != 1 {
+				t.Errorf("%d shares are refused in the record", refused)
+			}
+		})
+	}
+}
+
+func TestHexShare(t *testing.T) {
+	s := initialised(t)
+	m := s.open(ceremony.Rotate, s.request(ceremony.Rotate))
+	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+		if !at(p, "shares", ceremony.AskShare) {
+			return ceremony.Input{}, false
+		}
+		return ceremony.Input{Secret: hexOf(s.held[p.By.Name]), Source: "pasted"}, true
+	}
+	s.must(m)
+	for _, e := range m.find("share-entered") {
+		if e.Facts.Text("form") != "hex" || e.Facts.Text("source") != "pasted" {
+			t.Errorf("recorded as %v", e.Facts)
+		}
+	}
+}
+
+func hexOf(raw secret.Bytes) secret.Bytes {
+	const digits = "0123456789abcdef"
+	out := secret.New(2 * raw.Len())
+	for i, b := range raw.Expose() {
+		out.Expose()[2*i], out.Expose()[2*i+1] = digits[b>>4], digits[b&15]
+	}
+	return out
+}
+
+// TestReplacedShare: a share of a set that was replaced, or never counted, is
+// named. Whoever insists is left to the vault.
+func TestReplacedShare(t *testing.T) {
+	for name, c := range map[string]struct {
+		choice string
+		asked  int
+	}{
+		"types again":  {"again", 2},
+		"insists":      {"use", 2},
+		"another goes": {"other", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := initialised(t)
+			s.must(s.open(ceremony.RecoveryRekey, s.request(ceremony.RecoveryRekey)))
+			q := s.request(ceremony.Rotate)
+			q.Custodians = five
+			m := s.open(ceremony.Rotate, q)
+			old := once(func(p ceremony.Prompt) bool { return at(p, "shares", ceremony.AskShare) && p.By.Name == five[1] },
+				func(ceremony.Prompt) ceremony.Input { return m.typed(s.old[five[1]]) })
+			m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+				if in, ok := old(p); ok {
+					return in, true
+				}
+				if p.Kind == ceremony.Choose && p.Heading == "This is an old share." {
+					return ceremony.Input{Choice: c.choice}, true
+				}
+				if p.Kind == ceremony.Choose && p.Heading == "Who is next?" {
+					return ceremony.Input{Choice: five[3]}, true
+				}
+				return ceremony.Input{}, false
+			}
+			s.must(m)
+			m.says("This is an old share. Typed: Bob Baker, share 2 of the set of 2026-11-25, which KC-2 replaced.")
+			if c.choice == "insists" {
+				m.says("Found by trying combinations: wrong is the share of Bob Baker.")
+			}
+		})
+	}
+}
+
+// TestWrongQuorum: three shares of which one is wrong tell nothing; with a
+// fourth the wrong one is found, and nobody types again.
+func TestWrongQuorum(t *testing.T) {
+	s := initialised(t)
+	q := s.request(ceremony.Rekey)
+	q.Custodians = five
+	m := s.openWith(ceremony.Rekey, q, func(e *ceremony.Env) { e.Roster = nil })
+	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+		if at(p, "shares", ceremony.AskShare) && p.By.Name == five[1] {
+			return m.typed(s.wrong(200)), true
+		}
+		return ceremony.Input{}, false
+	}
+	m.drive(nil)
+	m.expect(ceremony.CodeDone)
+	m.says("These shares together do not make the recovery key.")
+	m.says("Found by trying combinations: wrong is the share of Bob Baker.")
+	for name, want := range map[string]int{five[0]: 1, five[1]: 1, five[2]: 1, five[3]: 1, five[4]: 0} {
+		if got := m.asked(name); got != want {
+			t.Errorf("%s was asked %d times, want %d", name, got, want)
+		}
+	}
+	quorums := m.find("quorum")
+	if n := len(quorums); n != 3 || quorums[1].Facts.List("wrong")[0] != five[1] || quorums[2].Facts.Text("result") != "accepted" {
+		t.Errorf("the record says %v", quorums)
+	}
+	for _, e := range m.find("authorised") {
+		if e.Claimed == five[1] {
+			t.Error("Bob is said to have authorised it")
+		}
+	}
+}
+
+// TestTwoWrong: of four shares two are wrong: all are kept, a fifth is asked
+// for, both are named, and only one of them must be typed again.
+func TestTwoWrong(t *testing.T) {
+	s := initialised(t)
+	q := s.request(ceremony.Rekey)
+	q.Custodians = five
+	m := s.openWith(ceremony.Rekey, q, func(e *ceremony.Env) { e.Roster = nil })
+	n := map[string]int{}
+	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+		if at(p, "shares", ceremony.AskShare) && (p.By.Name == five[1] || p.By.Name == five[2]) {
+			if n[p.By.Name]++; n[p.By.Name] == 1 {
+				return m.typed(s.wrong(byte(200 + len(n)))), true
+			}
+		}
+		return ceremony.Input{}, false
+	}
+	m.drive(nil)
+	m.expect(ceremony.CodeDone)
+	m.says("wrong is the share of Bob Baker and Carol Chen.")
+	if m.asked(five[1])+m.asked(five[2]) != 2 {
+		t.Errorf("Bob was asked %d times, Carol %d times", m.asked(five[1]), m.asked(five[2]))
+	}
+}
+
+// TestNoWayOut: three custodians, one of them with a wrong share: all type
+// again, or the ceremony stops.
+func TestNoWayOut(t *testing.T) {
+	s := initialised(t)
+	m := s.openWith(ceremony.Rekey, s.request(ceremony.Rekey), func(e *ceremony.Env) { e.Roster = nil })
+	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+		if at(p, "shares", ceremony.AskShare) && p.By.Name == five[1] {
+			return m.typed(s.wrong(200)), true
+		}
+		if at(p, "shares", ceremony.Choose) && m.asked(five[0]) == 2 {
+			return ceremony.Input{Choice: "stop"}, true
+		}
+		return ceremony.Input{}, false
+	}
+	m.drive(nil)
+	m.expect(ceremony.CodeStopped)
+	if m.asked(five[0]) != 2 {
+		t.Errorf("Alice was asked %d times", m.asked(five[0]))
+	}
+	if !s.works(three(s.held)...) {
+		t.Error("the shares work no more")
+	}
+}
+
+// tooMany says of every quorum that there are too many combinations.
+type tooMany struct{ vaultstate.Vault }
+
+func (tooMany) Submit(_ context.Context, _ vaultstate.ID, q []secret.Bytes) (vaultstate.Progress, error) {
+	return vaultstate.Progress{}, &vaultstate.QuorumError{Given: len(q), Needed: 3, Err: vaultstate.ErrTooManySubsets}
+}
+
+func TestTooManyCombinations(t *testing.T) {
+	s := initialised(t)
+	m := s.openWith(ceremony.Rekey, s.request(ceremony.Rekey), func(e *ceremony.Env) { e.Vault = tooMany{e.Vault} })
+	m.drive(func(p ceremony.Prompt) bool { return at(p, "shares", ceremony.Choose) })
+	m.says("There are more than 10,000 combinations of them")
+	if p := m.run.Prompt(); p.Choices[0].ID != "again" || !strings.Contains(p.Text[0], "10,000") {
+		t.Errorf("%+v", p)
+	}
+	m.abort()
+	m.expect(ceremony.CodeStopped)
+}
+
+// TestAnotherProof: at the proof only the very share that was handed out will
+// do. Another's is named.
+func TestAnotherProof(t *testing.T) {
+	s := initialised(t)
+	m := s.open(ceremony.RecoveryRekey, s.request(ceremony.RecoveryRekey))
+	n := 0
+	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+		if !at(p, "prove", ceremony.AskShare) || p.By.Name != five[1] {
+			return ceremony.Input{}, false
+		}
+		n++
+		switch n {
+		case 1:
+			return m.typed(m.fresh[five[2]]), true
+		case 2:
+			return m.typed(s.held[five[1]]), true
+		case 3:
+			return m.typed(s.wrong(77)), true
+		}
+		return ceremony.Input{}, false
+	}
+	s.must(m)
+	m.says("This is not the share that was handed out here: it is share 3, of Carol Chen.")
+	m.says("This is not the share that was handed out here: it is the old share 2 of Bob Baker.")
+	if got := strings.Count(m.problems(), "This is not the share that was handed out here"); got != 3 {
+		t.Errorf("%d refusals", got)
+	}
+}
+
+// TestOneHolder: a key that is not split goes to one person as ten groups of
+// six and one of four.
+func TestOneHolder(t *testing.T) {
+	s := newSite(t)
+	q := s.request(ceremony.Init)
+	q.RecoveryShares.Value, q.RecoveryThreshold.Value, q.Custodians = 1, 1, five[:1]
+	m := s.open(ceremony.Init, q)
+	shown := 0
+	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+		if p.Kind == ceremony.Show && p.Reveal.What == "share" {
+			shown = p.Reveal.Text.Len()
+		}
+		return ceremony.Input{}, false
+	}
+	s.must(m)
+	if shown != 10*7+5 {
+		t.Errorf("%d characters were shown", shown)
+	}
+	rep, _ := m.events()
+	if !strings.Contains(strings.Join(rep.Overrides, "\n"), "The recovery key is not split: its one holder acts alone.") {
+		t.Errorf("the overrides are %q", rep.Overrides)
+	}
+	q = s.request(ceremony.Rotate)
+	q.Custodians = five[:1]
+	s.must(s.open(ceremony.Rotate, q))
+}
+
+// TestOrder lets custodians go in another order, and asks for names that the
+// plan does not give. The earlier record suggests them.
+func TestOrder(t *testing.T) {
+	s := initialised(t)
+	q := s.request(ceremony.Rotate)
+	q.Custodians, q.Witness = nil, ""
+	m := s.open(ceremony.Rotate, q)
+	passed := false
+	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+		switch {
+		case p.Kind == ceremony.Ask && p.Field == "witness":
+			return ceremony.Input{Text: "  Wim\tWaters "}, true
+		case at(p, "shares", ceremony.HandOver) && p.By.Name == five[0] && !passed:
+			passed = true
+			return ceremony.Input{Choice: "other"}, true
+		case p.Heading == "Who is next?":
+			return ceremony.Input{Choice: five[2]}, true
+		}
+		return ceremony.Input{}, false
+	}
+	s.must(m)
+	entered := m.find("share-entered")
+	if entered[0].Claimed != five[2] || entered[1].Claimed != five[0] {
+		t.Errorf("%s was first, then %s", entered[0].Claimed, entered[1].Claimed)
+	}
+	if n := len(m.find("attested")); n == 0 || m.find("attested")[0].Facts.Text("what") != "the agreed plan" {
+		t.Error("the plan with the names is not in the record")
+	}
+}

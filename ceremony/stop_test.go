@@ -1,0 +1,361 @@
+package ceremony_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"conclave/ceremony"
+	"conclave/hsm/secret"
+	"conclave/vaultstate"
+)
+
+func (m *room) abort() {
+	m.s.t.Helper()
+	job, err := m.run.Abort("Olga Example", "the fire alarm")
+	if err != nil {
+		m.s.t.Fatal(err)
+	}
+	m.do(job)
+}
+
+func (s *site) status() vaultstate.Status {
+	s.t.Helper()
+	st, err := s.openVault().Status(context.Background())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return st
+}
+
+// TestAbortAnywhere stops a recovery rekey and an init at every page. Until the
+// commit the vault is as it was, nothing is left behind, and a set that was out
+// is void; after it the change stands. The record is closed either way.
+func TestAbortAnywhere(t *testing.T) {
+	for _, c := range []ceremony.Ceremony{ceremony.RecoveryRekey, ceremony.Init} {
+		t.Run(c.ID, func(t *testing.T) {
+			committed := 0
+			for n := 1; ; n++ {
+				s := newSite(t)
+				if c.ID != "init" {
+					s = initialised(t)
+				}
+				before := s.status()
+				m := s.open(c, s.request(c))
+				pages := 0
+				m.drive(func(ceremony.Prompt) bool { pages++; return pages == n })
+				if m.run.Done() {
+					break
+				}
+				step := m.run.Prompt().StepID
+				m.abort()
+				closed := len(m.find("closed")) > 0
+				if closed {
+					continue // only the head was still on the screen
+				}
+				m.expect(ceremony.CodeStopped)
+				after := s.status()
+				said := m.run.Outcome().Sentence
+				if len(m.find("swapped")) > 0 {
+					committed++
+					if after.Storage == before.Storage || !strings.Contains(said, "The change was already made") {
+						t.Fatalf("page %d, %s: after the commit: %s", n, step, said)
+					}
+					continue
+				}
+				if after.Storage != before.Storage || len(after.Pending) > 0 || !strings.Contains(said, "Nothing was changed") {
+					t.Fatalf("page %d, %s: %s Left behind: %v", n, step, said, after.Pending)
+				}
+				if out, void := len(m.find("issued")), len(m.find("void")); out != void {
+					t.Fatalf("page %d, %s: %d sets were issued, %d are void", n, step, out, void)
+				}
+			}
+			if committed == 0 {
+				t.Error("no page came after the commit")
+			}
+		})
+	}
+}
+
+// TestLostRecord has the journal fail at the n-th event, for every n. The
+// ceremony ends there. Before the swap nothing is changed and nothing is left;
+// after it the change stands; and that is what is said.
+func TestLostRecord(t *testing.T) {
+	for _, c := range []ceremony.Ceremony{ceremony.RecoveryRekey, ceremony.GenerateRoot, ceremony.Init} {
+		t.Run(c.ID, func(t *testing.T) {
+			swaps := 0
+			for n := 1; ; n++ {
+				s := newSite(t)
+				if c.ID != "init" {
+					s = initialised(t)
+				}
+				before := s.status()
+				m := s.open(c, s.request(c))
+				m.journal.failAt = n
+				m.drive(nil)
+				if m.journal.n < n {
+					break
+				}
+				o := m.run.Outcome()
+				if o.Code != ceremony.CodeFailed || !strings.HasPrefix(o.Sentence, "The record could not be written") {
+					t.Fatalf("event %d: %+v", n, o)
+				}
+				m.canary()
+				// The commit of a token changes nothing under core/: ask the record.
+				changed := strings.Contains(o.Sentence, "The change was already made")
+				swaps += map[bool]int{true: 1}[changed]
+				after := s.status()
+				if c.ID != "generate-root" && changed != (after.Storage != before.Storage) {
+					t.Fatalf("event %d: said %q, but the storage is changed: %v", n, o.Sentence, after.Storage != before.Storage)
+				}
+				if !changed && len(after.Pending) > 0 {
+					t.Fatalf("event %d: left behind: %v", n, after.Pending)
+				}
+			}
+			if swaps < 5 {
+				t.Errorf("only %d events come after the swap", swaps)
+			}
+		})
+	}
+}
+
+// TestFullDisk: a file of a share that cannot be written stops the screen, and
+// the second try goes on where it was.
+func TestFullDisk(t *testing.T) {
+	for n := 1; n <= 6; n++ {
+		s := newSite(t)
+		m := s.openPGP(true)
+		m.shelf.failAt = n
+		s.must(m)
+		m.says("It failed: take the new shares: no space left on device.")
+		if len(m.shelf.files) != 6 || len(m.find("share")) != 5 || len(m.find("issued")) != 1 {
+			t.Errorf("file %d: %d files, %d shares are in the record", n, len(m.shelf.files), len(m.find("share")))
+		}
+	}
+}
+
+// TestLateAnswers refuses answers to another page, twice, while at work, and
+// after the end. What was typed is wiped.
+func TestLateAnswers(t *testing.T) {
+	s := initialised(t)
+	m := s.open(ceremony.Rotate, s.request(ceremony.Rotate))
+	m.drive(func(p ceremony.Prompt) bool { return at(p, "shares", ceremony.AskShare) })
+	stamp := m.run.Prompt().Stamp
+	refused := func(want error, st ceremony.Stamp) {
+		t.Helper()
+		typed := secret.Take([]byte("a secret"))
+		if _, err := m.run.Answer(ceremony.Input{Stamp: st, Secret: typed}); !errors.Is(err, want) {
+			t.Errorf("%v, want %v", err, want)
+		}
+		if typed.Len() != 0 {
+			t.Error("what was typed was not wiped")
+		}
+	}
+	refused(ceremony.ErrStale, ceremony.Stamp{Step: stamp.Step, Page: stamp.Page - 1})
+	refused(ceremony.ErrStale, ceremony.Stamp{Step: stamp.Step + 1, Page: stamp.Page})
+	in := m.input(m.run.Prompt())
+	in.Stamp = stamp
+	job, err := m.run.Answer(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(ceremony.ErrBusy, stamp)
+	if _, err := m.run.Abort("Olga", "now"); !errors.Is(err, ceremony.ErrBusy) {
+		t.Errorf("Abort at work: %v", err)
+	}
+	res := job(t.Context())
+	refused(ceremony.ErrBusy, stamp)
+	if err := m.run.Finish(res); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.run.Finish(res); !errors.Is(err, ceremony.ErrStale) {
+		t.Errorf("Finish twice: %v", err)
+	}
+	refused(ceremony.ErrStale, stamp)
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("a job ran twice")
+			}
+		}()
+		job(t.Context())
+	}()
+	m.drive(nil)
+	m.expect(ceremony.CodeDone)
+	refused(ceremony.ErrOver, m.run.Prompt().Stamp)
+	if _, err := m.run.Abort("Olga", "now"); !errors.Is(err, ceremony.ErrOver) {
+		t.Errorf("Abort after the end: %v", err)
+	}
+}
+
+// TestWrongWords: nothing goes on for y, for an empty line, or for another word.
+func TestWrongWords(t *testing.T) {
+	s := initialised(t)
+	m := s.open(ceremony.Rekey, s.request(ceremony.Rekey))
+	for {
+		m.drive(func(p ceremony.Prompt) bool { return p.Kind == ceremony.Confirm || p.Kind == ceremony.HandOver })
+		if m.run.Done() {
+			break
+		}
+		p := m.run.Prompt()
+		for _, word := range []string{"", "y", "yes", p.Word + "X"} {
+			m.answer(ceremony.Input{Text: word})
+			now := m.run.Prompt()
+			if now.StepID != p.StepID || now.Kind != p.Kind || now.By != p.By || now.Problem == nil {
+				t.Fatalf("%q went on from %q to %+v", word, p.Heading, now)
+			}
+		}
+		if p.Kind == ceremony.HandOver && p.By.Role != ceremony.Custodian {
+			m.answer(ceremony.Input{Choice: "other"})
+			if m.run.Prompt().By != p.By {
+				t.Fatalf("a hand-over to %s was passed by", p.By.Name)
+			}
+		}
+		m.answer(ceremony.Input{Text: "  " + strings.ToLower(p.Word) + " "})
+	}
+	m.expect(ceremony.CodeDone)
+}
+
+// TestWipe: after the end nothing is left of what was typed or shown.
+func TestWipe(t *testing.T) {
+	s := initialised(t)
+	m := s.open(ceremony.RecoveryRekey, s.request(ceremony.RecoveryRekey))
+	m.drive(func(p ceremony.Prompt) bool { return p.Kind == ceremony.Show })
+	shown := m.run.Prompt().Reveal.Text
+	m.abort()
+	if shown.Len() != 0 {
+		t.Error("the share on the screen was not wiped")
+	}
+	m.run.Close()
+	m.run.Close()
+}
+
+// losing loses the answer of Commit, or lets it fail before or after the swap.
+type losing struct {
+	vaultstate.Vault
+	vaultstate.Opener
+	vaultstate.Settler
+	vaultstate.Rollbacker
+	before, after error
+	empty         bool
+}
+
+func (l *losing) Commit(ctx context.Context, id vaultstate.ID) (vaultstate.Outcome, error) {
+	if err := l.before; err != nil {
+		l.before = nil
+		return vaultstate.Outcome{}, err
+	}
+	out, err := l.Vault.Commit(ctx, id)
+	if l.empty {
+		out = vaultstate.Outcome{}
+	}
+	if l.after != nil {
+		return out, l.after
+	}
+	return out, err
+}
+
+// TestCommitFails: before the swap it may be tried again; after it the state is
+// opened once more, and the record says that the swap was made.
+func TestCommitFails(t *testing.T) {
+	for name, l := range map[string]*losing{
+		"before":          {before: vaultstate.ErrServerRunning},
+		"after":           {after: errors.New("the HSM does not answer")},
+		"the answer lost": {after: context.DeadlineExceeded, empty: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := initialised(t)
+			m := s.openWith(ceremony.Rekey, s.request(ceremony.Rekey), func(e *ceremony.Env) {
+				v := e.Vault
+				l.Vault, l.Opener, l.Settler, l.Rollbacker = v, v.(vaultstate.Opener), v.(vaultstate.Settler), v.(vaultstate.Rollbacker)
+				e.Vault = l
+			})
+			s.must(m)
+			if n := len(m.find("swapped")); n != 1 {
+				t.Errorf("%d swaps are in the record", n)
+			}
+			if n := len(m.find("outcome")); n != 1 {
+				t.Errorf("%d outcomes are in the record", n)
+			}
+			if n := len(m.find("failed")); n != 1 {
+				t.Errorf("%d failures are in the record", n)
+			}
+		})
+	}
+}
+
+// TestChanged: a state that somebody else changed stops with code 4, and there
+// is no second try.
+func TestChanged(t *testing.T) {
+	s := initialised(t)
+	m := s.open(ceremony.Rekey, s.request(ceremony.Rekey))
+	m.drive(func(p ceremony.Prompt) bool { return at(p, "shares", ceremony.HandOver) && p.By.Name == five[1] })
+	f, err := s.disk.Create("/vault/core/intruder", 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	_ = f.Close()
+	m.answer(ceremony.Input{Text: "BOB"})
+	p := m.run.Prompt()
+	if p.Kind != ceremony.Choose || len(p.Choices) != 1 || p.Choices[0].ID != "stop" {
+		t.Fatalf("%+v", p)
+	}
+	m.answer(ceremony.Input{Choice: "again"})
+	if got := m.run.Prompt(); got.Heading != p.Heading {
+		t.Fatalf("it was tried again: %+v", got)
+	}
+	m.answer(ceremony.Input{Choice: "stop"})
+	m.expect(ceremony.CodeChanged)
+}
+
+// TestUndo puts the old state back, after both confirmed it.
+func TestUndo(t *testing.T) {
+	s := initialised(t)
+	before := s.status()
+	m := s.open(ceremony.RecoveryRekey, s.request(ceremony.RecoveryRekey))
+	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+		return ceremony.Input{Choice: "undo"}, at(p, "rollback", ceremony.Choose)
+	}
+	m.drive(nil)
+	m.expect(ceremony.CodeDone)
+	m.keepRecord()
+	if after := s.status(); after.Storage != before.Storage {
+		t.Error("the old state is not back")
+	}
+	if !s.works(three(s.held)...) || s.works(three(m.fresh)...) {
+		t.Error("the old shares do not work again, or the new ones do")
+	}
+	if got := m.run.Outcome().Sentence; !strings.Contains(got, "the old state was put back") && !strings.Contains(got, "The old state was put back") {
+		t.Error(got)
+	}
+	if set, _ := s.roster.ValidSet(); set.Ceremony != "KC-1" {
+		t.Errorf("the roster says that the set of %s is valid", set.Ceremony)
+	}
+}
+
+// TestRefusedAtOnce: an init on a vault, and the others on an empty storage, are
+// refused before the HSM is touched.
+func TestRefusedAtOnce(t *testing.T) {
+	for _, c := range ceremony.All {
+		t.Run(c.ID, func(t *testing.T) {
+			s := newSite(t)
+			if c.ID == "init" {
+				s = initialised(t)
+			}
+			s.token.calls = nil
+			m := s.open(c, s.request(c))
+			m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+				return ceremony.Input{Choice: "stop"}, at(p, "vault", ceremony.Choose)
+			}
+			m.drive(nil)
+			m.expect(ceremony.CodeFailed)
+			if len(s.token.calls) > 0 {
+				t.Errorf("the HSM was asked: %q", s.token.calls)
+			}
+		})
+	}
+}
