@@ -39,8 +39,9 @@ func TestShimPINStates(t *testing.T) {
 			if c.state == hsm.PINCountLow && c.flags == "" {
 				// Nobody else logged in right since: make it so.
 				s.set()
-				if err := token.Login(t.Context(), pin("00000000")); !errors.Is(err, hsm.ErrPINIncorrect) {
-					t.Fatalf("a wrong PIN gives %v", err)
+				err := token.Login(t.Context(), pin("00000000"))
+				if !errors.Is(err, hsm.ErrPINIncorrect) || !strings.Contains(err.Error(), "A wrong try was already made.") {
+					t.Fatalf("a wrong PIN gives %v, without the flag that this try set", err)
 				}
 			}
 			s.set(c.flags)
