@@ -28,6 +28,9 @@ type FS interface {
 	Lock(dir string) (io.Closer, error)
 	// Mounts lists what is mounted at or below a directory.
 	Mounts(dir string) ([]string, error)
+	// Users says in a sentence each which processes use a directory, and how
+	// many could not be looked into.
+	Users(dir string) (found []string, unseen int, err error)
 }
 
 // File is a file that is being written.

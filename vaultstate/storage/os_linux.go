@@ -137,6 +137,8 @@ func (osFS) Mounts(dir string) ([]string, error) {
 	return mountsBelow(f, filepath.Clean(dir))
 }
 
+func (osFS) Users(dir string) ([]string, int, error) { return processes("/proc", dir) }
+
 // mountsBelow reads proc(5)'s mountinfo: the fifth field is the mount point,
 // with space, tab, newline and backslash as octal escapes.
 func mountsBelow(r io.Reader, dir string) ([]string, error) {

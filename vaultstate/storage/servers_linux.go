@@ -31,7 +31,7 @@ func (s *Store) Servers(ctx context.Context, addresses []string) (found []string
 			found = append(found, text)
 		}
 	}
-	users, unseen, err := processes("/proc", s.root)
+	users, unseen, err := s.fs.Users(s.root)
 	if err != nil {
 		return nil, 0, err
 	}

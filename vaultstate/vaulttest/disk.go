@@ -54,7 +54,9 @@ type Disk struct {
 	NoLinks bool
 	// NoExchange makes an exchange fail as NFS does.
 	NoExchange bool
-	locked     map[*node]bool
+	// Servers are found to use the disk.
+	Servers []string
+	locked  map[*node]bool
 }
 
 type node struct {
@@ -519,5 +521,8 @@ func (u unlocker) Close() error { return u() }
 
 // Mounts implements storage.FS: there are none.
 func (d *Disk) Mounts(string) ([]string, error) { return nil, nil }
+
+// Users implements storage.FS.
+func (d *Disk) Users(string) ([]string, int, error) { return d.Servers, 0, nil }
 
 var _ storage.FS = (*Disk)(nil)
