@@ -1,0 +1,428 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"conclave/hsm/secret"
+	"conclave/vaultstate"
+	"conclave/vaultstate/barrier"
+	"conclave/vaultstate/pgp"
+	"conclave/vaultstate/share"
+	"conclave/vaultstate/storage"
+)
+
+// operation is the one that is pending. It owns its secrets.
+type operation struct {
+	vaultstate.Operation
+	phase  vaultstate.Phase
+	base   vaultstate.Digest // of core/ when it began
+	needed int
+	wrong  []int
+	facts  facts
+
+	holders   []pgp.Key // in share order; nil: plain shares
+	tokenKey  *pgp.Key
+	set       string
+	staged    *storage.Staged      // nil until it is authorised
+	before    vaultstate.State     // as opened before staging
+	after     vaultstate.State     // as opened from what is staged
+	issue     *vaultstate.Issue    // until Take
+	typed     map[int]secret.Bytes // shares proven in this run, by number
+	committed *vaultstate.Outcome  // once committed
+}
+
+// facts are what stage.json keeps of an operation, all public. They are enough
+// to go on with its proofs in another run.
+type facts struct {
+	Shares       int      `json:"shares"`
+	Threshold    int      `json:"threshold"`
+	PGP          []string `json:"pgp"`
+	Fingerprints []string `json:"fingerprints"` // of the shares in their set, hex
+	Proven       []int    `json:"proven"`
+	SkipProof    bool     `json:"skip_proof"`
+	Accessor     string   `json:"accessor"` // of the token
+}
+
+func (f facts) encode() ([]byte, error) {
+	b, err := json.Marshal(f)
+	if err != nil {
+		return nil, fmt.Errorf("encoding what is staged: %w", err)
+	}
+	return b, nil
+}
+
+func decodeFacts(b []byte) (facts, error) {
+	var f facts
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&f); err != nil {
+		return facts{}, fmt.Errorf("decoding what is staged: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return facts{}, errors.New("decoding what is staged: something follows the object")
+	}
+	if len(f.Fingerprints) != f.Shares || f.Shares > 0 && share.CheckCounts(f.Shares, f.Threshold) != nil {
+		return facts{}, errors.New("decoding what is staged: the numbers do not fit")
+	}
+	for i, n := range f.Proven {
+		if n < 1 || n > f.Shares || slices.Contains(f.Proven[:i], n) {
+			return facts{}, errors.New("decoding what is staged: the proven shares do not fit")
+		}
+	}
+	return f, nil
+}
+
+func (op *operation) wipe() {
+	if op == nil {
+		return
+	}
+	op.issue.Wipe()
+	op.issue = nil
+	op.wipeTyped()
+}
+
+func (op *operation) wipeTyped() {
+	for _, s := range op.typed {
+		s.Wipe()
+	}
+	op.typed = nil
+}
+
+func (op *operation) progress() vaultstate.Progress {
+	return vaultstate.Progress{
+		ID: op.ID, Kind: op.Kind, Phase: op.phase,
+		Needed: op.needed, Wrong: slices.Clone(op.wrong),
+		Shares: op.facts.Shares, Threshold: op.facts.Threshold,
+		PGP: slices.Clone(op.facts.PGP), Set: op.set,
+		Proven: slices.Sorted(slices.Values(op.facts.Proven)),
+		State:  op.base,
+	}
+}
+
+// newOperation checks what is asked, and reads its PGP keys.
+func newOperation(ask vaultstate.Operation) (*operation, error) {
+	if err := storage.CheckID(ask.ID); err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(string(ask.ID), "probe-") {
+		return nil, fmt.Errorf("the ceremony's id %q: names that begin with probe- are taken", ask.ID)
+	}
+	op := &operation{Operation: ask}
+	var err error
+	switch ask.Kind {
+	case vaultstate.Init, vaultstate.RecoveryRekey:
+		err = op.readHolders()
+	case vaultstate.Rekey, vaultstate.Rotate, vaultstate.GenerateRoot:
+		err = op.noShares()
+	default:
+		err = fmt.Errorf("%w: the operation %q", vaultstate.ErrUnsupported, ask.Kind)
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case ask.Kind == vaultstate.GenerateRoot:
+		op.RootToken = true
+	case ask.RootToken && ask.Kind != vaultstate.Init:
+		return nil, fmt.Errorf("beginning %s: it makes no root token", ask.Kind)
+	case !ask.RootToken && ask.RootTokenPGPKey != nil:
+		return nil, fmt.Errorf("beginning %s: there is a PGP key for a root token that is not made", ask.Kind)
+	}
+	if ask.RootTokenPGPKey != nil {
+		k, err := pgp.Read("the PGP key for the root token", ask.RootTokenPGPKey)
+		if err != nil {
+			return nil, err
+		}
+		op.tokenKey = &k
+	}
+	return op, nil
+}
+
+// noShares refuses values that the operation would not obey (rule S2).
+func (op *operation) noShares() error {
+	if op.PGPKeys != nil {
+		return fmt.Errorf("beginning %s: it makes no shares, and there are PGP keys for them", op.Kind)
+	}
+	for _, n := range []int{op.Shares, op.Threshold} {
+		if n == 0 || n == 1 && op.Kind == vaultstate.Rekey {
+			continue
+		}
+		if op.Kind == vaultstate.Rekey {
+			return fmt.Errorf("%w: key shares and key threshold are 1, not %d", vaultstate.ErrSingleValue, n)
+		}
+		return fmt.Errorf("beginning %s: it makes no shares", op.Kind)
+	}
+	op.Shares, op.Threshold = 0, 0
+	return nil
+}
+
+func (op *operation) readHolders() error {
+	cfg := op.config(nil)
+	n := 0
+	err := cfg.Validate(func(bin []byte) error {
+		n++
+		k, err := pgp.Read(fmt.Sprintf("the PGP key of share %d", n), bin)
+		op.holders = append(op.holders, k)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("beginning %s: %w", op.Kind, err)
+	}
+	op.facts = facts{Shares: op.Shares, Threshold: op.Threshold, SkipProof: op.SkipProof}
+	for _, k := range op.holders {
+		op.facts.PGP = append(op.facts.PGP, k.Fingerprint)
+	}
+	return nil
+}
+
+// config is the new recovery configuration. Of an old one it keeps what we do
+// not know.
+func (op *operation) config(old *barrier.SealConfig) *barrier.SealConfig {
+	cfg := barrier.NewRecoveryConfig(op.Shares, op.Threshold)
+	if old != nil {
+		c := *old
+		c.Shares, c.Threshold, c.PGPKeys, c.Nonce, c.Backup, c.StoredShares = op.Shares, op.Threshold, nil, "", false, 0
+		cfg = &c
+	}
+	for _, k := range op.PGPKeys {
+		cfg.PGPKeys = append(cfg.PGPKeys, base64.StdEncoding.EncodeToString(k))
+	}
+	return cfg
+}
+
+// Begin registers an operation. An init is staged when it returns.
+func (v *Vault) Begin(ctx context.Context, ask vaultstate.Operation) (_ vaultstate.Progress, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	op, err := newOperation(ask)
+	if err != nil {
+		return vaultstate.Progress{}, err
+	}
+	if v.op != nil && v.op.phase != vaultstate.PhaseCommitted {
+		return vaultstate.Progress{}, fmt.Errorf("%s: %w", v.op.ID, vaultstate.ErrPending)
+	}
+	if err := v.kindFits(op); err != nil {
+		return vaultstate.Progress{}, err
+	}
+	if v.o.Seal == nil {
+		return vaultstate.Progress{}, fmt.Errorf("beginning %s: there is no HSM", op.Kind)
+	}
+	if err := v.takeLock(); err != nil {
+		return vaultstate.Progress{}, err
+	}
+	defer func() {
+		if err != nil {
+			op.wipe()
+			_ = v.unlock() // the first error tells more
+		}
+	}()
+	if err := v.ready(ctx, op); err != nil {
+		return vaultstate.Progress{}, err
+	}
+	op.phase = vaultstate.PhaseAuthority
+	if op.Kind == vaultstate.Init {
+		if err := v.stage(ctx, op, nil); err != nil {
+			return vaultstate.Progress{}, err
+		}
+	}
+	v.op = op
+	return op.progress(), nil
+}
+
+// kindFits tells init from the others before anything is touched.
+func (v *Vault) kindFits(op *operation) error {
+	is, err := v.initialized()
+	switch {
+	case err != nil:
+		return err
+	case is && op.Kind == vaultstate.Init:
+		return vaultstate.ErrInitialized
+	case !is && op.Kind != vaultstate.Init:
+		return vaultstate.ErrNotInitialized
+	case is:
+		return nil
+	}
+	rubble, err := v.store.Rubble()
+	if err != nil {
+		return err
+	}
+	if len(rubble) > 0 {
+		return fmt.Errorf("%w: the storage has no keyring but is not empty (%s): move that away, or use another directory",
+			vaultstate.ErrCorrupt, strings.Join(rubble, ", "))
+	}
+	return nil
+}
+
+// ready looks at everything that must be so before people are asked for
+// anything.
+func (v *Vault) ready(ctx context.Context, op *operation) error {
+	list, err := v.store.Find()
+	if err != nil {
+		return err
+	}
+	for _, f := range list {
+		if f.ID == op.ID || f.Is == storage.Ready {
+			return fmt.Errorf("%w: %q is there from an earlier run: finish it or remove it", vaultstate.ErrPending, f.Dir())
+		}
+	}
+	if err := v.store.Probe(); err != nil {
+		return err
+	}
+	if err := v.noServer(ctx); err != nil {
+		return err
+	}
+	if op.base, err = v.store.CoreDigest(); err != nil || op.Kind == vaultstate.Init {
+		return err
+	}
+	if err := refuse(v.store); err != nil {
+		return err
+	}
+	if err := refuseWrapped(ctx, v.store); err != nil {
+		return err
+	}
+	if _, err := v.config(v.store, barrier.SealConfigPath, barrier.BarrierConfig); err != nil {
+		return err
+	}
+	cfg, err := v.config(v.store, barrier.RecoveryConfigPath, barrier.RecoveryConfig)
+	if errors.Is(err, errAbsent) || err == nil && cfg.Shares == 0 {
+		return fmt.Errorf("%w: it has no recovery keys, so nothing can be authorised", vaultstate.ErrUnsupported)
+	}
+	if err != nil {
+		return err
+	}
+	if err := cfg.Validate(nil); err != nil {
+		return fmt.Errorf("%w: its recovery key can never be used: %w", vaultstate.ErrUnsupported, err)
+	}
+	op.needed = cfg.Threshold
+	return nil
+}
+
+// maxSubsets is how many combinations of shares are tried to find a wrong one.
+const maxSubsets = 10_000
+
+// Submit compares the quorum with the recovery key as the HSM opens it. If it
+// is right, the whole new state is on disk when it returns.
+func (v *Vault) Submit(ctx context.Context, id vaultstate.ID, quorum []secret.Bytes) (vaultstate.Progress, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	op, err := v.pending(id, vaultstate.PhaseAuthority)
+	if err != nil {
+		return vaultstate.Progress{}, err
+	}
+	if p, err := v.guard(); err != nil {
+		return p, err
+	}
+	o, err := v.open(ctx, v.store)
+	if err != nil {
+		return op.progress(), err
+	}
+	defer o.wipe()
+	if o.facts.Storage != op.base {
+		return op.progress(), fmt.Errorf("%s: %w", id, vaultstate.ErrChanged)
+	}
+	op.wrong = nil
+	if err := authorise(o, quorum); err != nil {
+		var q *vaultstate.QuorumError
+		if errors.As(err, &q) {
+			op.wrong = q.Wrong
+		}
+		return op.progress(), err
+	}
+	if err := v.stage(ctx, op, o); err != nil {
+		return op.progress(), err
+	}
+	return op.progress(), nil
+}
+
+// authorise is nil only if every share given belongs to the recovery key.
+func authorise(o *opened, quorum []secret.Bytes) error {
+	if o.recCfg == nil {
+		return fmt.Errorf("%w: it has no recovery keys, so nothing can be authorised", vaultstate.ErrUnsupported)
+	}
+	given, needed := len(quorum), o.recCfg.Threshold
+	if given < needed || needed < 1 {
+		return &vaultstate.QuorumError{Given: given, Needed: needed}
+	}
+	key, bad, _, err := share.Find(quorum, needed, maxSubsets, o.recovery.Equal)
+	if err != nil {
+		q := &vaultstate.QuorumError{Given: given, Needed: needed}
+		if !errors.Is(err, share.ErrNoKey) {
+			q.Err = err
+		}
+		return q
+	}
+	key.Wipe()
+	if len(bad) > 0 {
+		return &vaultstate.QuorumError{Given: given, Needed: needed, Wrong: bad}
+	}
+	return nil
+}
+
+// Take hands the issue out, once. That it is out is on disk before.
+func (v *Vault) Take(_ context.Context, id vaultstate.ID) (*vaultstate.Issue, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	op, err := v.pending(id, vaultstate.PhaseIssue)
+	if err != nil {
+		if v.op != nil && v.op.ID == id && (v.op.phase == vaultstate.PhaseProof || v.op.phase == vaultstate.PhaseReady && v.op.staged.Phase == storage.PhaseIssued) {
+			return nil, fmt.Errorf("%s: %w", id, vaultstate.ErrTaken)
+		}
+		return nil, err
+	}
+	if _, err := v.guard(); err != nil {
+		return nil, err
+	}
+	if err := op.note(storage.PhaseIssued); err != nil {
+		return nil, err
+	}
+	issue := op.issue
+	op.issue = nil
+	op.phase = vaultstate.PhaseReady
+	if op.facts.Shares > 0 {
+		op.phase = vaultstate.PhaseProof
+	}
+	return issue, nil
+}
+
+// note writes the facts to disk.
+func (op *operation) note(p storage.Phase) error {
+	b, err := op.facts.encode()
+	if err != nil {
+		return err
+	}
+	return op.staged.Note(p, b)
+}
+
+// Cancel ends an operation and removes what it staged. The set of its shares is
+// void: they will never make a key that counts.
+func (v *Vault) Cancel(_ context.Context, id vaultstate.ID) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	op, err := v.pending(id, vaultstate.PhaseAuthority, vaultstate.PhaseIssue, vaultstate.PhaseProof, vaultstate.PhaseReady)
+	if err != nil {
+		return err
+	}
+	if op.staged != nil {
+		is, err := op.staged.Standing()
+		if err != nil {
+			return err
+		}
+		if is == storage.Committed || is == storage.Overtaken {
+			return fmt.Errorf("%s: %w", id, vaultstate.ErrCommitted)
+		}
+		if err := op.staged.Remove(); err != nil {
+			return err
+		}
+	}
+	op.wipe()
+	v.op = nil
+	return v.unlock()
+}

@@ -1,0 +1,327 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"conclave/hsm/secret"
+	"conclave/vaultstate"
+	"conclave/vaultstate/barrier"
+	"conclave/vaultstate/pgp"
+	"conclave/vaultstate/share"
+	"conclave/vaultstate/storage"
+)
+
+// draft is a new state in the making. It owns its keys.
+type draft struct {
+	changes  storage.Changes
+	keyring  *barrier.Keyring // of the new state
+	recovery secret.Bytes     // of the new state; empty: the old one stays
+	rewrite  bool             // the keyring changed
+	token    *barrier.Token
+}
+
+func (d *draft) wipe() {
+	d.recovery.Wipe()
+	d.keyring.Wipe()
+	d.token.Wipe()
+}
+
+// stage makes the new state, puts it on disk beside the live one, opens it from
+// there through the HSM and compares. Only then is there an issue. o is the
+// live state, nil at init.
+func (v *Vault) stage(ctx context.Context, op *operation, o *opened) (err error) {
+	d, err := v.draft(ctx, op, o)
+	if err != nil {
+		return err
+	}
+	defer d.wipe()
+	issue, err := v.makeIssue(op, d)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			issue.Wipe()
+			op.set, op.facts.Fingerprints, op.facts.Accessor = "", nil, ""
+		}
+	}()
+	b, err := op.facts.encode()
+	if err != nil {
+		return err
+	}
+	staged, err := v.store.Stage(storage.Meta{
+		ID: op.ID, Kind: op.Kind, Set: op.set, Made: v.o.Now().UTC(), Facts: b,
+	}, d.changes)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = staged.Remove() // what is left is reported by the next Status
+		}
+	}()
+	if staged.Base != op.base.String() {
+		return fmt.Errorf("staging %s: %w", op.ID, vaultstate.ErrChanged)
+	}
+	after, err := v.reopen(ctx, staged, d)
+	if err != nil {
+		return fmt.Errorf("opening what was staged: %w", err)
+	}
+	if o != nil {
+		op.before = o.facts
+	}
+	op.staged, op.after = staged, after
+	op.phase = vaultstate.PhaseReady
+	if issue != nil {
+		op.issue, op.phase = issue, vaultstate.PhaseIssue
+	}
+	return nil
+}
+
+// draft makes the entries that the operation changes.
+func (v *Vault) draft(ctx context.Context, op *operation, o *opened) (_ *draft, err error) {
+	d := &draft{changes: storage.Changes{Put: map[string][]byte{}}}
+	if o != nil {
+		d.keyring = o.keyring.Clone()
+	} else {
+		root := secret.Random(barrier.KeySize)
+		d.keyring = barrier.NewKeyring(root, v.o.Now())
+		root.Wipe()
+	}
+	defer func() {
+		if err != nil {
+			d.wipe()
+		}
+	}()
+	switch op.Kind {
+	case vaultstate.Init:
+		err = errors.Join(v.putSealConfig(d), v.putRoot(ctx, d), v.putRecovery(ctx, op, d, nil))
+		d.rewrite = true
+	case vaultstate.Rekey:
+		root := secret.Random(barrier.KeySize)
+		d.keyring.SetRoot(root)
+		root.Wipe()
+		err = v.putRoot(ctx, d)
+		d.rewrite = true
+	case vaultstate.RecoveryRekey:
+		err = v.putRecovery(ctx, op, d, o.recCfg)
+	case vaultstate.Rotate:
+		_, err = d.keyring.Rotate(v.o.Now())
+		d.rewrite = true
+	case vaultstate.GenerateRoot:
+	}
+	if err == nil && d.rewrite {
+		err = v.putKeyring(d)
+	}
+	if err == nil && op.RootToken {
+		err = v.addToken(d)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("making the new state: %w", err)
+	}
+	return d, nil
+}
+
+func (v *Vault) putSealConfig(d *draft) (err error) {
+	d.changes.Put[barrier.SealConfigPath], err = barrier.NewBarrierConfig().Encode()
+	return err
+}
+
+// putRoot has the HSM wrap the root key.
+func (v *Vault) putRoot(ctx context.Context, d *draft) error {
+	plain, err := barrier.EncodeStoredKeys(d.keyring.Root())
+	if err != nil {
+		return err
+	}
+	defer plain.Wipe()
+	d.changes.Put[barrier.StoredKeysPath], err = v.o.Seal.Wrap(ctx, plain)
+	return err
+}
+
+// putRecovery makes a recovery key and has the HSM wrap it.
+func (v *Vault) putRecovery(ctx context.Context, op *operation, d *draft, old *barrier.SealConfig) (err error) {
+	d.recovery = secret.Random(barrier.KeySize)
+	if d.changes.Put[barrier.RecoveryKeyPath], err = v.o.Seal.Wrap(ctx, d.recovery); err != nil {
+		return err
+	}
+	d.changes.Put[barrier.RecoveryConfigPath], err = op.config(old).Encode()
+	return err
+}
+
+// putKeyring writes the keyring and the copy of the root key. The copy goes
+// where it is now; a new one where the flavour has it. OpenBao drops Vault's.
+func (v *Vault) putKeyring(d *draft) (err error) {
+	if d.changes.Put[barrier.KeyringPath], err = barrier.SealKeyring(d.keyring); err != nil {
+		return err
+	}
+	ours, err := v.store.Get(barrier.RootKeyPath)
+	if err != nil {
+		return err
+	}
+	path := barrier.RootKeyPath
+	if ours == nil && v.o.Flavour == HashiCorpVault {
+		path = barrier.MasterPath
+	} else {
+		d.changes.Delete = append(d.changes.Delete, barrier.MasterPath)
+	}
+	d.changes.Put[path], err = barrier.SealRootKey(d.keyring, path)
+	return err
+}
+
+// addToken makes a root token as a server would find it. Its entries are
+// outside core/ and become live at Commit, the token's own last.
+func (v *Vault) addToken(d *draft) error {
+	record, err := v.store.Get(barrier.SaltPath)
+	if err != nil {
+		return err
+	}
+	var salt secret.Bytes
+	if record != nil {
+		salt, err = barrier.Open(record, barrier.SaltPath, d.keyring.Key)
+	} else {
+		salt = barrier.NewSalt()
+		err = d.add(barrier.SaltPath, salt)
+	}
+	defer salt.Wipe()
+	if err != nil {
+		return err
+	}
+	prefix := barrier.PrefixOpenBao
+	if v.o.Flavour == HashiCorpVault {
+		prefix = barrier.PrefixVault
+	}
+	d.token = barrier.NewToken(prefix, v.o.Now())
+	for _, e := range d.token.Entries(salt) {
+		if err == nil {
+			err = d.add(e.Path, e.Plain)
+		}
+		e.Plain.Wipe()
+	}
+	return err
+}
+
+func (d *draft) add(path string, plain secret.Bytes) error {
+	term := d.keyring.Active()
+	key, err := d.keyring.Key(term)
+	if err != nil {
+		return err
+	}
+	record, err := barrier.Seal(key, term, path, plain)
+	if err != nil {
+		return err
+	}
+	d.changes.Add = append(d.changes.Add, storage.Entry{Key: path, Value: record})
+	return nil
+}
+
+// makeIssue splits the new recovery key and encrypts what is to be encrypted.
+// nil if nothing is issued.
+func (v *Vault) makeIssue(op *operation, d *draft) (_ *vaultstate.Issue, err error) {
+	issue := &vaultstate.Issue{}
+	defer func() {
+		if err != nil {
+			issue.Wipe()
+		}
+	}()
+	if d.recovery.Len() > 0 {
+		if err := op.issueShares(issue, d.recovery); err != nil {
+			return nil, fmt.Errorf("issuing the shares: %w", err)
+		}
+	}
+	if d.token != nil {
+		t := &vaultstate.IssuedToken{Accessor: d.token.Accessor}
+		issue.Token = t
+		op.facts.Accessor = t.Accessor
+		if op.tokenKey == nil {
+			t.Plain = d.token.ID.Clone()
+		} else {
+			t.PGP = op.tokenKey.Fingerprint
+			if t.Encrypted, err = op.tokenKey.Encrypt(d.token.ID); err != nil {
+				return nil, fmt.Errorf("encrypting the root token: %w", err)
+			}
+		}
+	}
+	if issue.Shares == nil && issue.Token == nil {
+		return nil, nil
+	}
+	return issue, nil
+}
+
+func (op *operation) issueShares(issue *vaultstate.Issue, key secret.Bytes) error {
+	set := share.NewSet()
+	shares, err := share.Split(key, op.Shares, op.Threshold)
+	if err != nil {
+		return err
+	}
+	op.set, issue.Set = set.String(), set.String()
+	op.facts.Fingerprints = nil
+	for i, s := range shares {
+		is := vaultstate.IssuedShare{Number: i + 1, Plain: s, Fingerprint: set.Fingerprint(s)}
+		issue.Shares = append(issue.Shares, is)
+		op.facts.Fingerprints = append(op.facts.Fingerprints, is.Fingerprint.String())
+	}
+	if err := proveShares(shares, op.Threshold, key); err != nil {
+		return err
+	}
+	for i := range op.holders {
+		if err := encryptShare(&issue.Shares[i], op.holders[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encryptShare puts the share's hex text in a PGP message and wipes the share.
+func encryptShare(is *vaultstate.IssuedShare, k pgp.Key) error {
+	text := share.Hex(is.Plain)
+	defer text.Wipe()
+	msg, err := k.Encrypt(text)
+	if err != nil {
+		return fmt.Errorf("encrypting share %d: %w", is.Number, err)
+	}
+	is.Plain.Wipe()
+	is.Plain, is.Encrypted, is.PGP = secret.Bytes{}, msg, k.Fingerprint
+	return nil
+}
+
+// reopen opens what is staged as a server would, and compares it with what was
+// meant.
+func (v *Vault) reopen(ctx context.Context, staged *storage.Staged, d *draft) (vaultstate.State, error) {
+	view := staged.View()
+	o, err := v.open(ctx, view)
+	if err != nil {
+		return vaultstate.State{}, err
+	}
+	defer o.wipe()
+	switch {
+	case !o.keyring.Root().Equal(d.keyring.Root()):
+		return vaultstate.State{}, errors.New("it holds another root key")
+	case d.recovery.Len() > 0 && !o.recovery.Equal(d.recovery):
+		return vaultstate.State{}, errors.New("it holds another recovery key")
+	case !sameTerms(o.facts.Terms, d.keyring.Terms()):
+		return vaultstate.State{}, errors.New("it holds other keys")
+	}
+	if d.rewrite {
+		if c := v.checkCopy(view, o); !c.OK {
+			return vaultstate.State{}, errors.New(c.Text)
+		}
+	}
+	if _, err := v.count(ctx, view, o, "core/", nil); err != nil {
+		return vaultstate.State{}, err
+	}
+	return o.facts, nil
+}
+
+func sameTerms(a, b []vaultstate.TermInfo) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Term != b[i].Term || a[i].Digest != b[i].Digest {
+			return false
+		}
+	}
+	return true
+}
