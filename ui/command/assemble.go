@@ -1,0 +1,137 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"conclave/ceremony"
+	"conclave/ceremony/custodian"
+	"conclave/ceremony/folder"
+	"conclave/ceremony/plan"
+	"conclave/ceremony/record"
+	"conclave/ceremony/transcript"
+	"conclave/hsm"
+	"conclave/hsm/secret"
+	"conclave/ui"
+	"conclave/vaultstate/local"
+)
+
+// Job is a ceremony to hold, resolved and checked.
+type Job struct {
+	Plan      *plan.Plan
+	Parent    string // the directory in which the record's directory is made
+	HSM       hsm.Config
+	PIN       secret.Bytes // empty: it is typed. The run owns it
+	Addresses []string     // where the vault's server would answer
+	Roster    *custodian.Roster
+	Machine   ceremony.Machine
+	Progress  func(ceremony.Line)
+	Now       func() time.Time
+}
+
+// Assembled is a ceremony with everything it acts on. Whoever assembled it
+// closes it.
+type Assembled struct {
+	Run    *ceremony.Run
+	Folder *folder.Folder
+	vault  *local.Vault
+	token  *lateToken
+}
+
+// Assemble opens the vault and makes the record's directory. The HSM is not
+// asked yet.
+func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
+	ceremonyOf, ok := ceremony.ByID(string(j.Plan.Kind))
+	if !ok {
+		return nil, fmt.Errorf("assembling: there is no ceremony %q", j.Plan.Kind)
+	}
+	if j.Now == nil {
+		j.Now = time.Now
+	}
+	a := &Assembled{token: &lateToken{cfg: j.HSM}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	a.vault, err = local.Open(local.Options{Storage: j.Plan.Storage, Seal: a.token, Addresses: j.Addresses,
+		Practice: j.Plan.Practice, Now: j.Now})
+	if err != nil {
+		return nil, err
+	}
+	a.Folder, err = folder.Create(j.Parent, folder.Name(j.Now(), j.Plan.ID, string(j.Plan.Kind), j.Plan.Practice), j.Plan.Practice)
+	if err != nil {
+		return nil, err
+	}
+	env := ceremony.Env{
+		Plan: j.Plan, Vault: a.vault, HSM: a.token, Journal: a.Folder, Shelf: a.Folder, Roster: j.Roster,
+		Machine: j.Machine, Now: j.Now, Explain: ui.Explain, Progress: j.Progress, PIN: j.PIN,
+		Seal: func() error {
+			_, err := a.Folder.Seal(rosterOf(j.Roster), report)
+			return err
+		},
+	}
+	a.Run = ceremony.New(ceremonyOf, env)
+	return a, nil
+}
+
+// Close wipes what is left of the run, gives the locks back and ends the
+// process with the HSM's library. It may be called again.
+func (a *Assembled) Close() error {
+	var errs []error
+	if a.Run != nil {
+		a.Run.Close()
+	}
+	if a.vault != nil {
+		errs = append(errs, a.vault.Close())
+	}
+	errs = append(errs, a.token.Close())
+	if a.Folder != nil {
+		errs = append(errs, a.Folder.Close())
+	}
+	*a = Assembled{token: &lateToken{}}
+	return errors.Join(errs...)
+}
+
+// rosterOf makes roster.json of a record that follows the one before.
+func rosterOf(before *custodian.Roster) folder.Maker {
+	return func(events []transcript.Event, rep transcript.Report) (string, []byte, error) {
+		ro, err := custodian.DeriveFrom(before, events, rep)
+		if err != nil {
+			return "", nil, err
+		}
+		b, err := ro.Encode()
+		return "roster.json", b, err
+	}
+}
+
+func report(events []transcript.Event, rep transcript.Report) (string, []byte, error) {
+	var b bytes.Buffer
+	err := record.New(events, rep).Text(&b)
+	return "report.txt", b.Bytes(), err
+}
+
+// freshID is an id that no record in parent has: a plan's id is used once.
+func freshID(parent string, practice bool, now time.Time) (string, error) {
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		return "", fmt.Errorf("looking for earlier records: %w", err)
+	}
+	first := plan.DefaultID(practice, now)
+	id := first
+	for i := 2; ; i++ {
+		used := false
+		for _, e := range entries {
+			used = used || strings.Contains(e.Name(), "-"+id+"-")
+		}
+		if !used {
+			return id, nil
+		}
+		id = fmt.Sprintf("%s.%d", first, i)
+	}
+}

@@ -1,0 +1,167 @@
+package command
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"conclave/ceremony/plan"
+	"conclave/vaultstate/pgp"
+)
+
+// flags are the flags of one call, as they were typed.
+type flags struct {
+	set *pflag.FlagSet
+
+	// Which vault and which HSM.
+	config, storage, serial, pinFile string
+	hsm                              map[string]*string // by flag: those that serverconfig knows
+	generateKey                      bool
+
+	// The ceremony.
+	dir, id, purpose, previous string
+	operator, witness          string
+	custodians                 []string
+	noWitness, plain           bool
+	piped, recorder            bool
+	skipProof, deep            bool
+
+	which                                 string // of a rekey: barrier or recovery
+	keyShares, keyThreshold, storedShares int
+	shares, threshold                     int
+	keys, pgpKeys, rootKey, rootToken     string
+}
+
+// hsmFlags are the names under which serverconfig.Resolve knows flags.
+var hsmFlags = []struct{ name, text string }{
+	{"hsm-lib", "the PKCS#11 library, a `FILE`"},
+	{"hsm-token-label", "the token's `LABEL`"},
+	{"hsm-slot", "the token's slot `NUMBER`, of this run only"},
+	{"hsm-key-label", "the key's `LABEL`"},
+	{"hsm-key-id", "the key's CKA_ID, `HEX`"},
+	{"hsm-mechanism", "the `MECHANISM`: CKM_AES_GCM, CKM_RSA_PKCS_OAEP"},
+	{"hsm-rsa-oaep-hash", "the `HASH` of RSA-OAEP: sha1 to sha512"},
+}
+
+// newFlags gives c the flags that name a vault and its HSM.
+func newFlags(c *cobra.Command) *flags {
+	f := &flags{set: c.Flags(), hsm: map[string]*string{}}
+	s := f.set
+	s.SortFlags = false
+	s.StringVar(&f.config, "config", "", "an OpenBao or Vault server configuration, a `FILE`")
+	s.StringVar(&f.storage, "storage", "", "the vault's storage directory `DIR`, if no -config gives it")
+	for _, h := range hsmFlags {
+		f.hsm[h.name] = s.String(h.name, "", h.text)
+	}
+	s.StringVar(&f.serial, "hsm-token-serial", "", "the token's `SERIAL` number, where labels are alike")
+	s.BoolVar(&f.generateKey, "hsm-generate-key", false, "make the HSM key if it is missing")
+	s.StringVar(&f.pinFile, "hsm-pin-file", "", "a `FILE` of mode 0600 with the PIN: recorded as single control")
+	return f
+}
+
+// ceremonyFlags gives c the flags that every ceremony on a vault has.
+func ceremonyFlags(c *cobra.Command) *flags {
+	f := newFlags(c)
+	s := f.set
+	s.StringVar(&f.dir, "dir", ".", "the `DIR` in which the record's directory is made")
+	s.StringVar(&f.id, "id", "", "the ceremony's `ID`; without it one with date and time")
+	s.StringVar(&f.purpose, "purpose", "", "what it is held for, a `TEXT` for the record")
+	s.StringVar(&f.previous, "previous", "", "the record `DIR` of the ceremony before, or of them all; or none")
+	s.StringVar(&f.operator, "operator", "", "the operator's `NAME`")
+	s.StringVar(&f.witness, "witness", "", "the witness' `NAME`")
+	s.StringArrayVar(&f.custodians, "custodian", nil, "a custodian's `NAME`; once for each, in the order of the shares")
+	s.BoolVar(&f.noWitness, "no-witness", false, "without a witness: an override")
+	s.BoolVar(&f.plain, "plain", false, "line by line, without a screen")
+	s.BoolVar(&f.piped, "allow-piped-secrets", false, "secrets through a pipe: an override")
+	s.BoolVar(&f.recorder, "allow-recorder", false, "although the terminal is recorded: an override")
+	common(s)
+	return f
+}
+
+// common moves the flags so far to the second part of the help page.
+func common(s *pflag.FlagSet) {
+	s.VisitAll(func(f *pflag.Flag) {
+		f.Annotations = map[string][]string{group: {"common"}}
+	})
+}
+
+// singleFlags are those of the root key, which rule S2 holds at 1.
+func (f *flags) singleFlags() {
+	f.set.IntVar(&f.keyShares, "key-shares", 1, "`1`: the root key is not split under an HSM seal")
+	f.set.IntVar(&f.keyThreshold, "key-threshold", 1, "`1`")
+	f.set.IntVar(&f.storedShares, "stored-shares", 1, "`1`")
+}
+
+// recoveryFlags are those of the new recovery shares.
+func (f *flags) recoveryFlags() {
+	f.set.IntVar(&f.shares, "recovery-shares", 5, "how many recovery shares are made, `N`")
+	f.set.IntVar(&f.threshold, "recovery-threshold", 3, "how many of them are needed, `N`")
+	f.set.StringVar(&f.keys, "recovery-pgp-keys", "", "`FILES` with a public key each, separated by commas")
+	f.set.BoolVar(&f.skipProof, "skip-proof", false, "shares count without being proven: an override")
+}
+
+func (f *flags) rootTokenKeyFlag() {
+	f.set.StringVar(&f.rootKey, "root-token-pgp-key", "", "a `FILE` with the public key for the root token")
+}
+
+// given tells whether a flag was on the command line.
+func (f *flags) given(name string) bool {
+	flag := f.set.Lookup(name)
+	return flag != nil && flag.Changed
+}
+
+func (f *flags) number(name string, value int) plan.Number {
+	return plan.Number{Value: value, Given: f.given(name)}
+}
+
+// request is what the flags ask for, but for the vault and the HSM. It reads
+// the key files, each once.
+func (f *flags) request(q *plan.Request) error {
+	q.ID, q.Purpose = f.id, f.purpose
+	q.KeyShares = f.number("key-shares", f.keyShares)
+	q.KeyThreshold = f.number("key-threshold", f.keyThreshold)
+	q.StoredShares = f.number("stored-shares", f.storedShares)
+	q.RecoveryShares = f.number("recovery-shares", f.shares)
+	q.RecoveryThreshold = f.number("recovery-threshold", f.threshold)
+	q.RootToken, q.GenerateKey, q.SkipProof, q.Deep = f.rootToken, f.generateKey, f.skipProof, f.deep
+	q.Operator, q.Witness, q.Custodians, q.NoWitness = f.operator, f.witness, f.custodians, f.noWitness
+	var err error
+	if q.RecoveryKeys, err = keyFiles("recovery-pgp-keys", f.keys); err != nil {
+		return err
+	}
+	one, err := keyFiles("root-token-pgp-key", f.rootKey)
+	switch {
+	case err != nil:
+		return err
+	case len(one) > 1:
+		return usage("-root-token-pgp-key names %d files; the token goes to one key. Nothing was touched.", len(one))
+	case len(one) == 1:
+		q.RootTokenKey = &one[0]
+	}
+	return nil
+}
+
+// keyFiles reads the files of a list as Vault's command line writes it: names
+// separated by commas, each with or without an @ before it.
+func keyFiles(flag, list string) ([]plan.File, error) {
+	if list == "" {
+		return nil, nil
+	}
+	var files []plan.File
+	for _, name := range strings.Split(list, ",") {
+		name = strings.TrimPrefix(strings.TrimSpace(name), "@")
+		if name == "" {
+			return nil, usage("-%s: there is an empty name in the list. Nothing was touched.", flag)
+		}
+		if err := pgp.CheckName(name); err != nil {
+			return nil, usage("-%s: %v. Nothing was touched.", flag, err)
+		}
+		data, _, err := readFile(name, maxKey)
+		if err != nil {
+			return nil, usage("-%s: %v. Nothing was touched.", flag, err)
+		}
+		files = append(files, plan.File{Name: name, Data: data})
+	}
+	return files, nil
+}

@@ -1,0 +1,189 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"conclave/assets/clean"
+	"conclave/ceremony"
+	"conclave/ceremony/plan"
+	"conclave/ui"
+	"conclave/ui/term"
+	"conclave/vaultstate"
+	"conclave/vaultstate/local"
+	"conclave/vaultstate/storage"
+)
+
+// hold holds a ceremony on a real vault: everything that can be wrong with the
+// command is found first, then the record begins.
+func (p *Process) hold(ctx context.Context, kind vaultstate.Kind, f *flags) error {
+	t, err := f.target()
+	if e := forgetPIN(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	defer t.Wipe()
+	j, err := p.job(kind, f, t)
+	if err != nil {
+		return err
+	}
+	defer j.PIN.Wipe()
+	if err := p.fits(ctx, kind, t); err != nil {
+		return err
+	}
+	front, err := p.front(f.plain)
+	if err != nil {
+		return err
+	}
+	front.piped = f.piped
+	out, dir, err := p.assembled(ctx, front, j)
+	return errors.Join(p.end(out, dir, err), front.close())
+}
+
+// job is the ceremony that flags, environment and configuration ask for.
+func (p *Process) job(kind vaultstate.Kind, f *flags, t *target) (Job, error) {
+	j := Job{Parent: f.dir, Addresses: t.addresses, Now: p.Now}
+	var err error
+	if j.HSM, err = t.hsmConfig(); err != nil {
+		return j, err
+	}
+	if info, err := os.Stat(f.dir); err != nil || !info.IsDir() {
+		return j, usage("-dir: %s is not a directory. Nothing was touched; make it first.", clean.Clean(f.dir))
+	}
+	q := plan.Request{Kind: kind, Storage: t.storage.Text, Config: t.config, Values: t.values, Overrides: t.overrides}
+	if err := f.request(&q); err != nil {
+		return j, err
+	}
+	q.GenerateKey = t.generates()
+	if q.ID == "" {
+		if q.ID, err = freshID(f.dir, false, p.Now()); err != nil {
+			return j, err
+		}
+	}
+	if j.Roster, err = f.before(&q); err != nil {
+		return j, err
+	}
+	if err := p.terminal(f, &q); err != nil {
+		return j, err
+	}
+	if j.Plan, err = q.Resolve(p.Now()); err != nil {
+		return j, usage("%s. Nothing was touched.", strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	if j.Machine, err = p.machine(describeTerminal(f.plain, p.pipedIn())); err != nil {
+		return j, err
+	}
+	j.Machine.Login, j.PIN = t.login, t.pin.Clone()
+	j.Machine.LookedAt = append([]string{"files open in the storage directory"}, t.addresses...)
+	return j, nil
+}
+
+// terminal refuses a terminal that keeps what it shows, and notes what is
+// allowed all the same.
+func (p *Process) terminal(f *flags, q *plan.Request) error {
+	seen := term.Recorders(os.Getenv)
+	if err := term.Refusal(seen); err != nil {
+		if !f.recorder {
+			return failed("%s Nothing was touched; use another terminal, or allow it with -allow-recorder, which the record will say.", sentence(err.Error()))
+		}
+		q.Overrides = append(q.Overrides, plan.Override{ID: "recorder-allowed",
+			Sentence: "The ceremony was held at a terminal that may be recorded: " + strings.Join(term.Sentences(seen), " ")})
+	}
+	if p.pipedIn() {
+		switch {
+		case !f.plain:
+			return usage("standard input is no terminal. Nothing was touched; a script needs -plain and -allow-piped-secrets.")
+		case !f.piped:
+			return usage("standard input is no terminal, so PIN and shares would come through a pipe. Nothing was touched; allow it with -allow-piped-secrets, which the record will say.")
+		}
+		q.Overrides = append(q.Overrides, plan.Override{ID: "piped-secrets",
+			Sentence: "PIN and shares came through a pipe: whatever wrote into it knows them."})
+	}
+	shown := q.Kind == vaultstate.Init || q.Kind == vaultstate.RecoveryRekey || q.Kind == vaultstate.GenerateRoot
+	if f.plain && shown {
+		q.Overrides = append(q.Overrides, plan.Override{ID: "plain-display",
+			Sentence: "Shares or the root token are printed in plain mode: they stay in the terminal's scrollback."})
+	}
+	return nil
+}
+
+// fits refuses, before a record begins and before the HSM is asked, what the
+// storage shows to be impossible.
+func (p *Process) fits(ctx context.Context, kind vaultstate.Kind, t *target) error {
+	v, err := local.Open(local.Options{Storage: t.storage.Text})
+	if err != nil {
+		return usage("%v. Nothing was touched.", err)
+	}
+	defer func() { _ = v.Close() }() // nothing was begun
+	st, err := v.Status(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case kind == vaultstate.Init && st.Initialized:
+		return explained(fmt.Errorf("%s: %w", t.storage.Text, vaultstate.ErrInitialized))
+	case kind != vaultstate.Init && !st.Initialized:
+		return explained(fmt.Errorf("%s: %w", t.storage.Text, vaultstate.ErrNotInitialized))
+	}
+	return nil
+}
+
+// explained is an error before a ceremony as the line on stderr.
+func explained(err error) error {
+	e := ui.Explain(err)
+	code := CodeFailed
+	if errors.Is(err, vaultstate.ErrChanged) || errors.Is(err, vaultstate.ErrCorrupt) {
+		code = CodeChanged
+	}
+	state := e.State
+	if state == "" {
+		state = "Nothing was changed."
+	}
+	text := e.Happened + " " + state + " " + e.Do
+	if e.Code != "" {
+		text += " (" + e.Code + ")"
+	}
+	return &ending{code, text}
+}
+
+// assembled holds a job's ceremony and returns where its record lies.
+func (p *Process) assembled(ctx context.Context, f *front, j Job) (ceremony.Outcome, string, error) {
+	j.Progress = f.progress()
+	a, err := Assemble(ctx, j)
+	if err != nil {
+		return ceremony.Outcome{}, "", explained(err)
+	}
+	dir := a.Folder.Dir()
+	out, err := f.hold(ctx, a.Run, nil)
+	if e := a.Close(); err == nil && e != nil {
+		err = fmt.Errorf("closing the ceremony: %w", e)
+	}
+	return out, dir, err
+}
+
+// end turns a ceremony's outcome into the program's: the one line that says
+// what happened, what state things are in and where the record lies.
+func (p *Process) end(out ceremony.Outcome, dir string, err error) error {
+	if err != nil {
+		return err
+	}
+	text := sentence(out.Sentence) + " The record is in " + dir + "."
+	if out.Code == CodeDone {
+		fmt.Fprintln(p.Stderr, "conclave: "+oneLine(text))
+		return nil
+	}
+	return &ending{out.Code, text}
+}
+
+// servers looks for a server that uses the target's storage.
+func servers(ctx context.Context, t *target) (found []string, unseen int, err error) {
+	s, err := storage.Open(storage.OS, t.storage.Text)
+	if err != nil {
+		return nil, 0, err
+	}
+	return s.Servers(ctx, t.addresses)
+}

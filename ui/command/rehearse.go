@@ -1,0 +1,213 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"conclave/assets/clean"
+	"conclave/ceremony"
+	"conclave/ui/plain"
+	"conclave/ui/rehearse"
+	"conclave/vaultstate"
+)
+
+// rehearsal is how a rehearsal is held.
+type rehearsal struct {
+	dir               string
+	auto, lines       bool
+	shares, threshold int  // 0: as the practice world has them
+	onScreen          bool // shares are shown instead of encrypted
+}
+
+func (p *Process) rehearseCommand() *cobra.Command {
+	var names []string
+	for _, c := range ceremony.All {
+		names = append(names, c.ID)
+	}
+	r := &rehearsal{}
+	c := &cobra.Command{
+		Use: "rehearse [CEREMONY] [flags]", Short: "Practise a ceremony on a throw-away vault", Args: cobra.MaximumNArgs(1), ValidArgs: names,
+		Long: "CEREMONY is " + strings.Join(names, ", ") + ".\nWithout it, init. " +
+			"A private SoftHSM token, practice people and keys, PRACTICE\non everything. It takes nothing from a configuration or the environment.",
+		RunE: func(c *cobra.Command, args []string) error {
+			id := string(vaultstate.Init)
+			if len(args) > 0 {
+				id = args[0]
+			}
+			if _, ok := ceremony.ByID(id); !ok {
+				return usage("%s is no ceremony: say one of %s. Nothing was touched.", clean.Clean(id), strings.Join(names, ", "))
+			}
+			return p.rehearse(c.Context(), vaultstate.Kind(id), r)
+		},
+	}
+	s := c.Flags()
+	s.SortFlags = false
+	s.StringVar(&r.dir, "dir", "", "the practice vault's `DIR`: made, or gone on from")
+	s.BoolVar(&r.auto, "auto", false, "the program plays every person")
+	s.BoolVar(&r.lines, "plain", false, "line by line; with -auto at full speed")
+	s.IntVar(&r.shares, "recovery-shares", 0, "how many recovery shares are made, `N`")
+	s.IntVar(&r.threshold, "recovery-threshold", 0, "how many of them are needed, `N`")
+	s.BoolVar(&r.onScreen, "shares-on-screen", false, "shares are shown instead of encrypted to PGP keys")
+	c.AddCommand(p.practiceShareCommand())
+	return c
+}
+
+func (p *Process) practiceShareCommand() *cobra.Command {
+	var dir string
+	c := &cobra.Command{
+		Use: "share NAME -dir DIR", Short: "Print a practice custodian's share, as they would decrypt it", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if dir == "" {
+				return usage("-dir is missing: which practice vault? Nothing was touched.")
+			}
+			return rehearse.ShareOf(dir, args[0], p.Stdout)
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "", "the practice vault's `DIR`")
+	return c
+}
+
+func (p *Process) rehearse(ctx context.Context, kind vaultstate.Kind, r *rehearsal) error {
+	dir := r.dir
+	if dir == "" {
+		made, err := os.MkdirTemp("", "conclave-rehearsal-")
+		if err != nil {
+			return fmt.Errorf("making a directory for the rehearsal: %w", err)
+		}
+		dir = made
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("finding the rehearsal's directory: %w", err)
+	}
+	front, err := p.front(r.lines)
+	if err != nil {
+		return err
+	}
+	front.piped = true // practice: this is how it is scripted
+	w, err := rehearse.Prepare(ctx, dir)
+	if err != nil {
+		return errors.Join(front.close(), fmt.Errorf("preparing the rehearsal: %w", err))
+	}
+	if r.shares != 0 || r.threshold != 0 {
+		w.Shares, w.Threshold = r.shares, r.threshold
+	}
+	w.PlainShares = r.onScreen
+	out, record, err := p.practise(ctx, w, kind, r, front)
+	if e := front.close(); err == nil {
+		err = e
+	}
+	if e := w.Close(); err == nil && e != nil {
+		err = fmt.Errorf("ending the rehearsal: %w", e)
+	}
+	if err != nil {
+		return err
+	}
+	if record != "" && out.Code == CodeDone {
+		if err := p.checked(w, record); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(p.Stdout, "\nPRACTICE vault    %s\nPRACTICE record   %s\n", dir, record)
+	return p.end(out, record, nil)
+}
+
+// practise holds the ceremony, and before it an init if there is no vault yet.
+func (p *Process) practise(ctx context.Context, w *rehearse.World, kind vaultstate.Kind, r *rehearsal, f *front) (ceremony.Outcome, string, error) {
+	there, err := w.Initialized()
+	if err != nil {
+		return ceremony.Outcome{}, "", fmt.Errorf("looking at the practice vault: %w", err)
+	}
+	if kind != vaultstate.Init && !there {
+		quiet := &front{p: &Process{Stdin: p.Stdin, Stdout: nil, Stderr: p.Stderr, Shortfalls: p.Shortfalls, Now: p.Now}, piped: true, terminal: f.terminal}
+		out, _, err := quiet.practice(ctx, w, vaultstate.Init, true)
+		if err == nil && out.Code != CodeDone {
+			err = &ending{out.Code, "The init before the rehearsal failed: " + out.Sentence}
+		}
+		if err != nil {
+			return ceremony.Outcome{}, "", err
+		}
+		if f.screen == nil {
+			fmt.Fprintln(p.Stdout, "PRACTICE: there was no practice vault yet; the program held an init first.")
+		}
+	}
+	return f.practice(ctx, w, kind, r.auto)
+}
+
+// practice holds one ceremony on the practice vault.
+func (f *front) practice(ctx context.Context, w *rehearse.World, kind vaultstate.Kind, play bool) (ceremony.Outcome, string, error) {
+	p := f.p
+	j, err := p.practiceJob(w, kind, f.terminal)
+	if err != nil {
+		return ceremony.Outcome{}, "", err
+	}
+	if p.Stdout != nil {
+		j.Progress = f.progress()
+	}
+	a, err := Assemble(ctx, j)
+	if err != nil {
+		return ceremony.Outcome{}, "", explained(err)
+	}
+	defer func() { _ = a.Close() }() // closed below; here after a panic
+	dir := a.Folder.Dir()
+	player := w.Player()
+	view := w.Hints(a.Run)
+	var out ceremony.Outcome
+	switch {
+	case p.Stdout == nil:
+		out = plain.Run(ctx, view, plain.Options{In: p.Stdin, Out: io.Discard, Piped: true, Auto: player.Answer})
+	case play:
+		out, err = f.hold(ctx, view, player.Answer)
+	default:
+		out, err = f.hold(ctx, view, nil)
+	}
+	if err == nil && player.Err != nil {
+		err = fmt.Errorf("playing the people: %w", player.Err)
+	}
+	if e := a.Close(); err == nil && e != nil {
+		err = fmt.Errorf("closing the rehearsal: %w", e)
+	}
+	if err == nil {
+		err = w.Refresh()
+	}
+	return out, dir, err
+}
+
+// practiceJob is the plan of a rehearsal: nothing of it comes from flags,
+// environment or configuration.
+func (p *Process) practiceJob(w *rehearse.World, kind vaultstate.Kind, terminal string) (Job, error) {
+	j := Job{Parent: w.Dir, HSM: w.HSM, Roster: w.Roster, Addresses: []string{"http://" + rehearse.Address}, Now: p.Now}
+	q, err := w.Request(kind)
+	if err != nil {
+		return j, fmt.Errorf("planning the rehearsal: %w", err)
+	}
+	if q.ID == "" {
+		if q.ID, err = freshID(w.Dir, true, p.Now()); err != nil {
+			return j, err
+		}
+	}
+	if j.Plan, err = q.Resolve(p.Now()); err != nil {
+		return j, fmt.Errorf("resolving the rehearsal's plan: %w", err)
+	}
+	j.Machine, err = p.machine(terminal)
+	return j, err
+}
+
+// checked prints what was verified of a rehearsal's record.
+func (p *Process) checked(w *rehearse.World, record string) error {
+	lines, err := w.Check(record)
+	for _, l := range lines {
+		fmt.Fprintln(p.Stdout, "PRACTICE: "+l)
+	}
+	if err != nil {
+		return &ending{CodeChanged, fmt.Sprintf("The rehearsal's result does not verify: %v. It is practice: no vault of yours was touched. The record is in %s.", err, record)}
+	}
+	return nil
+}

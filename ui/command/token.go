@@ -1,0 +1,129 @@
+package command
+
+import (
+	"context"
+	"sync"
+
+	"conclave/ceremony"
+	"conclave/hsm"
+	"conclave/hsm/secret"
+	"conclave/vaultstate/local"
+)
+
+// lateToken opens the HSM at its first use, so that a device which is not
+// plugged in yet is a page with "try again" in the ceremony, and so that nothing
+// asks the HSM before the vault was looked at.
+type lateToken struct {
+	cfg hsm.Config
+
+	mu    sync.Mutex
+	token *hsm.Token
+}
+
+var (
+	_ ceremony.HSM = (*lateToken)(nil)
+	_ local.Seal   = (*lateToken)(nil)
+)
+
+func (l *lateToken) open(ctx context.Context) (*hsm.Token, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.token != nil {
+		return l.token, nil
+	}
+	t, err := hsm.Open(ctx, l.cfg)
+	if err != nil {
+		return nil, err
+	}
+	l.token = t
+	return t, nil
+}
+
+// Close ends the process with the library.
+func (l *lateToken) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.token == nil {
+		return nil
+	}
+	t := l.token
+	l.token = nil
+	return t.Close()
+}
+
+// Info reads the token's own words.
+func (l *lateToken) Info(ctx context.Context) (hsm.Info, error) {
+	t, err := l.open(ctx)
+	if err != nil {
+		return hsm.Info{}, err
+	}
+	return t.Info(ctx)
+}
+
+// Login tries a PIN once.
+func (l *lateToken) Login(ctx context.Context, pin secret.Bytes) error {
+	t, err := l.open(ctx)
+	if err != nil {
+		return err
+	}
+	return t.Login(ctx, pin)
+}
+
+// Logout ends the login, if there is one.
+func (l *lateToken) Logout(ctx context.Context) error {
+	l.mu.Lock()
+	t := l.token
+	l.mu.Unlock()
+	if t == nil {
+		return nil
+	}
+	return t.Logout(ctx)
+}
+
+// FindKey finds the configured key.
+func (l *lateToken) FindKey(ctx context.Context) (hsm.Key, error) {
+	t, err := l.open(ctx)
+	if err != nil {
+		return hsm.Key{}, err
+	}
+	return t.FindKey(ctx)
+}
+
+// GenerateKey makes it.
+func (l *lateToken) GenerateKey(ctx context.Context) (hsm.Key, error) {
+	t, err := l.open(ctx)
+	if err != nil {
+		return hsm.Key{}, err
+	}
+	return t.GenerateKey(ctx)
+}
+
+// SelfTest tries what the key does.
+func (l *lateToken) SelfTest(ctx context.Context) ([]hsm.TestLine, error) {
+	t, err := l.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return t.SelfTest(ctx)
+}
+
+// Wrap encrypts with the HSM's key.
+func (l *lateToken) Wrap(ctx context.Context, plaintext secret.Bytes) ([]byte, error) {
+	t, err := l.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return t.Wrap(ctx, plaintext)
+}
+
+// Unwrap decrypts with it.
+func (l *lateToken) Unwrap(ctx context.Context, blob []byte) (secret.Bytes, error) {
+	t, err := l.open(ctx)
+	if err != nil {
+		return secret.Bytes{}, err
+	}
+	return t.Unwrap(ctx, blob)
+}
+
+// Describe says whose key wrapped a blob. It needs no token.
+func (*lateToken) Describe(blob []byte) (hsm.KeyRef, error) { return (&hsm.Token{}).Describe(blob) }
