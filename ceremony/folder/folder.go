@@ -175,8 +175,11 @@ func onDisk(name string, practice bool) string {
 	return dir + practicePrefix + file
 }
 
-// Path is where a file lies, for people.
+// Path is where a file lies, for people; "." is the directory itself.
 func (f *Folder) Path(name string) string {
+	if name == "." {
+		return f.path
+	}
 	return filepath.Join(f.path, filepath.FromSlash(f.name(name)))
 }
 
