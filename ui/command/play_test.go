@@ -132,7 +132,7 @@ func (p *player) answer(prompt string) (string, error) {
 		return "", nil
 	case strings.HasPrefix(prompt, "Type the number"):
 		return "1", nil
-	case strings.Contains(prompt, "share") && len(p.shares) > 0:
+	case strings.Contains(strings.ToLower(prompt), "share") && len(p.shares) > 0:
 		s := p.shares[0]
 		p.shares = p.shares[1:]
 		return s, nil
