@@ -80,6 +80,9 @@ func (w *World) checkShares(_ string, list []transcript.Event) (string, error) {
 	defer func() { secret.WipeAll(shares) }()
 	for _, h := range set.Holdings {
 		raw, err := w.share(set, h)
+		if errors.Is(err, errNotKept) {
+			return "The shares were shown on the screen: who wrote them down has proven them, and nobody else can check them.", nil
+		}
 		if err != nil {
 			return "", fmt.Errorf("checking the shares: %w", err)
 		}

@@ -14,7 +14,7 @@ func (w *World) configure() error {
 # To start a real OpenBao on the practice vault, while no rehearsal runs (2.5, in
 # a build with PKCS#11):
 #
-#   SOFTHSM2_CONF=%[1]s/softhsm2.conf bao server -config=%[1]s/openbao.hcl
+#   SOFTHSM2_CONF="%[1]s/softhsm2.conf" bao server -config="%[1]s/openbao.hcl"
 #   BAO_ADDR=http://%[3]s bao status
 
 storage "file" {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"conclave/ceremony"
 	"conclave/ceremony/custodian"
@@ -36,11 +37,19 @@ func (w *World) hints(p ceremony.Prompt) []string {
 	case ceremony.AskShare:
 		who, _, _ := strings.Cut(strings.ToLower(p.By.Name), " ")
 		return []string{"PRACTICE: the share is in front of you if you type, in another terminal:",
-			"conclave rehearse share " + who + " -dir " + w.Dir}
+			"conclave rehearse share " + who + " -dir " + quoted(w.Dir)}
 	case ceremony.Read, ceremony.People, ceremony.Ask, ceremony.HandOver, ceremony.Confirm, ceremony.Show,
 		ceremony.Choose, ceremony.Work, ceremony.Attest:
 	}
 	return nil
+}
+
+// quoted is a path as a shell wants it.
+func quoted(path string) string {
+	if strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-", r) }) {
+		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return path
 }
 
 // ShareOf prints a practice share as its custodian would see it: of the set that

@@ -52,6 +52,10 @@ const (
 	tokenLabel = "PRACTICE"
 	keyLabel   = "practice"
 	keyID      = "01"
+
+	// As plan has them.
+	defaultShares    = 5
+	defaultThreshold = 3
 )
 
 // Names in the directory.
@@ -145,7 +149,7 @@ func claim(dir string) (*World, error) {
 	if b, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(b), mark) { // #nosec G304 -- the operator's choice
 		return nil, fmt.Errorf("%q holds something else than a rehearsal (it has no %s): choose a new or empty directory", dir, markName)
 	}
-	w := &World{Dir: dir, Storage: filepath.Join(dir, storageName), Config: filepath.Join(dir, configName), Shares: 5, Threshold: 3}
+	w := &World{Dir: dir, Storage: filepath.Join(dir, storageName), Config: filepath.Join(dir, configName), Shares: defaultShares, Threshold: defaultThreshold}
 	for _, name := range []string{storageName, custodiansName, paperName} {
 		if err := own(filepath.Join(dir, name)); err != nil {
 			return nil, err
@@ -214,7 +218,9 @@ func (w *World) Request(kind vaultstate.Kind) (plan.Request, error) {
 	issues := kind == vaultstate.Init || kind == vaultstate.RecoveryRekey
 	switch {
 	case issues:
-		q.RecoveryShares, q.RecoveryThreshold = plan.Number{Value: w.Shares, Given: true}, plan.Number{Value: w.Threshold, Given: true}
+		if w.Shares != defaultShares || w.Threshold != defaultThreshold {
+			q.RecoveryShares, q.RecoveryThreshold = plan.Number{Value: w.Shares, Given: true}, plan.Number{Value: w.Threshold, Given: true}
+		}
 		q.Custodians = custodianNames(w.Shares)
 		for _, name := range w.holders() {
 			if !slices.Contains(q.Custodians, name) {
