@@ -164,8 +164,12 @@ func agreePlan(r *Run) *page {
 	}
 	reader := r.person(Witness)
 	text, hash := r.plan.Text(), r.plan.HashHex()
+	var lines []Line
+	for _, w := range r.plan.Warnings {
+		lines = append(lines, Line{Mark: Warn, Text: w})
+	}
 	return &page{
-		Prompt: Prompt{Kind: Read, By: reader, Heading: reader.Name + ": read the plan aloud",
+		Prompt: Prompt{Kind: Read, By: reader, Heading: reader.Name + ": read the plan aloud", Lines: lines,
 			Text: text, Facts: []Fact{{"SHA-256", hash}}, Recorded: "every line, and its SHA-256."},
 		do: func(context.Context, Input) error {
 			r.hello.planned = true

@@ -71,6 +71,10 @@ func (r *Run) markPresent(_ context.Context, in Input) error {
 				"Wait for them, or stop and plan it anew.")
 		}
 	}
+	if n := count(here, Custodian); r.plan.NeedsQuorum() && n < r.status.Threshold {
+		return askAgain(fmt.Sprintf("%d custodians are here; the vault needs the shares of %d.", n, r.status.Threshold),
+			"The ceremony has not begun; nothing is changed.", "Wait for more of them, or stop and plan it anew.")
+	}
 	for i, who := range r.plan.People {
 		facts := transcript.Facts{"name": who.Name, "role": string(who.Role), "organisation": who.Organisation, "present": in.Present[i]}
 		if who.Number > 0 {
@@ -82,6 +86,16 @@ func (r *Run) markPresent(_ context.Context, in Input) error {
 	}
 	r.present, r.hello.marked = here, true
 	return nil
+}
+
+func count(people []Person, role Role) int {
+	n := 0
+	for _, who := range people {
+		if who.Role == role {
+			n++
+		}
+	}
+	return n
 }
 
 // missingPerson finds the next person that must be asked for by name.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"conclave/ceremony/transcript"
 	"conclave/hsm/secret"
 	"conclave/vaultstate"
 )
@@ -113,7 +114,20 @@ func (r *Run) begin(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	r.begun, r.agreed = true, got
-	return nil, nil
+	if got.Phase == vaultstate.PhaseAuthority {
+		return nil, nil
+	}
+	return nil, r.staged()
+}
+
+// staged records that the new state lies on disk beside the old one, before
+// anything of it leaves the program.
+func (r *Run) staged() error {
+	a, facts := r.agreed, transcript.Facts{}
+	if a.Set != "" {
+		facts["set"], facts["shares"], facts["threshold"] = a.Set, a.Shares, a.Threshold
+	}
+	return r.record("staged", Program, "", facts)
 }
 
 // guard reads the pending operation again and compares it with what was agreed.

@@ -128,8 +128,13 @@ func (r *Run) failure(p Problem, code int) *page {
 // finishStopped ends the run at the people's wish, or because something is not
 // what it claims: cancel, record, over.
 func (r *Run) finishStopped(ctx context.Context, s *stop) {
+	if r.closed {
+		// Only the head was still on the screen.
+		r.end(Outcome{CodeDone, capital(r.verdict())})
+		return
+	}
 	state := r.cancel(ctx)
-	if !r.closed && r.events > 0 {
+	if r.events > 0 {
 		err := r.record("aborted", Operator, s.by, transcript.Facts{"reason": clean.Clean(s.reason), "step": r.step().ID, "state": state})
 		if err == nil {
 			r.closed = true

@@ -84,12 +84,16 @@ func (r *Run) cancel(ctx context.Context) string {
 	if err != nil {
 		return fmt.Sprintf("Nothing was changed, but what was prepared could not be removed (%v): the next start shows it.", err)
 	}
-	if set := r.delivery.set; set != "" {
+	d := &r.delivery
+	if set := d.set; set != "" {
 		// Void before anybody can take the set for a valid one.
 		if err := r.record("void", Program, "", transcript.Facts{"set": set, "reason": "the ceremony stopped before its commit"}); err != nil {
 			return "Nothing was changed. The new shares are void: destroy them. The record does not say so: it could not be written."
 		}
 		return "Nothing was changed. The new shares are void: destroy them."
+	}
+	if d.tokenOut {
+		return "Nothing was changed. The root token that was handed out is not valid."
 	}
 	return "Nothing was changed."
 }

@@ -3,6 +3,7 @@ package ceremony_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,9 +51,9 @@ func TestAbortAnywhere(t *testing.T) {
 				}
 				step := m.run.Prompt().StepID
 				m.abort()
-				closed := len(m.find("closed")) > 0
-				if closed {
-					continue // only the head was still on the screen
+				if len(m.find("closed")) > 0 { // only the head was still on the screen
+					m.expect(ceremony.CodeDone)
+					continue
 				}
 				m.expect(ceremony.CodeStopped)
 				after := s.status()
@@ -357,5 +358,75 @@ func TestRefusedAtOnce(t *testing.T) {
 				t.Errorf("the HSM was asked: %q", s.token.calls)
 			}
 		})
+	}
+}
+
+// TestAbortAfterToken says that the token which was shown is not valid.
+func TestAbortAfterToken(t *testing.T) {
+	s := initialised(t)
+	m := s.open(ceremony.GenerateRoot, s.request(ceremony.GenerateRoot))
+	m.drive(func(p ceremony.Prompt) bool { return at(p, "token", ceremony.Choose) })
+	m.abort()
+	m.expect(ceremony.CodeStopped)
+	if got := m.run.Outcome().Sentence; !strings.Contains(got, "The root token that was handed out is not valid.") {
+		t.Error(got)
+	}
+}
+
+// TestTooFewHere: with fewer custodians than the threshold nothing begins.
+func TestTooFewHere(t *testing.T) {
+	s := initialised(t)
+	m := s.open(ceremony.Rotate, s.request(ceremony.Rotate))
+	m.on = once(func(p ceremony.Prompt) bool { return p.Kind == ceremony.People }, func(p ceremony.Prompt) ceremony.Input {
+		return ceremony.Input{Present: []bool{true, true, true, false, true}}
+	})
+	s.must(m)
+	m.says("2 custodians are here; the vault needs the shares of 3.")
+	for i, who := range five[:2] {
+		s := initialised(t)
+		m := s.open(ceremony.RecoveryRekey, s.request(ceremony.RecoveryRekey))
+		m.on = once(func(p ceremony.Prompt) bool { return p.Kind == ceremony.People }, func(p ceremony.Prompt) ceremony.Input {
+			here := slices.Repeat([]bool{true}, len(p.People))
+			here[2+i] = false
+			return ceremony.Input{Present: here}
+		})
+		s.must(m)
+		m.says(who + " (custodian) is not here.")
+	}
+}
+
+// TestSecretInName: a share, a token or a key typed where a name belongs is
+// refused and not recorded.
+func TestSecretInName(t *testing.T) {
+	s := newSite(t)
+	q := s.request(ceremony.Init)
+	q.Witness = ""
+	m := s.open(ceremony.Init, q)
+	raw := s.wrong(9)
+	groups := string(s.scheme().Groups(raw).Expose())
+	spaced := ""
+	for i := 0; i < len(groups); i += 7 {
+		spaced += groups[i:i+7] + " "
+	}
+	for _, text := range []string{groups, spaced, spaced[:60], string(hexOf(raw).Expose()), string(hexOf(raw).Expose()[:24]), "s.nRhVl4yX0Yk3sLk2xQ9aZr1b", "hvs.CAESIJabcdefghijklmnop", "-----BEGIN PGP PRIVATE KEY BLOCK-----"} {
+		m.drive(func(p ceremony.Prompt) bool { return p.Kind == ceremony.Ask })
+		m.answer(ceremony.Input{Text: text})
+		if p := m.run.Prompt(); p.Kind != ceremony.Ask || p.Problem == nil || !strings.Contains(p.Problem.Happened, "looks like") {
+			t.Fatalf("%q was taken for a name", text)
+		}
+		if strings.Contains(m.journal.paper.String(), text[:10]) {
+			t.Fatalf("%q is in the record", text)
+		}
+	}
+	for _, name := range []string{"Wim Waters-van den Broeck, Audit 2", "Zoë Müller", "Hubert Blaine Wolfeschlegelsteinhausenbergerdorff Sr."} {
+		m.drive(func(p ceremony.Prompt) bool { return p.Kind == ceremony.Ask })
+		if !m.run.Done() && m.run.Prompt().Kind == ceremony.Ask {
+			m.answer(ceremony.Input{Text: name})
+		}
+		if p := m.run.Prompt(); p.Problem != nil {
+			t.Fatalf("%q is no name: %+v", name, p.Problem)
+		}
+		m.run.Close()
+		m = s.open(ceremony.Init, q)
 	}
 }

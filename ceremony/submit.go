@@ -42,7 +42,10 @@ func (r *Run) submit(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 	}
-	return []string{"the shares of " + list(names) + " make the recovery key"}, r.quorumIs("accepted", names, nil)
+	if err := r.quorumIs("accepted", names, nil); err != nil {
+		return nil, err
+	}
+	return []string{"the shares of " + list(names) + " make the recovery key"}, r.staged()
 }
 
 func (r *Run) quorumIs(result string, names, wrong []string) error {

@@ -69,6 +69,7 @@ type Plan struct {
 	People    []custodian.Person // in order: operator, witness, custodians
 	Overrides []Override
 	Values    []Value
+	Warnings  []string // of the PGP keys: they work, and yet
 }
 
 // Custodians returns the custodians: those who receive a share first, in the
@@ -131,10 +132,13 @@ func (p *Plan) Text() []string {
 		lines = append(lines, fmt.Sprintf("%s = %s (%s)", v.Name, clean.Clean(v.Text), clean.Clean(v.Source)))
 	}
 	for i, k := range p.Keys {
-		lines = append(lines, fmt.Sprintf("recovery-pgp-keys[%d] = %s, fingerprint %s, file SHA-256 %s", i+1, clean.Clean(k.File), k.Fingerprint, k.SHA256))
+		lines = append(lines, fmt.Sprintf("recovery-pgp-keys[%d] = %s", i+1, k.text()))
 	}
-	if k := p.RootTokenKey; k != nil {
-		lines = append(lines, fmt.Sprintf("root-token-pgp-key = %s, fingerprint %s, file SHA-256 %s", clean.Clean(k.File), k.Fingerprint, k.SHA256))
+	if p.RootTokenKey != nil {
+		lines = append(lines, "root-token-pgp-key = "+p.RootTokenKey.text())
+	}
+	for _, w := range p.Warnings {
+		lines = append(lines, "warning: "+clean.Clean(w))
 	}
 	for _, who := range p.People {
 		lines = append(lines, fmt.Sprintf("%s = %s", roleAndNumber(who), clean.Clean(who.Name)))
@@ -143,6 +147,16 @@ func (p *Plan) Text() []string {
 		lines = append(lines, fmt.Sprintf("override %s: %s", clean.Clean(o.ID), clean.Clean(o.Sentence)))
 	}
 	return lines
+}
+
+// text names a key by its file, by whom it says that it is of, and by its
+// fingerprint.
+func (k *Key) text() string {
+	of := "of nobody"
+	if len(k.UserIDs) > 0 {
+		of = "of " + k.UserIDs[0]
+	}
+	return fmt.Sprintf("%s, %s, fingerprint %s, file SHA-256 %s", clean.Clean(k.File), of, k.Fingerprint, k.SHA256)
 }
 
 func roleAndNumber(who custodian.Person) string {

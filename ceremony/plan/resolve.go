@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"conclave/assets/clean"
 	"conclave/ceremony/custodian"
 	"conclave/vaultstate"
 	"conclave/vaultstate/pgp"
@@ -192,8 +193,12 @@ func (q Request) keys(p *Plan, now time.Time, refuse func(string, string, ...any
 			return Key{}, false
 		}
 		for _, finding := range k.Preflight(now, now.AddDate(1, 0, 0)) {
-			if finding.Level == pgp.LevelError {
+			switch finding.Level {
+			case pgp.LevelError:
 				refuse(field, "%s: %s", f.Name, finding.Text)
+			case pgp.LevelWarning:
+				p.Warnings = append(p.Warnings, f.Name+": "+finding.Text)
+			case pgp.LevelInfo:
 			}
 		}
 		sum := sha256.Sum256(f.Data)
@@ -220,7 +225,7 @@ func (q Request) keys(p *Plan, now time.Time, refuse func(string, string, ...any
 func (q Request) people(p *Plan, refuse func(string, string, ...any)) {
 	roles := map[string]custodian.Role{}
 	add := func(name string, role custodian.Role, number int) {
-		name = strings.Join(strings.Fields(name), " ")
+		name = clean.Clean(strings.Join(strings.Fields(name), " "))
 		if name == "" {
 			return
 		}
