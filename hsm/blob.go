@@ -54,16 +54,25 @@ func parseBlob(b []byte) (blob, error) {
 	return r, nil
 }
 
-// splitRef cuts "label:id" at its last colon.
+// splitRef reads "label:id".
 func splitRef(ref string) (label string, id []byte, err error) {
-	at := strings.LastIndexByte(ref, ':')
-	if at <= 0 {
+	label, hexID := cutRef(ref)
+	if label == "" {
 		return "", nil, fmt.Errorf("%w: the key reference %q is not label:id", ErrBlob, ref)
 	}
-	if id, err = hex.DecodeString(ref[at+1:]); err != nil {
+	if id, err = hex.DecodeString(hexID); err != nil {
 		return "", nil, fmt.Errorf("%w: the id in the key reference %q is not hexadecimal", ErrBlob, ref)
 	}
-	return ref[:at], id, nil
+	return label, id, nil
+}
+
+// cutRef cuts "label:id" at its last colon: an id has none.
+func cutRef(ref string) (label, id string) {
+	at := strings.LastIndexByte(ref, ':')
+	if at < 0 {
+		return "", ref
+	}
+	return ref[:at], ref[at+1:]
 }
 
 // marshal writes the fields that the server writes, and the mechanism, which

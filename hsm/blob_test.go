@@ -151,7 +151,7 @@ func TestMayTry(t *testing.T) {
 		{"no maximum", with(func(i *Info) { i.MaxPIN = 0 }), 99, nil},
 		{"last try", with(func(i *Info) { i.PIN = PINFinalTry }), 4, nil},
 		{"locked", with(func(i *Info) { i.PIN = PINLocked }), 4, ErrPINLocked},
-		{"not set", with(func(i *Info) { i.PIN = PINNotSet }), 4, ErrPINLength},
+		{"not set", with(func(i *Info) { i.PIN = PINNotSet }), 4, ErrPINNotSet},
 		{"at the pad", with(func(i *Info) { i.ProtectedPath = true }), 0, nil},
 		{"at the pad, locked", with(func(i *Info) { i.ProtectedPath, i.PIN = true, PINLocked }), 0, ErrPINLocked},
 	} {

@@ -200,7 +200,7 @@ func (t *Token) describe(ctx context.Context, w *worker.Client, k key) (Key, err
 // FindKey finds exactly one key under the configured label and id.
 func (t *Token) FindKey(ctx context.Context) (Key, error) {
 	var r Key
-	err := t.try(ctx, func(w *worker.Client) error {
+	err := t.try(ctx, t.ref(), func(w *worker.Client) error {
 		label, id, err := t.configured()
 		if err != nil {
 			return err

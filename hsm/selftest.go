@@ -187,7 +187,7 @@ func (t *Token) makeKey(ctx context.Context, label string, id []byte) error {
 	if m == worker.MechanismRSAOAEP {
 		kind, bits = worker.KeyTypeRSA, 2048
 	}
-	err = t.try(ctx, func(w *worker.Client) error { return t.nothingThere(ctx, w, label, id) })
+	err = t.try(ctx, t.ref(), func(w *worker.Client) error { return t.nothingThere(ctx, w, label, id) })
 	if err != nil {
 		return err
 	}

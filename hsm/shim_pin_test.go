@@ -28,7 +28,7 @@ func TestShimPINStates(t *testing.T) {
 		{"flags +USER_PIN_FINAL_TRY", hsm.PINFinalTry, "00000000", hsm.ErrPINIncorrect, "ONE try is left, then the token locks.", 1},
 		{"flags +USER_PIN_COUNT_LOW +USER_PIN_FINAL_TRY", hsm.PINFinalTry, testPIN, nil, "", 1},
 		{"flags +USER_PIN_LOCKED", hsm.PINLocked, testPIN, hsm.ErrPINLocked, "", 0},
-		{"flags -USER_PIN_INITIALIZED", hsm.PINNotSet, testPIN, hsm.ErrPINLength, "no user PIN yet", 0},
+		{"flags -USER_PIN_INITIALIZED", hsm.PINNotSet, testPIN, hsm.ErrPINNotSet, "no user PIN yet", 0},
 		{"", hsm.PINCountLow, "123", hsm.ErrPINLength, "", 0}, // SoftHSM remembers the wrong tries
 		{"", hsm.PINCountLow, strings.Repeat("1", 256), hsm.ErrPINLength, "", 0},
 		{"", hsm.PINCountLow, "", hsm.ErrPINLength, "", 0},

@@ -186,10 +186,12 @@ func (t *Token) Login(ctx context.Context, pin secret.Bytes) error {
 	}
 	t.setLoggedIn(false)
 	if err := w.Login(ctx, limit, info.Slot, pin); err != nil {
-		// The sentence depends on the PIN counters after the try.
-		_, _ = t.read(ctx) // if they cannot be read, the old ones stand
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			t.end(w) // with the PIN that it may still be trying
+		case w.Dead() == nil:
+			// The sentence depends on the PIN counters after the try.
+			_, _ = t.read(ctx) // if they cannot be read, the old ones stand
 		}
 		return t.check(w, t.explain(err, limit))
 	}
@@ -203,7 +205,7 @@ func mayTry(info Info, length int) error {
 	case info.PIN == PINLocked:
 		return fmt.Errorf("%w. Do not try more: the security officer must reset it", ErrPINLocked)
 	case info.PIN == PINNotSet && !info.ProtectedPath:
-		return fmt.Errorf("%w: the token has no user PIN yet, the security officer must set one first", ErrPINLength)
+		return fmt.Errorf("%w: the security officer must set one first", ErrPINNotSet)
 	case length == 0 && info.ProtectedPath:
 		return nil
 	case length == 0:

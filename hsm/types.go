@@ -84,6 +84,7 @@ var (
 	ErrKeyAmbiguous   = errors.New("more than one key fits")
 	ErrPINIncorrect   = errors.New("the PIN is wrong")
 	ErrPINLocked      = errors.New("the PIN is locked")
+	ErrPINNotSet      = errors.New("the token has no user PIN yet")
 	ErrPINLength      = errors.New("the PIN's length is not allowed")
 	ErrNotLoggedIn    = errors.New("nobody is logged in at the token")
 	ErrTimeout        = errors.New("the HSM has not answered in time")

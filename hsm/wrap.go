@@ -14,8 +14,9 @@ import (
 
 // try runs f with the logged-in worker and explains its error. What a session
 // or a handle that ended in the meantime causes is tried once more: the worker
-// takes a new session then, and f finds its keys again.
-func (t *Token) try(ctx context.Context, f func(*worker.Client) error) error {
+// takes a new session then, and f finds its keys again. ref is the key that an
+// error is about.
+func (t *Token) try(ctx context.Context, ref string, f func(*worker.Client) error) error {
 	t.turn.RLock()
 	defer t.turn.RUnlock()
 	w, err := t.session(ctx)
@@ -26,7 +27,9 @@ func (t *Token) try(ctx context.Context, f func(*worker.Client) error) error {
 	if passing(err) {
 		err = f(w)
 	}
-	return t.check(w, t.explain(err, t.cfg.Timeout))
+	c := t.context()
+	c.KeyLabel, c.KeyID = cutRef(ref)
+	return t.check(w, explain(err, t.cfg.Timeout, c))
 }
 
 // passing tells the errors that a new session or a new search heals.
@@ -58,7 +61,7 @@ func (t *Token) Wrap(ctx context.Context, plaintext secret.Bytes) ([]byte, error
 		return nil, errors.New("wrapping with the HSM: there is nothing to wrap")
 	}
 	var out []byte
-	err := t.try(ctx, func(w *worker.Client) error {
+	err := t.try(ctx, t.ref(), func(w *worker.Client) error {
 		label, id, err := t.configured()
 		if err != nil {
 			return err
@@ -145,7 +148,7 @@ func (t *Token) Unwrap(ctx context.Context, data []byte) (secret.Bytes, error) {
 		return secret.Bytes{}, err
 	}
 	var plain secret.Bytes
-	err = t.try(ctx, func(w *worker.Client) error {
+	err = t.try(ctx, b.ref, func(w *worker.Client) error {
 		k, err := t.key(ctx, w, b.label, b.id)
 		if err != nil {
 			return err

@@ -27,15 +27,25 @@ func (c *Client) Load(ctx context.Context, limit time.Duration, path string) (Li
 	return l, err
 }
 
+// maxSlots is how many slots an answer holds.
+const maxSlots = 200
+
 // Slots lists the slots with a token.
 func (c *Client) Slots(ctx context.Context, limit time.Duration) ([]uint, error) {
 	var slots []uint
-	err := c.do(ctx, limit, opSlots, nil, func(u *unpacker) {
-		for n := u.num(); n > 0 && !u.bad; n-- {
-			slots = append(slots, uint(u.num()))
+	for more := true; more; {
+		before := len(slots)
+		err := c.do(ctx, limit, opSlots, func(p *packer) { p.num(uint64(before)) }, func(u *unpacker) {
+			for n := u.num(); n > 0 && !u.bad; n-- {
+				slots = append(slots, uint(u.num()))
+			}
+		})
+		if err != nil {
+			return nil, err
 		}
-	})
-	return slots, err
+		more = len(slots) == before+maxSlots
+	}
+	return slots, nil
 }
 
 // Token reads the token's own words.

@@ -42,6 +42,7 @@ func (s *server) loaded(u *unpacker) error {
 func (s *server) slots(u *unpacker, p *packer) error {
 	s.m.mu.RLock()
 	defer s.m.mu.RUnlock()
+	from := u.num()
 	if err := s.loaded(u); err != nil {
 		return err
 	}
@@ -49,6 +50,8 @@ func (s *server) slots(u *unpacker, p *packer) error {
 	if err != nil {
 		return fault("C_GetSlotList", err)
 	}
+	slots = slots[min(from, uint64(len(slots))):]
+	slots = slots[:min(len(slots), maxSlots)]
 	p.num(uint64(len(slots)))
 	for _, slot := range slots {
 		p.num(uint64(slot))
