@@ -128,7 +128,7 @@ func checkNonce(nonce []byte) error {
 	return errors.New("an AES-GCM nonce of zeros: the token did not set one")
 }
 
-// gcm and oaep are the parameters of a mechanism.
+// gcm and mechanism are the parameters of a mechanism.
 func gcm(nonce []byte) worker.Mechanism {
 	return worker.Mechanism{Type: worker.MechanismAESGCM, IV: nonce}
 }

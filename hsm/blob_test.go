@@ -129,7 +129,7 @@ func TestMechanisms(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{"": "sha256", "sha256": "sha256", "SHA-1": "sha1", "sha512": "sha512", "sha384": "sha384", "sha224": "sha224", "md5": ""} {
-		if h, err := hash(name); h.name != want || (err != nil) != (want == "") {
+		if h, err := oaep(name); h.name != want || (err != nil) != (want == "") {
 			t.Errorf("%q is %q, %v", name, h.name, err)
 		}
 	}

@@ -179,7 +179,7 @@ func (t *Token) describe(ctx context.Context, w *worker.Client, k key) (Key, err
 	r := Key{Label: string(a[worker.AttrLabel]), ID: hex.EncodeToString(a[worker.AttrID]), Ref: t.ref(),
 		Mechanism: mechanismName(m), Attributes: map[string]string{}}
 	if m == worker.MechanismRSAOAEP {
-		h, err := hash(t.cfg.OAEPHash)
+		h, err := oaep(t.cfg.OAEPHash)
 		if err != nil {
 			return Key{}, err
 		}

@@ -1,8 +1,11 @@
 package hsm
 
 import (
-	"crypto"
+	"crypto/sha1" //nolint:gosec // as the mask of OAEP; SoftHSM can do no other
+	"crypto/sha256"
+	"crypto/sha512"
 	"fmt"
+	"hash"
 	"strings"
 
 	"conclave/hsm/worker"
@@ -41,19 +44,19 @@ func mechanismName(m uint) string {
 type oaepHash struct {
 	name        string
 	number, mgf uint
-	local       crypto.Hash
+	local       func() hash.Hash
 }
 
 var oaepHashes = []oaepHash{
-	{"sha256", 0x250, 2, crypto.SHA256},
-	{"sha1", 0x220, 1, crypto.SHA1},
-	{"sha224", 0x255, 5, crypto.SHA224},
-	{"sha384", 0x260, 3, crypto.SHA384},
-	{"sha512", 0x270, 4, crypto.SHA512},
+	{"sha256", 0x250, 2, sha256.New},
+	{"sha1", 0x220, 1, sha1.New},
+	{"sha224", 0x255, 5, sha256.New224},
+	{"sha384", 0x260, 3, sha512.New384},
+	{"sha512", 0x270, 4, sha512.New},
 }
 
-// hash is the configured hash for RSA-OAEP, SHA-256 if none is.
-func hash(name string) (oaepHash, error) {
+// oaep is the configured hash for RSA-OAEP, SHA-256 if none is.
+func oaep(name string) (oaepHash, error) {
 	n := strings.ToLower(strings.ReplaceAll(name, "-", ""))
 	for _, h := range oaepHashes {
 		if h.name == n || n == "" {

@@ -1,3 +1,5 @@
+//go:build cgo
+
 package hsm_test
 
 import (
@@ -32,7 +34,7 @@ func newShimmed(t *testing.T) *shimmed {
 	_ = token.Close() // the shim's worker is the only one from here on
 	dir := t.TempDir()
 	lib := filepath.Join(dir, "shim.so")
-	cc := exec.CommandContext(t.Context(), need.Tool(t, "cc"), "-O1", "-shared", "-fPIC", "-o", lib, "testdata/shim/shim.c", "-ldl", "-lpthread") //nolint:gosec // the shim of this directory
+	cc := exec.CommandContext(t.Context(), need.Tool(t, "cc"), "-shared", "-fPIC", "-o", lib, "testdata/shim/shim.c", "-ldl", "-lpthread") //nolint:gosec // the shim of this directory
 	if out, err := cc.CombinedOutput(); err != nil {
 		t.Fatalf("compiling the shim: %v\n%s", err, out)
 	}
@@ -146,11 +148,7 @@ func (s *shimmed) works(blob []byte) {
 	} else if err != nil {
 		s.Fatalf("after the fault: %v", err)
 	}
-	if _, err := s.token.FindKey(s.Context()); err != nil {
-		s.Fatalf("after the fault and a login: %v", err)
-	}
 	s.opens(blob)
-	s.opens(s.wrap())
 }
 
 // gone waits for a process to end.

@@ -107,7 +107,7 @@ func (t *Token) wrap(ctx context.Context, w *worker.Client, k key, plaintext sec
 // wrapRSA encrypts in the token, or with the public key here where the token
 // does not encrypt with one. Both give the same.
 func (t *Token) wrapRSA(ctx context.Context, w *worker.Client, k key, plaintext secret.Bytes) ([]byte, error) {
-	h, err := hash(t.cfg.OAEPHash)
+	h, err := oaep(t.cfg.OAEPHash)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func (t *Token) wrapRSAHere(ctx context.Context, w *worker.Client, k key, h oaep
 	pub := &rsa.PublicKey{N: new(big.Int).SetBytes(a[worker.AttrModulus]), E: int(e.Int64())}
 	var out []byte
 	secret.Do(func() {
-		out, err = rsa.EncryptOAEP(h.local.New(), rand.Reader, pub, plaintext.Expose(), nil)
+		out, err = rsa.EncryptOAEP(h.local(), rand.Reader, pub, plaintext.Expose(), nil)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encrypting with the token's public key: %w", err)
@@ -172,7 +172,7 @@ func (t *Token) unwrap(ctx context.Context, w *worker.Client, k key, b blob) (se
 		return secret.Bytes{}, err
 	}
 	if m == worker.MechanismRSAOAEP {
-		h, err := hash(t.cfg.OAEPHash)
+		h, err := oaep(t.cfg.OAEPHash)
 		if err != nil {
 			return secret.Bytes{}, err
 		}
