@@ -46,7 +46,9 @@ func (w *World) hints(p ceremony.Prompt) []string {
 
 // quoted is a path as a shell wants it.
 func quoted(path string) string {
-	if strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-", r) }) {
+	if strings.ContainsFunc(path, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-", r)
+	}) {
 		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 	}
 	return path
@@ -54,65 +56,69 @@ func quoted(path string) string {
 
 // ShareOf prints a practice share as its custodian would see it: of the set that
 // the last ceremony is handing out, if there is one, else of the set that counts.
-// name is any part of the custodian's name.
+// Where a ceremony was cut off after it had handed out shares, both are printed:
+// which is wanted depends on whether another goes on with it. name is any part of
+// the custodian's name.
 func ShareOf(dir, name string, out io.Writer) error {
 	w, err := Open(dir)
 	if err != nil {
 		return err
 	}
-	set, pending := w.set(true)
-	if !pending {
-		var ok bool
-		if set, ok = w.set(false); !ok {
-			return fmt.Errorf("no share was handed out in %q yet", w.Dir)
+	counts, some := w.set(false)
+	fresh, handing := w.set(true)
+	if !some && !handing {
+		return fmt.Errorf("no share was handed out in %q yet", w.Dir)
+	}
+	if handing {
+		if err := w.printShare(fresh, name, "new: it counts once the ceremony is committed", out); err != nil {
+			return err
 		}
 	}
-	var who []string
+	if !some || handing && fresh.Ceremony == w.Roster.Ceremony {
+		return nil
+	}
+	return w.printShare(counts, name, "it counts", out)
+}
+
+// printShare writes a line that says what it is, and the groups on one line, so
+// that they can be typed or pasted.
+func (w *World) printShare(set custodian.Set, name, state string, out io.Writer) error {
+	var who []custodian.Holding
+	var all []string
 	for _, h := range set.Holdings {
+		all = append(all, h.Custodian)
 		if strings.Contains(strings.ToLower(h.Custodian), strings.ToLower(strings.TrimSpace(name))) {
-			who = append(who, h.Custodian)
+			who = append(who, h)
 		}
 	}
 	if len(who) != 1 {
-		return fmt.Errorf("%q names %d custodians: say one of %s", name, len(who), custodians(set))
+		return fmt.Errorf("%q names %d custodians: say one of %s", name, len(who), strings.Join(all, ", "))
 	}
-	h, _ := held(set, who[0])
-	raw, err := w.share(set, h)
+	raw, err := w.share(set, who[0])
 	if err != nil {
 		return err
 	}
 	defer raw.Wipe()
-	state := "it counts"
-	if pending {
-		state = "new, it counts once the ceremony is committed"
-	}
-	if _, err := fmt.Fprintf(out, "PRACTICE. %s, share %d of %d, issued by %s; %s.\n", h.Custodian, h.Number, set.Shares, set.Ceremony, state); err != nil {
+	if _, err := fmt.Fprintf(out, "PRACTICE. %s, share %d of %d, issued by %s; %s.\n", who[0].Custodian, who[0].Number, set.Shares, set.Ceremony, state); err != nil {
 		return err
 	}
-	return printShare(raw, out)
+	line := grouped(raw)
+	defer line.Wipe()
+	_, err = out.Write(line.Expose())
+	return err
 }
 
-// printShare writes the groups on one line, so that it can be typed or pasted.
-func printShare(raw secret.Bytes, out io.Writer) error {
+// grouped is a share in groups with blanks between them, and a newline.
+func grouped(raw secret.Bytes) secret.Bytes {
 	text := scheme.Groups(raw)
 	defer text.Wipe()
 	n := share.GroupCount(raw.Len())
 	line := secret.New(text.Len() + n)
-	defer line.Wipe()
 	b := line.Expose()[:0]
 	for g := range n {
 		from, to := share.GroupAt(g, raw.Len())
 		b = append(append(b, text.Expose()[from:to]...), ' ')
 	}
 	b[len(b)-1] = '\n'
-	_, err := out.Write(b)
-	return err
-}
-
-func custodians(set custodian.Set) string {
-	var list []string
-	for _, h := range set.Holdings {
-		list = append(list, h.Custodian)
-	}
-	return strings.Join(list, ", ")
+	return line
 }

@@ -69,8 +69,9 @@ func (w *World) holders() []string {
 	return list
 }
 
-// set is the set of shares that counts, or, if pending, the one that the last
-// ceremony hands out.
+// set is the set of shares that counts, or, if pending, the newest that is
+// handed out and does not count yet: perhaps by a ceremony that was cut off, and
+// that another goes on with.
 func (w *World) set(pending bool) (custodian.Set, bool) {
 	if w.Roster == nil {
 		return custodian.Set{}, false
@@ -79,7 +80,7 @@ func (w *World) set(pending bool) (custodian.Set, bool) {
 		return w.Roster.ValidSet()
 	}
 	for _, s := range slices.Backward(w.Roster.Sets) {
-		if s.State == custodian.Pending && s.Ceremony == w.Roster.Ceremony {
+		if s.State == custodian.Pending {
 			return s, true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -112,6 +113,7 @@ func hold(t *testing.T, w *rehearse.World, kind vaultstate.Kind, answer auto) (r
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = a.Close() }() // closed below; here after a cut
 	record = a.Folder.Dir()
 	o = plain.Run(t.Context(), w.Hints(a.Run), plain.Options{Out: &b, Auto: answer})
 	if err := a.Close(); err != nil {
@@ -183,7 +185,7 @@ func TestByHand(t *testing.T) {
 	if _, err := w.Check(record); err != nil {
 		t.Error(err)
 	}
-	if states["it counts."] != 3 || states["new, it counts once the ceremony is committed."] != 5 {
+	if states["it counts."] != 3 || states["new: it counts once the ceremony is committed."] != 5 {
 		t.Errorf("the shares that were typed: %v", states)
 	}
 	var b bytes.Buffer
@@ -225,6 +227,53 @@ func TestGoesOn(t *testing.T) {
 	}
 	if slices.Contains([]string{before, ""}, w.Roster.RecoveryKey) {
 		t.Error("the recovery key is the old one")
+	}
+}
+
+// TestGoesOnAfterACut ends the program, in effect, while shares are being proven;
+// the next rehearsal goes on with that set.
+func TestGoesOnAfterACut(t *testing.T) {
+	w := initialised(t)
+	before, _ := w.Roster.ValidSet()
+	player, proven := w.Player(), 0
+	cut := func(p ceremony.Prompt) (ceremony.Input, bool) {
+		if p.StepID == "prove" && p.Kind == ceremony.AskShare {
+			if proven++; proven == 3 {
+				runtime.Goexit()
+			}
+		}
+		return player.Answer(p)
+	}
+	over := make(chan bool)
+	go func() {
+		defer close(over)
+		hold(t, w, vaultstate.RecoveryRekey, cut)
+	}()
+	<-over
+	w = prepare(t, w.Dir)
+	set := w.Roster.Sets[len(w.Roster.Sets)-1]
+	if w.Roster.Outcome != "interrupted" || set.ID == before.ID {
+		t.Fatalf("after the cut the roster is %+v", w.Roster)
+	}
+	player = w.Player()
+	record, o, out := hold(t, w, vaultstate.RecoveryRekey, func(p ceremony.Prompt) (ceremony.Input, bool) {
+		if p.Kind == ceremony.AskShare {
+			var b bytes.Buffer
+			if err := rehearse.ShareOf(w.Dir, "alice", &b); err != nil || strings.Count(b.String(), "PRACTICE. Alice Adams") != 2 {
+				t.Errorf("ShareOf prints %d lines, %v; want the new share and the one that counts", strings.Count(b.String(), "\n"), err)
+			}
+		}
+		return player.Answer(p)
+	})
+	if o.Code != ceremony.CodeDone {
+		t.Fatalf("the outcome is %+v\n%s", o, out)
+	}
+	lines, err := w.Check(record)
+	if err != nil || !strings.Contains(strings.Join(lines, " "), "make the recovery key") {
+		t.Errorf("Check = %q, %v", lines, err)
+	}
+	if now, _ := w.Roster.ValidSet(); now.ID != set.ID {
+		t.Errorf("the set that counts is %s, want the one that was handed out before the cut", now.ID)
 	}
 }
 
