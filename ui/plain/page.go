@@ -64,7 +64,7 @@ func (s *session) page(p ceremony.Prompt) {
 	if p.IfPowerFails != "" {
 		s.sayf("If the power fails now: %s", p.IfPowerFails)
 	}
-	if p.Recorded != "" {
+	if p.Recorded != "" && p.Kind != ceremony.Work {
 		s.sayf("Recorded: %s", p.Recorded)
 	}
 }
