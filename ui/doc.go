@@ -11,6 +11,14 @@
 //   - an answer belongs to the page that was on the screen, and keys of the
 //     first 300 ms of a page do not count (TestKeyGrace);
 //   - Update never waits: what takes time is a ceremony.Job in a command;
+//   - a command opens a Screen on its terminal, shows the Menu and runs a
+//     Ceremony there; after that the terminal is as it was, whether people, a
+//     signal, a panic or the loss of the terminal ended it (TestSignals,
+//     TestSafe, TestTerminalCloses), and the ceremony was put away;
+//   - the terminal is asked nothing (TestMuteTerminal);
+//   - a page at which nobody types locks itself after 90 seconds where it takes
+//     or shows a secret, else after 300, and after an hour the ceremony stops
+//     (TestIdleLock, TestIdleLeaves);
 //   - the same pages work without colour, in ASCII and at 80 by 24
 //     (TestPages, whose golden files are in testdata).
 //

@@ -44,6 +44,8 @@ var explained = []struct {
 		"The security officer of the HSM must reset it, with the vendor's tool. Until then nobody can log in."}},
 	{hsm.ErrPINLength, sentences{"The token does not take a PIN of this length.", "The PIN was not tried. " + untouched,
 		"Check which PIN belongs to this token, then type it again."}},
+	{hsm.ErrPINNotSet, sentences{"The token has no user PIN yet.", untouched,
+		"The security officer of the HSM must set one first, with the vendor's tool."}},
 	{hsm.ErrNoLibrary, sentences{"The library of the HSM cannot be loaded.", untouched,
 		"Check the path given with -hsm-lib or in the configuration, and that the vendor's software is installed."}},
 	{hsm.ErrNoPKCS11, sentences{"This build of the program cannot speak to an HSM.", untouched,

@@ -133,7 +133,8 @@ func (t *fakeTap) Cut(i, j int) {
 func (t *fakeTap) End() { t.at = t.n }
 func (t *fakeTap) Take() secret.Bytes {
 	s := t.text.Slice(0, t.n)
-	t.Disarm()
+	t.text.Wipe()
+	t.text, t.n, t.at, t.done = secret.Bytes{}, 0, 0, false
 	return s
 }
 func (t *fakeTap) Flush() error { t.flushed++; return nil }

@@ -48,6 +48,7 @@ var (
 	keyOther  = bind("ctrl+x", "somebody else is next", "somebody else is next", "ctrl+x")
 	keyErase  = bind("backspace", "erase", "erase", "backspace", "ctrl+h")
 	keyEsc    = bind("esc", "back", "back", "esc")
+	keyAny    = bind("any key", "back", "back")
 
 	keyBlank = bind("F1", "blank the screen", "blank", "f1", "ctrl+l").kept()
 	keyHelp  = bind("?", "help", "help", "?")

@@ -129,7 +129,7 @@ func (m *Menu) View() string {
 	}
 	view, keys := m.page, m.keys()
 	if m.cover == helping {
-		view, keys = m.help, []binding{keyEsc.as("any key: back", "any key: back")}
+		view, keys = m.help, []binding{keyAny}
 	}
 	rows, ok := f.draw(view, keys, m.scroll)
 	if !ok {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	tea "github.com/charmbracelet/bubbletea"
+
 	"conclave/ceremony"
 	"conclave/hsm/secret"
 	"conclave/ui/term"
@@ -284,4 +286,39 @@ func TestPages(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Every page is exactly as high as the window and no wider, whatever the window
+// is: Bubble Tea drops lines from the top of what is too high.
+func TestPagesFit(t *testing.T) {
+	for _, size := range []struct{ w, h int }{{1, 1}, {20, 5}, {39, 10}, {40, 6}, {56, 14}, {59, 30}, {60, 16}, {60, 20}, {70, 20}, {79, 24}, {80, 16}, {80, 23},
+		{80, 24}, {99, 30}, {100, 29}, {100, 30}, {119, 40}, {120, 39}, {120, 40}, {200, 60}} {
+		for _, p := range pages {
+			for _, unicode := range []bool{true, false} {
+				s := newStage(t, p.run(), at(p.clock), term.PlainLook(unicode), 80, 24)
+				if p.do != nil {
+					p.do(s)
+				}
+				s.drive(tea.WindowSizeMsg{Width: size.w, Height: size.h})
+				rows := strings.Split(s.View(), "\n")
+				if len(rows) != size.h {
+					t.Errorf("%s at %dx%d: %d rows", p.name, size.w, size.h, len(rows))
+				}
+				for i, r := range rows {
+					if got := width(r); got > size.w {
+						t.Errorf("%s at %dx%d: row %d is %d columns wide: %q", p.name, size.w, size.h, i+1, got, r)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestTooSmall(t *testing.T) {
+	s := newStage(t, rekeyAt(8, "1 of 3", sharePrompt()), at("14:23:04"), term.PlainLook(true), 56, 14)
+	golden(t, "56x14/15-too-small", s.View(), 56, 14)
+	s = newStage(t, rekeyAt(8, "1 of 3", sharePrompt()), at("14:23:04"), term.PlainLook(true), 60, 20)
+	golden(t, "60x20/07-share", s.View(), 60, 20)
+	s = newStage(t, rekeyAt(8, "1 of 3", showPrompt()), at("14:23:04"), term.PlainLook(true), 60, 20)
+	golden(t, "60x20/09-show", s.View(), 60, 20)
 }

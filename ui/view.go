@@ -105,7 +105,7 @@ func (m *Model) front() (func(area) page, []binding) {
 	case m.cover == locked:
 		return m.viewLock, []binding{keyEnter.as("go on", "go on"), keyBlank}
 	case m.cover == helping:
-		return m.viewHelp, []binding{keyEsc.as("any key: back", "any key: back")}
+		return m.viewHelp, []binding{keyAny}
 	case m.run.Done():
 		return m.viewEnd, []binding{keyEnter.as("leave", "leave"), keyBlank}
 	case m.screen == nil:
