@@ -55,7 +55,7 @@ func copied(t *testing.T) (dir string) {
 	first.Lock()
 	defer first.Unlock()
 	if first.dir == "" {
-		made, err := os.MkdirTemp("", "rehearse-test-")
+		made, err := os.MkdirTemp("", "rehearse-test-") //nolint:usetesting // it outlives the test that makes it
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,11 +158,11 @@ func TestByHand(t *testing.T) {
 	states := map[string]int{}
 	answer := func(p ceremony.Prompt) (ceremony.Input, bool) {
 		hint := strings.Join(p.Text, "\n")
-		switch p.Kind {
-		case ceremony.AskSecret:
+		if p.Kind == ceremony.AskSecret {
 			_, pin, ok := strings.Cut(hint, "the PIN of the practice token is ")
 			return ceremony.Input{Secret: secret.Take([]byte(strings.TrimSuffix(pin, "."))), Source: "typed"}, ok
-		case ceremony.AskShare:
+		}
+		if p.Kind == ceremony.AskShare {
 			_, line, ok := strings.Cut(hint, "conclave rehearse share ")
 			who, dir, _ := strings.Cut(line, " -dir ")
 			var b bytes.Buffer

@@ -13,7 +13,9 @@
 // It promises:
 //   - nothing here is taken from a configuration or the environment: all paths,
 //     the address, the token, the PIN and the keys are the directory's own
-//     (TestNothingFromOutside); a directory that holds something else is refused;
+//     (TestNothingFromOutside), but for the place of SoftHSM's library in
+//     SOFTHSM2_LIB, where another library than SoftHSM's is refused; so is a
+//     directory that holds something else;
 //   - a rehearsal goes on from the earlier ones in its directory: who holds which
 //     share is read from their transcripts (TestRehearsals);
 //   - what a ceremony left is checked by other means than the ceremony's own:
@@ -175,6 +177,10 @@ func own(path string) error {
 
 // token opens the private token, or makes it.
 func (w *World) token(ctx context.Context) error {
+	if lib, err := softhsm.Library(); err == nil && !strings.HasPrefix(filepath.Base(lib), "libsofthsm2.") {
+		// A real HSM's library would make a practice token in a real HSM.
+		return fmt.Errorf("preparing the practice token: %q is not SoftHSM's library", lib)
+	}
 	info, err := os.Lstat(filepath.Join(w.Dir, "tokens"))
 	var store *softhsm.Store
 	switch {

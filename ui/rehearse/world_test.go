@@ -51,6 +51,12 @@ func TestNothingFromOutside(t *testing.T) {
 	if left, _ := os.ReadDir(outside); len(left) != 1 {
 		t.Errorf("a token was made outside: %v", left)
 	}
+	other := filepath.Join(outside, "libreal.so")
+	write(t, other, []byte("a real HSM's library"))
+	t.Setenv("SOFTHSM2_LIB", other)
+	if _, err := rehearse.Prepare(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "is not SoftHSM's library") {
+		t.Errorf("with another library Prepare = %v", err)
+	}
 	files, err := filepath.Glob("*.go")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no files", err)
