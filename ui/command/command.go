@@ -30,8 +30,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"conclave/ceremony/transcript"
 )
 
 // The exit codes. `status` has its own, Vault's: 0, 1, and 2 for a vault that is
@@ -137,6 +135,3 @@ func (p *Process) root() (root *cobra.Command, began *bool) {
 	dress(root)
 	return root, began
 }
-
-// codeOf is the exit code of a transcript's report.
-func codeOf(rep transcript.Report) int { return rep.Code() }

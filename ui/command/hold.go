@@ -103,12 +103,18 @@ func (p *Process) terminal(f *flags, q *plan.Request) error {
 		q.Overrides = append(q.Overrides, plan.Override{ID: "piped-secrets",
 			Sentence: "PIN and shares came through a pipe: whatever wrote into it knows them."})
 	}
-	shown := q.Kind == vaultstate.Init || q.Kind == vaultstate.RecoveryRekey || q.Kind == vaultstate.GenerateRoot
-	if f.plain && shown {
+	if f.plain && shows(q) {
 		q.Overrides = append(q.Overrides, plan.Override{ID: "plain-display",
 			Sentence: "Shares or the root token are printed in plain mode: they stay in the terminal's scrollback."})
 	}
 	return nil
+}
+
+// shows tells whether a share or a root token will be shown to somebody.
+func shows(q *plan.Request) bool {
+	shares := (q.Kind == vaultstate.Init || q.Kind == vaultstate.RecoveryRekey) && len(q.RecoveryKeys) == 0
+	token := (q.Kind == vaultstate.GenerateRoot || q.Kind == vaultstate.Init && q.RootToken != "none") && q.RootTokenKey == nil
+	return shares || token
 }
 
 // fits refuses, before a record begins and before the HSM is asked, what the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -76,14 +77,10 @@ var (
 	doctorEntry   = ui.Entry{ID: "doctor", Title: "Doctor", What: "check machine, HSM and storage"}
 )
 
+// title is a ceremony's name as a menu writes it.
 func title(c ceremony.Ceremony) string {
-	switch vaultstate.Kind(c.ID) {
-	case vaultstate.RecoveryRekey:
-		return "Recovery rekey"
-	case vaultstate.GenerateRoot:
-		return "Root token"
-	}
-	return c.Title[:1] + string([]byte(c.ID)[1:])
+	first, rest := c.Title[:1], c.Title[1:]
+	return first + strings.ToLower(rest)
 }
 
 // fillMenu says what the vault is and what can be done with it now.

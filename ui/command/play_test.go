@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -46,10 +47,9 @@ func play(ts *testscript.TestScript, neg bool, args []string) {
 
 func lookPath(ts *testscript.TestScript, name string) string {
 	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
-		if path := filepath.Join(dir, name); exec.Command(path).Err == nil { // #nosec G204 -- a test's own program
-			if _, err := os.Stat(path); err == nil {
-				return path
-			}
+		path := filepath.Join(dir, name)
+		if _, err := os.Stat(path); err == nil {
+			return path
 		}
 	}
 	ts.Fatalf("%s is not in PATH", name)
@@ -61,11 +61,14 @@ type player struct{ shares []string }
 
 var (
 	asked = regexp.MustCompile(`\[[a-z-]+\] ([^\n]*): $`)
+	stop  = regexp.MustCompile(`(\d) = Stop`)
 	word  = regexp.MustCompile(`Type ([A-Z]+) `)
 )
 
 func (p *player) run(path string, ts *testscript.TestScript, args []string) (code int, text []byte, err error) {
-	c := exec.Command(path, args...) // #nosec G204 -- a test's own program
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, path, args...) // #nosec G204 -- a test's own program
 	c.Dir = ts.MkAbs(".")
 	for _, name := range []string{"PATH", "HOME", "TERM", "SOFTHSM2_CONF", "BAO_HSM_PIN", "VAULT_HSM_PIN", "BAO_HSM_LIB"} {
 		c.Env = append(c.Env, name+"="+ts.Getenv(name))
@@ -83,8 +86,6 @@ func (p *player) run(path string, ts *testscript.TestScript, args []string) (cod
 		return 0, nil, err
 	}
 	_ = w.Close()
-	stop := time.AfterFunc(2*time.Minute, func() { _ = c.Process.Kill() })
-	defer stop.Stop()
 	text, err = p.talk(in, r)
 	_ = in.Close()
 	end := c.Wait()
@@ -98,6 +99,7 @@ func (p *player) run(path string, ts *testscript.TestScript, args []string) (cod
 // talk reads to the end and answers on the way.
 func (p *player) talk(in io.Writer, out io.Reader) ([]byte, error) {
 	var all bytes.Buffer
+	page := 0 // where the text since the last answer begins
 	buf := make([]byte, 4096)
 	for {
 		n, err := out.Read(buf)
@@ -112,7 +114,8 @@ func (p *player) talk(in io.Writer, out io.Reader) ([]byte, error) {
 		if m == nil {
 			continue
 		}
-		answer, err := p.answer(string(m[1]))
+		answer, err := p.answer(string(m[1]), string(all.Bytes()[page:]))
+		page = all.Len()
 		if err != nil {
 			return all.Bytes(), err
 		}
@@ -124,13 +127,17 @@ func (p *player) talk(in io.Writer, out io.Reader) ([]byte, error) {
 	}
 }
 
-func (p *player) answer(prompt string) (string, error) {
+func (p *player) answer(prompt, page string) (string, error) {
 	switch m := word.FindStringSubmatch(prompt); {
 	case m != nil:
 		return m[1], nil
 	case strings.HasPrefix(prompt, "Press enter"):
 		return "", nil
 	case strings.HasPrefix(prompt, "Type the number"):
+		// After a failure nothing is tried again.
+		if m := stop.FindStringSubmatch(page); m != nil && strings.Contains(page, "Try again") {
+			return m[1], nil
+		}
 		return "1", nil
 	case strings.Contains(strings.ToLower(prompt), "share") && len(p.shares) > 0:
 		s := p.shares[0]

@@ -238,13 +238,13 @@ func (s *status) text(w io.Writer) error {
 	rows = append(rows, listRows("Leftovers", lefts, "none")...)
 	rows = append(rows, listRows("Warnings", s.Warnings, "none")...)
 	for _, r := range rows {
-		lines := wrap(r[1], 78-18)
+		lines := wrap(r[1], 80-16)
 		for i, l := range lines {
 			label := r[0]
 			if i > 0 {
 				label = ""
 			}
-			if _, err := fmt.Fprintf(w, "%-18s%s\n", label, l); err != nil {
+			if _, err := fmt.Fprintf(w, "%-16s%s\n", label, l); err != nil {
 				return err
 			}
 		}

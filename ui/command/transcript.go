@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -141,10 +143,10 @@ func verdict(name string, rep transcript.Report) error {
 	case transcript.Closed:
 		return nil
 	case transcript.Interrupted:
-		return &ending{codeOf(rep), fmt.Sprintf("%s was interrupted. What is there is consistent; nothing was changed by this check. Compare its last line with what the people remember.", name)}
+		return &ending{rep.Code(), fmt.Sprintf("%s was interrupted. What is there is consistent; nothing was changed by this check. Compare its last line with what the people remember.", name)}
 	case transcript.Broken, transcript.Changed:
 	}
-	return &ending{codeOf(rep), fmt.Sprintf("%s is not what it claims: it was changed or is damaged. Nothing was changed by this check; take another copy, and compare with the head on paper.", name)}
+	return &ending{rep.Code(), fmt.Sprintf("%s is not what it claims: it was changed or is damaged. Nothing was changed by this check; take another copy, and compare with the head on paper.", name)}
 }
 
 // read is a transcript with what lies beside it.
@@ -212,6 +214,7 @@ func (r *read) beside(rec *folder.Record) {
 			r.rep.Refuse(name + " is not the file that the transcript names")
 		}
 	}
+	r.sums(rec)
 	if r.rep.Code() != CodeDone || r.rep.Header.Facts.Text("previous_head") != "" {
 		return // a roster over several records needs them all
 	}
@@ -221,5 +224,30 @@ func (r *read) beside(rec *folder.Record) {
 	}
 	if ro, err := custodian.DeriveFrom(nil, r.events, r.rep); err == nil && !ro.Same(b) {
 		r.rep.Refuse("roster.json is not what the transcript gives")
+	}
+}
+
+// sums compares the other files with sha256sums, which lies beside them: it
+// shows damage, not forgery.
+func (r *read) sums(rec *folder.Record) {
+	list, err := rec.Get("sha256sums")
+	if err != nil {
+		return // an interrupted record has none
+	}
+	for line := range strings.Lines(string(list)) {
+		sum, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
+		dir, file := path.Split(name)
+		if r.rep.Header.Practice {
+			file = strings.TrimPrefix(file, "PRACTICE-")
+		}
+		b, err := rec.Get(dir + file)
+		switch {
+		case errors.Is(err, os.ErrNotExist) && ok:
+		case err != nil || !ok:
+			r.rep.Refuse("sha256sums: a line of it cannot be followed")
+			return
+		case sha256Hex(b) != sum:
+			r.rep.Refuse(clean.Clean(name) + " is not the file that sha256sums names")
+		}
 	}
 }
