@@ -49,18 +49,20 @@ func TestLastTry(t *testing.T) {
 	m.expect(ceremony.CodeStopped)
 }
 
-// TestLocked asks nobody for a PIN that cannot help, and goes on once the
-// security officer has reset it.
-func TestLocked(t *testing.T) {
-	s := newSite(t)
-	s.token.info.PIN = hsm.PINLocked
-	m := s.open(ceremony.Init, s.request(ceremony.Init))
-	m.drive(func(p ceremony.Prompt) bool { return at(p, "hsm", ceremony.Choose) })
-	if s.token.logins != 0 || !strings.Contains(m.run.Prompt().Heading, hsm.ErrPINLocked.Error()) {
-		t.Fatalf("%d tries, %+v", s.token.logins, m.run.Prompt())
+// TestNoUsePIN asks nobody for a PIN that cannot help, and goes on once the
+// security officer has set it.
+func TestNoUsePIN(t *testing.T) {
+	for state, want := range map[hsm.PINState]error{hsm.PINLocked: hsm.ErrPINLocked, hsm.PINNotSet: hsm.ErrPINNotSet} {
+		s := newSite(t)
+		s.token.info.PIN = state
+		m := s.open(ceremony.Init, s.request(ceremony.Init))
+		m.drive(isFailure)
+		if s.token.logins != 0 || !strings.Contains(m.run.Prompt().Heading, want.Error()) {
+			t.Fatalf("%d tries, %+v", s.token.logins, m.run.Prompt())
+		}
+		s.token.info.PIN = hsm.PINOK
+		s.must(m)
 	}
-	s.token.info.PIN = hsm.PINOK
-	s.must(m)
 }
 
 func TestProtectedPath(t *testing.T) {

@@ -51,9 +51,13 @@ func (r *Run) findHSM(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.PIN == hsm.PINLocked {
-		// Nobody is asked for a PIN that cannot help.
+	// Nobody is asked for a PIN that cannot help.
+	switch info.PIN {
+	case hsm.PINLocked:
 		return nil, hsm.ErrPINLocked
+	case hsm.PINNotSet:
+		return nil, hsm.ErrPINNotSet
+	case hsm.PINOK, hsm.PINCountLow, hsm.PINFinalTry:
 	}
 	r.hello.found = true
 	return []string{"token " + info.Label + ", serial " + info.Serial}, nil
