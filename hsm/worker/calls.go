@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"conclave/hsm/secret"
@@ -30,6 +31,10 @@ func (c *Client) Load(ctx context.Context, limit time.Duration, path string) (Li
 // maxSlots is how many slots an answer holds.
 const maxSlots = 200
 
+// mostSlots is more than any library has: one that lists more does not say how
+// many there are.
+const mostSlots = 10 * maxSlots
+
 // Slots lists the slots with a token.
 func (c *Client) Slots(ctx context.Context, limit time.Duration) ([]uint, error) {
 	var slots []uint
@@ -44,6 +49,9 @@ func (c *Client) Slots(ctx context.Context, limit time.Duration) ([]uint, error)
 			return nil, err
 		}
 		more = len(slots) == before+maxSlots
+		if len(slots) > mostSlots {
+			return nil, fmt.Errorf("the library lists more than %d slots: its list cannot be right", mostSlots)
+		}
 	}
 	return slots, nil
 }
