@@ -35,7 +35,7 @@ var wantSentences = []struct {
 	{"C_InitPIN", []uint{0xA1, 0xA2, 0x1B8}, ErrPINLength, "The new PIN is not allowed; it must have 4 to 255 characters and differ from the old one."},
 	{"C_Login", []uint{0xA3}, nil, "The PIN must be changed before use."},
 	{"C_Login", []uint{0xA4}, ErrPINLocked, "The PIN is locked after too many wrong tries. Do not try more."},
-	{"C_Login", []uint{0x102, 0x103}, nil, "The token has no user PIN yet."},
+	{"C_Login", []uint{0x102, 0x103}, ErrPINNotSet, "The token has no user PIN yet."},
 	{"C_Login", []uint{0x100}, nil, "The token is logged in already, so the PIN was not checked."},
 	{"C_Encrypt", []uint{0x101}, ErrNotLoggedIn, "The HSM session is no longer logged in. Enter the PIN again."},
 	{"C_Login", []uint{0x104, 0xB7, 0xB8}, nil, "The security officer (or a read-only session) is active"},
