@@ -42,6 +42,17 @@ func (st *Staged) View() *Store {
 	return &v
 }
 
+// Old is the storage as it was before the swap: core/ is read from the copy
+// that is kept. nil if there was none, or if core/ did not change.
+func (st *Staged) Old() *Store {
+	if !st.changesCore() || st.Base == "" {
+		return nil
+	}
+	v := *st.s
+	v.core = st.oldDir()
+	return &v
+}
+
 // Note writes the phase and the facts of the package above to disk.
 func (st *Staged) Note(p Phase, facts []byte) error {
 	m := st.Meta
@@ -211,20 +222,18 @@ func (st *Staged) add(i int) error {
 	if err := st.s.mkdirs(st.s.root, filepath.Dir(rel), st.own, &made); err != nil {
 		return fmt.Errorf("adding %q: %w", key, err)
 	}
+	// The directories are on disk before the entry moves into them: it must not
+	// be lost with them.
+	for _, d := range made {
+		if err := st.s.syncDir(filepath.Dir(d)); err != nil {
+			return err
+		}
+	}
 	name := filepath.Join(st.s.root, rel)
 	if err := st.s.fs.Rename(st.addFile(i), name, NoReplace); err != nil {
 		return fmt.Errorf("adding %q: %w", key, err)
 	}
-	return st.s.syncUp(filepath.Dir(name))
-}
-
-// syncUp brings the names from dir up to the root to disk.
-func (s *Store) syncUp(dir string) error {
-	for ; ; dir = filepath.Dir(dir) {
-		if err := s.syncDir(dir); err != nil || dir == s.root {
-			return err
-		}
-	}
+	return st.s.syncDir(filepath.Dir(name))
 }
 
 // added tells whether an added entry is in place, as we wrote it.
@@ -291,13 +300,13 @@ func (st *Staged) removeAdded() error {
 		if err != nil {
 			return err
 		}
-		if !there {
-			continue
-		}
 		name := filepath.Join(st.s.root, fileOf(a.Key))
-		if err := st.s.fs.Remove(name); err != nil {
-			return fmt.Errorf("removing %q: %w", a.Key, err)
+		if there {
+			if err := st.s.fs.Remove(name); err != nil {
+				return fmt.Errorf("removing %q: %w", a.Key, err)
+			}
 		}
+		// Directories that were made for it may be there without it.
 		if err := st.s.prune(filepath.Dir(name)); err != nil {
 			return err
 		}
@@ -310,6 +319,9 @@ func (st *Staged) removeAdded() error {
 func (s *Store) prune(dir string) error {
 	for ; dir != s.root; dir = filepath.Dir(dir) {
 		names, err := s.fs.ReadDir(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("removing %q: %w", dir, err)
 		}
