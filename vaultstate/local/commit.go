@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"conclave/vaultstate"
@@ -17,11 +18,18 @@ import (
 const settleTime = 10 * time.Second
 
 // Commit swaps the staged state in and opens it again from disk through the
-// HSM. If it fails before the swap nothing has changed; if after, the outcome
-// comes with the error, and a second call goes on.
+// HSM. If it fails before the swap nothing has changed; if after (the outcome
+// says when), a second call makes the checks again. Once they are done, a call
+// returns the outcome again, with ErrCommitted.
 func (v *Vault) Commit(ctx context.Context, id vaultstate.ID) (vaultstate.Outcome, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if op := v.op; op != nil && op.ID == id && op.phase == vaultstate.PhaseCommitted {
+		if !op.checked {
+			return v.check(ctx, op)
+		}
+		return op.outcome, fmt.Errorf("%s: %w", id, vaultstate.ErrCommitted)
+	}
 	phases := []vaultstate.Phase{vaultstate.PhaseReady}
 	if v.op != nil && v.op.SkipProof {
 		phases = append(phases, vaultstate.PhaseProof)
@@ -33,19 +41,29 @@ func (v *Vault) Commit(ctx context.Context, id vaultstate.ID) (vaultstate.Outcom
 	if err := v.noServer(ctx); err != nil {
 		return vaultstate.Outcome{}, err
 	}
-	out := vaultstate.Outcome{Kind: op.Kind, Before: op.before, After: op.after}
 	begun := v.o.Now()
 	if err := op.staged.Swap(); err != nil {
-		return out, err
+		return vaultstate.Outcome{}, err
 	}
 	// From here on it is so, whatever the checks say.
-	out.Committed = v.o.Now()
-	op.phase, op.committed = vaultstate.PhaseCommitted, &out
-	out.Checks = append(out.Checks, vaultstate.Check{
-		Text: "The new state is in place and on disk.", OK: true, Took: out.Committed.Sub(begun),
-	})
+	op.phase = vaultstate.PhaseCommitted
+	op.outcome = vaultstate.Outcome{Kind: op.Kind, Before: op.before, After: op.after, Committed: v.o.Now()}
+	op.outcome.Checks = []vaultstate.Check{{
+		Text: "The new state is in place and on disk.", OK: true, Took: op.outcome.Committed.Sub(begun),
+	}}
 	op.wipe()
-	return out, errors.Join(v.afterSwap(ctx, op, &out), v.unlock())
+	return v.check(ctx, op)
+}
+
+// check completes the outcome of an operation that is swapped in.
+func (v *Vault) check(ctx context.Context, op *operation) (vaultstate.Outcome, error) {
+	out := op.outcome
+	out.Checks = slices.Clone(out.Checks)
+	if err := v.afterSwap(ctx, op, &out); err != nil {
+		return op.outcome, errors.Join(err, v.unlock())
+	}
+	op.outcome, op.checked = out, true
+	return out, v.unlock()
 }
 
 func (v *Vault) afterSwap(ctx context.Context, op *operation, out *vaultstate.Outcome) error {
@@ -161,7 +179,7 @@ func (v *Vault) Settle(ctx context.Context, id vaultstate.ID) (vaultstate.Check,
 func (v *Vault) Rollback(ctx context.Context, id vaultstate.ID) (vaultstate.State, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if err := v.idle(id); err != nil {
+	if err := v.idle(); err != nil {
 		return vaultstate.State{}, err
 	}
 	f, err := v.find(id)
@@ -193,7 +211,7 @@ func (v *Vault) Rollback(ctx context.Context, id vaultstate.ID) (vaultstate.Stat
 func (v *Vault) Retire(_ context.Context, id vaultstate.ID) (vaultstate.Leftover, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if err := v.idle(id); err != nil {
+	if err := v.idle(); err != nil {
 		return vaultstate.Leftover{}, err
 	}
 	f, err := v.find(id)
@@ -203,11 +221,14 @@ func (v *Vault) Retire(_ context.Context, id vaultstate.ID) (vaultstate.Leftover
 	if err := v.locked(f.Clear); err != nil {
 		return vaultstate.Leftover{}, err
 	}
+	if v.op != nil && v.op.ID == id {
+		v.op = nil
+	}
 	return leftover(f), nil
 }
 
 // idle refuses while an operation is under way.
-func (v *Vault) idle(vaultstate.ID) error {
+func (v *Vault) idle() error {
 	if v.op != nil && v.op.phase != vaultstate.PhaseCommitted {
 		return fmt.Errorf("%s: %w", v.op.ID, vaultstate.ErrPending)
 	}

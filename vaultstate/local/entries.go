@@ -54,7 +54,7 @@ func (v *Vault) Open(ctx context.Context, deep bool, progress func(done, total i
 	checks := []vaultstate.Check{{
 		Text: fmt.Sprintf("The HSM's key %q opens the root key, and the root key opens the keyring.", o.facts.SealKeyID),
 		OK:   true, Took: v.o.Now().Sub(begun),
-	}, v.checkCopy(v.store, o)}
+	}, checkCopy(v.store, o)}
 	if o.recCfg == nil {
 		checks = append(checks, vaultstate.Check{Text: "This vault has no recovery key: nothing can be authorised by a quorum."})
 	} else {
@@ -73,21 +73,30 @@ func (v *Vault) Open(ctx context.Context, deep bool, progress func(done, total i
 
 // checkCopy compares the copy of the root key. No server with this storage
 // reads it, so that it is wrong or missing is said and stops nothing.
-func (v *Vault) checkCopy(s *storage.Store, o *opened) vaultstate.Check {
+func checkCopy(s *storage.Store, o *opened) vaultstate.Check {
+	path, err := rootCopy(s, o.keyring)
+	switch {
+	case err != nil:
+		return vaultstate.Check{Text: fmt.Sprintf("The copy of the root key in %s is not readable: %v.", path, err)}
+	case path == "":
+		return vaultstate.Check{Text: "There is no copy of the root key. Servers with this storage do not need it."}
+	}
+	return vaultstate.Check{Text: "The copy of the root key in " + path + " is the same key.", OK: true}
+}
+
+// rootCopy finds the copy of the root key, "" if there is none, and compares it.
+func rootCopy(s *storage.Store, k *barrier.Keyring) (string, error) {
 	for _, path := range []string{barrier.RootKeyPath, barrier.MasterPath} {
 		record, err := s.Get(path)
 		if err == nil && record == nil {
 			continue
 		}
 		if err == nil {
-			err = compareCopy(record, path, o.keyring)
+			err = compareCopy(record, path, k)
 		}
-		if err != nil {
-			return vaultstate.Check{Text: fmt.Sprintf("The copy of the root key in %s is not readable: %v.", path, err)}
-		}
-		return vaultstate.Check{Text: "The copy of the root key in " + path + " is the same key.", OK: true}
+		return path, err
 	}
-	return vaultstate.Check{Text: "There is no copy of the root key. Servers with this storage do not need it."}
+	return "", nil
 }
 
 func compareCopy(record []byte, path string, k *barrier.Keyring) error {

@@ -113,7 +113,7 @@ func (v *Vault) Resume(ctx context.Context, id vaultstate.ID) (_ vaultstate.Prog
 	if v.op != nil && v.op.ID == id {
 		return v.guard()
 	}
-	if err := v.idle(id); err != nil {
+	if err := v.idle(); err != nil {
 		return vaultstate.Progress{}, err
 	}
 	f, err := v.find(id)
@@ -142,11 +142,11 @@ func (v *Vault) Resume(ctx context.Context, id vaultstate.ID) (_ vaultstate.Prog
 		return op.progress(), err
 	}
 	if f.Is == storage.Committed {
-		if err := v.finish(op); err != nil {
+		if err := v.finish(ctx, op); err != nil {
 			return op.progress(), err
 		}
 		v.op = op
-		return op.progress(), v.unlock()
+		return op.progress(), nil
 	}
 	if err := v.openBoth(ctx, op); err != nil {
 		return op.progress(), err
@@ -155,14 +155,30 @@ func (v *Vault) Resume(ctx context.Context, id vaultstate.ID) (_ vaultstate.Prog
 	return op.progress(), nil
 }
 
-// finish does what a run that ended right after its swap did not get to.
-func (v *Vault) finish(op *operation) error {
+// finish does what a run that ended right after its swap did not get to. The
+// checks are left to Commit. When the swap was, nobody knows.
+func (v *Vault) finish(ctx context.Context, op *operation) error {
 	if err := op.staged.Swap(); err != nil {
 		return err
 	}
-	if op.Kind == vaultstate.GenerateRoot {
-		return op.staged.Remove()
+	o, err := v.open(ctx, v.store)
+	if err != nil {
+		return fmt.Errorf("opening the committed state: %w", err)
 	}
+	op.after = o.facts
+	o.wipe()
+	op.before = op.after
+	switch old := op.staged.Old(); {
+	case op.staged.Base == "":
+		op.before = vaultstate.State{}
+	case old != nil:
+		if o, err = v.open(ctx, old); err != nil {
+			return fmt.Errorf("opening the state from before: %w", err)
+		}
+		op.before = o.facts
+		o.wipe()
+	}
+	op.outcome = vaultstate.Outcome{Kind: op.Kind, Before: op.before, After: op.after}
 	return nil
 }
 

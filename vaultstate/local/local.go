@@ -143,7 +143,7 @@ func (v *Vault) Status(context.Context) (vaultstate.Status, error) {
 
 // describe fills in what the plain entries of an initialised vault say.
 func (v *Vault) describe(st *vaultstate.Status) error {
-	seal, err := v.config(v.store, barrier.SealConfigPath, barrier.BarrierConfig)
+	seal, err := v.sealConfig(v.store)
 	if err != nil {
 		return err
 	}

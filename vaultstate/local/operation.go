@@ -28,15 +28,16 @@ type operation struct {
 	wrong  []int
 	facts  facts
 
-	holders   []pgp.Key // in share order; nil: plain shares
-	tokenKey  *pgp.Key
-	set       string
-	staged    *storage.Staged      // nil until it is authorised
-	before    vaultstate.State     // as opened before staging
-	after     vaultstate.State     // as opened from what is staged
-	issue     *vaultstate.Issue    // until Take
-	typed     map[int]secret.Bytes // shares proven in this run, by number
-	committed *vaultstate.Outcome  // once committed
+	holders  []pgp.Key // in share order; nil: plain shares
+	tokenKey *pgp.Key
+	set      string
+	staged   *storage.Staged      // nil until it is authorised
+	before   vaultstate.State     // as opened before staging
+	after    vaultstate.State     // as opened from what is staged
+	issue    *vaultstate.Issue    // until Take
+	typed    map[int]secret.Bytes // shares proven in this run, by number
+	outcome  vaultstate.Outcome   // once committed
+	checked  bool                 // the outcome is whole
 }
 
 // facts are what stage.json keeps of an operation, all public. They are enough
@@ -224,6 +225,9 @@ func (v *Vault) Begin(ctx context.Context, ask vaultstate.Operation) (_ vaultsta
 			_ = v.unlock() // the first error tells more
 		}
 	}()
+	if err := v.kindFits(op); err != nil { // now that nobody else can change it
+		return vaultstate.Progress{}, err
+	}
 	if err := v.ready(ctx, op); err != nil {
 		return vaultstate.Progress{}, err
 	}
@@ -288,7 +292,7 @@ func (v *Vault) ready(ctx context.Context, op *operation) error {
 	if err := refuseWrapped(ctx, v.store); err != nil {
 		return err
 	}
-	if _, err := v.config(v.store, barrier.SealConfigPath, barrier.BarrierConfig); err != nil {
+	if _, err := v.sealConfig(v.store); err != nil {
 		return err
 	}
 	cfg, err := v.config(v.store, barrier.RecoveryConfigPath, barrier.RecoveryConfig)
@@ -302,6 +306,24 @@ func (v *Vault) ready(ctx context.Context, op *operation) error {
 		return fmt.Errorf("%w: its recovery key can never be used: %w", vaultstate.ErrUnsupported, err)
 	}
 	op.needed = cfg.Threshold
+	return v.hasKeys()
+}
+
+// hasKeys looks for what the HSM opens. A server whose init failed at the HSM
+// leaves a state without it.
+func (v *Vault) hasKeys() error {
+	for _, key := range []string{barrier.StoredKeysPath, barrier.RecoveryKeyPath} {
+		blob, err := v.store.Get(key)
+		if err != nil {
+			return err
+		}
+		if blob == nil {
+			return fmt.Errorf("%w: %q is not there: without it nobody can use this state, and an init that failed at the HSM leaves it so. Move the storage away and begin again", vaultstate.ErrCorrupt, key)
+		}
+		if _, err := v.o.Seal.Describe(blob); err != nil {
+			return fmt.Errorf("reading %q: %w", key, err)
+		}
+	}
 	return nil
 }
 

@@ -304,8 +304,10 @@ func (v *Vault) reopen(ctx context.Context, staged *storage.Staged, d *draft) (v
 		return vaultstate.State{}, errors.New("it holds other keys")
 	}
 	if d.rewrite {
-		if c := v.checkCopy(view, o); !c.OK {
-			return vaultstate.State{}, errors.New(c.Text)
+		if path, err := rootCopy(view, o.keyring); err != nil {
+			return vaultstate.State{}, fmt.Errorf("the copy of the root key in %s: %w", path, err)
+		} else if path == "" {
+			return vaultstate.State{}, errors.New("it has no copy of the root key")
 		}
 	}
 	if _, err := v.count(ctx, view, o, "core/", nil); err != nil {

@@ -51,7 +51,7 @@ func (v *Vault) open(ctx context.Context, s *storage.Store) (_ *opened, err erro
 	if record == nil {
 		return nil, vaultstate.ErrNotInitialized
 	}
-	if _, err := v.config(s, barrier.SealConfigPath, barrier.BarrierConfig); err != nil {
+	if _, err := v.sealConfig(s); err != nil {
 		return nil, err
 	}
 	if err := refuse(s); err != nil {
@@ -132,6 +132,15 @@ func (v *Vault) config(s *storage.Store, key string, kind barrier.ConfigKind) (*
 		return nil, fmt.Errorf("reading %q: %w", key, errAbsent)
 	}
 	return barrier.ParseSealConfig(b, kind)
+}
+
+// sealConfig must be there: a server refuses a state without it.
+func (v *Vault) sealConfig(s *storage.Store) (*barrier.SealConfig, error) {
+	cfg, err := v.config(s, barrier.SealConfigPath, barrier.BarrierConfig)
+	if errors.Is(err, errAbsent) {
+		err = fmt.Errorf("%w: %w", vaultstate.ErrCorrupt, err)
+	}
+	return cfg, err
 }
 
 // refuse names entries with which a state is of a kind that is not ours.
