@@ -1,0 +1,113 @@
+//go:build cgo
+
+package reader
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/miekg/pkcs11"
+)
+
+// Key says which key of which token unwraps, and how.
+type Key struct {
+	Lib, TokenLabel, PIN string
+	Label                string
+	RSA                  bool // RSA-OAEP with SHA-1; else AES-GCM
+}
+
+// SoftHSM calls use with a function that unwraps with the token's key. The
+// token's configuration is named by SOFTHSM2_CONF. Only one may be in use at a
+// time: the library is loaded into this process.
+func SoftHSM(k Key, use func(Unwrap) error) error {
+	p := pkcs11.New(k.Lib)
+	if p == nil {
+		return fmt.Errorf("loading %s", k.Lib)
+	}
+	defer p.Destroy()
+	if err := p.Initialize(); err != nil {
+		return fmt.Errorf("initialising the token: %w", err)
+	}
+	defer func() { _ = p.Finalize() }()
+	slots, err := p.GetSlotList(true)
+	if err != nil {
+		return fmt.Errorf("listing slots: %w", err)
+	}
+	for _, slot := range slots {
+		if info, err := p.GetTokenInfo(slot); err != nil || info.Label != k.TokenLabel {
+			continue
+		}
+		session, err := p.OpenSession(slot, pkcs11.CKF_SERIAL_SESSION)
+		if err != nil {
+			return fmt.Errorf("opening a session: %w", err)
+		}
+		if err := p.Login(session, pkcs11.CKU_USER, k.PIN); err != nil {
+			return fmt.Errorf("logging in: %w", err)
+		}
+		return use(func(blob []byte) ([]byte, error) { return k.unwrap(p, session, blob) })
+	}
+	return fmt.Errorf("no token %q", k.TokenLabel)
+}
+
+func (k Key) unwrap(p *pkcs11.Ctx, s pkcs11.SessionHandle, blob []byte) ([]byte, error) {
+	fields, err := protobuf(blob)
+	if err != nil {
+		return nil, err
+	}
+	class := uint(pkcs11.CKO_SECRET_KEY)
+	mechanism := pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_OAEP,
+		pkcs11.NewOAEPParams(pkcs11.CKM_SHA_1, pkcs11.CKG_MGF1_SHA1, pkcs11.CKZ_DATA_SPECIFIED, nil))
+	if k.RSA {
+		class = pkcs11.CKO_PRIVATE_KEY
+	} else {
+		gcm := pkcs11.NewGCMParams(fields[2], nil, 128)
+		defer gcm.Free()
+		mechanism = pkcs11.NewMechanism(pkcs11.CKM_AES_GCM, gcm)
+	}
+	if err := p.FindObjectsInit(s, []*pkcs11.Attribute{
+		pkcs11.NewAttribute(pkcs11.CKA_CLASS, class), pkcs11.NewAttribute(pkcs11.CKA_LABEL, k.Label),
+	}); err != nil {
+		return nil, err
+	}
+	found, _, err := p.FindObjects(s, 2)
+	if ferr := p.FindObjectsFinal(s); err == nil {
+		err = ferr
+	}
+	if err != nil || len(found) != 1 {
+		return nil, fmt.Errorf("found %d keys %q: %w", len(found), k.Label, err)
+	}
+	if err := p.DecryptInit(s, []*pkcs11.Mechanism{mechanism}, found[0]); err != nil {
+		return nil, err
+	}
+	return p.Decrypt(s, fields[1])
+}
+
+// protobuf returns the fields of a message that are bytes, by number. Numbers
+// are passed over.
+func protobuf(b []byte) (map[uint64][]byte, error) {
+	fields := map[uint64][]byte{}
+	for len(b) > 0 {
+		tag, n := binary.Uvarint(b)
+		if n <= 0 {
+			return nil, errors.New("a malformed message")
+		}
+		b = b[n:]
+		v, n := binary.Uvarint(b)
+		if n <= 0 {
+			return nil, errors.New("a malformed message")
+		}
+		b = b[n:]
+		switch tag & 7 {
+		case 0:
+		case 2:
+			if v > uint64(len(b)) {
+				return nil, errors.New("a malformed message")
+			}
+			fields[tag>>3], b = b[:v], b[v:]
+		default:
+			return nil, errors.New("a malformed message")
+		}
+	}
+	return fields, nil
+}
