@@ -1,0 +1,5 @@
+//go:build !cgo
+
+package need
+
+const loads = false
