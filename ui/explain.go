@@ -166,7 +166,9 @@ func byToken(p ceremony.Problem, h *hsm.Error) ceremony.Problem {
 	p.Happened = say(strings.TrimSuffix(happened, ".") + ".")
 	switch {
 	case errors.Is(h, hsm.ErrPINIncorrect):
-		// Its rest counts the tries; it does not say what to do.
+		// Its rest counts the tries; it does not say what to do. That one was
+		// made already, the page says by itself.
+		rest = strings.Replace(rest, " A wrong try was already made.", "", 1)
 		p.Do = strings.TrimSpace(say(rest) + " Check it with whoever keeps the PIN, then type it again.")
 	case rest != "":
 		p.Do = say(rest)

@@ -76,8 +76,12 @@ func (s *handOverScreen) view(a area) page {
 	}
 	body = append(body, in(st.Heading.Render(cut(name, room, a.look.Symbols.More)))...)
 	body = append(body, "", "", "")
-	who := first(s.p.By.Name)
-	body = append(body, in(who+": nobody else sees the screen or the keys.",
+	rule := "nobody else sees the screen or the keys."
+	if s.p.By.Role != ceremony.Custodian {
+		// What follows is for all to read.
+		rule = "read the page before you type."
+	}
+	body = append(body, in(first(s.p.By.Name)+": "+rule,
 		"Type "+st.Value.Render(say(s.p.Word))+" to begin.", "")...)
 	body = append(body, strings.Repeat(" ", left-a.text)+a.field(s.f.String()))
 	if s.f.pasted {

@@ -24,11 +24,9 @@ func lay(p page, a area, scroll int) (rows []string, end int) {
 		need += len(p.foot) + 1
 	}
 	room := a.h - need
-	for _, squeeze := range []func([]string) []string{single, none} {
-		if len(body) <= room {
-			break
-		}
-		body = squeeze(body)
+	if len(body) > room {
+		body = single(body)
+		body = fewer(body, len(body)-room)
 	}
 	if len(body) > room {
 		body, end = scrolled(p, a, room, scroll)
@@ -84,7 +82,7 @@ func airy(p page, a area) []string {
 	return append(make([]string, top), all...)
 }
 
-// single keeps one of several blank lines; none drops them all.
+// single keeps one of several blank lines, none drops them all.
 func single(lines []string) []string {
 	var out []string
 	for i, l := range lines {
@@ -92,6 +90,19 @@ func single(lines []string) []string {
 			continue
 		}
 		out = append(out, l)
+	}
+	return out
+}
+
+// fewer drops up to n blank lines, the last ones first: what a page begins with
+// keeps its air longest.
+func fewer(lines []string, n int) []string {
+	out := append([]string(nil), lines...)
+	for i := len(out) - 1; i >= 0 && n > 0; i-- {
+		if out[i] == "" {
+			out = append(out[:i], out[i+1:]...)
+			n--
+		}
 	}
 	return out
 }

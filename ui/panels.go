@@ -7,6 +7,9 @@ import (
 	"conclave/ceremony"
 )
 
+// leastName is how many columns of a vault's name are worth drawing.
+const leastName = 3 + 8
+
 // top is the first row: what ceremony this is, for which vault; right the step
 // and the time.
 func (f frame) top() string {
@@ -34,7 +37,14 @@ func (f frame) top() string {
 		right += fmt.Sprintf("step %d of %d   ", f.header.Step, f.header.Steps)
 	}
 	right += f.now.UTC().Format("15:04:05") + " UTC "
-	if room := f.w - width(right) - 3; width(left) > room {
+	room := f.w - width(right) - 3
+	if vault := "   " + say(f.header.Vault); width(left) > room && strings.HasSuffix(left, vault) {
+		// A name of which little would be left is left out.
+		if short := strings.TrimSuffix(left, vault); width(short)+leastName > room {
+			left = short
+		}
+	}
+	if width(left) > room {
 		left = cut(left, room, f.look.Symbols.More)
 	}
 	return apart(left, right, f.w, "")

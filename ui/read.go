@@ -96,7 +96,7 @@ func (s *readScreen) viewRows(a area) page {
 	if s.at == hashRows {
 		count = "All eight rows agreed."
 	}
-	body := append(a.heading(s.p.Heading), a.para(s.name+". "+count)...)
+	body := append(a.heading(s.p.Heading), a.para(s.name+", row by row. "+count)...)
 	if a.roomy {
 		body = append(append(a.heading(s.p.Heading), ""), a.para(s.name+", row by row.")...)
 	}

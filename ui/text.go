@@ -15,12 +15,16 @@ import (
 // anything, escape sequences too.
 func say(s string) string { return clean.Clean(s) }
 
+// longestText is the most of a paragraph that is drawn. A line of a plan names
+// files and digests, and has to be read aloud to its end.
+const longestText = 2000
+
 // wrap breaks plain text into lines of at most w columns.
 func wrap(s string, w int) []string {
 	if w < 1 {
 		w = 1
 	}
-	return strings.Split(ansi.Wrap(say(s), w, " "), "\n")
+	return strings.Split(ansi.Wrap(clean.Cut(s, longestText), w, " "), "\n")
 }
 
 // cut shortens a styled string to w columns, with a sign that it did.
