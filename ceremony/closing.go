@@ -15,7 +15,8 @@ import (
 type aftermath struct {
 	checked  bool
 	looked   bool
-	left     *vaultstate.Leftover // the old state, or the way back to none
+	left     *vaultstate.Leftover  // the old state, or the way back to none
+	older    []vaultstate.Leftover // of earlier ceremonies, still to be asked about
 	attested bool
 	rollback string
 	back     going
@@ -27,7 +28,7 @@ func closing() []Step {
 	return []Step{
 		{ID: "checks", Title: "Checks", By: Witness, Next: showChecks},
 		{ID: "rollback", Title: "Old state", By: Operator, Next: oldState,
-			Needs: func(r *Run) bool { return r.aftermath.left != nil }},
+			Needs: func(r *Run) bool { return r.aftermath.left != nil || len(r.aftermath.older) > 0 }},
 		{ID: "close", Title: "Close", By: Operator, Next: closeRecord},
 	}
 }
@@ -71,61 +72,6 @@ func (r *Run) meaning() []string {
 		text = append(text, s)
 	}
 	return text
-}
-
-// oldState asks what becomes of the copy from before the change.
-func oldState(r *Run) *page {
-	a, who := &r.aftermath, r.person(Operator)
-	rb, ok := r.env.Vault.(vaultstate.Rollbacker)
-	if !ok || (a.rollback != "" && a.rollback != "undo") {
-		return nil
-	}
-	if a.rollback == "" {
-		choices := []Choice{
-			{"remove", "Remove it", "removed from this file system; what was replaced is gone from here"},
-			{"keep", "Keep it", "status and doctor show it until it is removed"},
-		}
-		if a.left.CanUndo {
-			choices = append(choices, Choice{"undo", "Put the old state back", "the change is undone; asked again, and of the witness too"})
-		}
-		return &page{
-			Prompt: Prompt{Kind: Choose, By: who, Heading: "The state from before is kept. What becomes of it?",
-				Facts:   []Fact{{"lies in", r.outcome.Rollback}},
-				Text:    []string{"It may be put back only until a server has started on the new state. While it exists, whatever was replaced lives on in it."},
-				Choices: choices, Recorded: "what you choose, and where the copy lies."},
-			do: func(ctx context.Context, in Input) error {
-				if !pick(choices, in.Choice) {
-					return r.chooseAgain()
-				}
-				if in.Choice == "remove" {
-					err := r.during("remove the old state", func() error {
-						_, err := rb.Retire(ctx, r.op)
-						return err
-					})
-					if err != nil {
-						return err
-					}
-				}
-				a.rollback = in.Choice
-				return r.record("rollback", Operator, who.Name, transcript.Facts{"choice": in.Choice, "path": a.left.Path})
-			},
-		}
-	}
-	p := r.confirmTwice(&a.back, Prompt{Badge: "CHANGES THE VAULT", Action: "Put the old state back", Word: "UNDO",
-		Changes: "core/ becomes what it was before this ceremony", Stays: "nothing of this ceremony but its record",
-		Undo: "the ceremony is held again"}, "put the old state back")
-	if p != nil {
-		return p
-	}
-	return r.work("put the old state back", Prompt{IfPowerFails: "the vault is as before or after this ceremony."}, func(ctx context.Context) ([]string, error) {
-		st, err := rb.Rollback(ctx, r.op)
-		if err != nil {
-			return nil, err
-		}
-		a.rollback, r.committed, r.begun = "undone", false, false
-		return []string{"the storage is what it was before this ceremony"}, r.record("swapped", Program, "", transcript.Facts{
-			"before": r.outcome.After.Storage.String(), "after": st.Storage.String()})
-	})
 }
 
 // closeRecord writes the last event; after it only the head is shown.

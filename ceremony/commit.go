@@ -110,9 +110,13 @@ func (r *Run) lookAgain(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.aftermath.left, r.aftermath.older = nil, nil
 	for _, l := range st.Pending {
-		if l.ID == r.op {
+		switch {
+		case l.ID == r.op:
 			r.aftermath.left = &l
+		case l.State == "rollback":
+			r.aftermath.older = append(r.aftermath.older, l)
 		}
 	}
 	var check vaultstate.Check

@@ -430,3 +430,38 @@ func TestSecretInName(t *testing.T) {
 		m = s.open(ceremony.Init, q)
 	}
 }
+
+// TestOldCopies: a copy that was kept is asked about by the next ceremony that
+// changes something, and an init can be undone as well.
+func TestOldCopies(t *testing.T) {
+	s := newSite(t)
+	m := s.open(ceremony.Init, s.request(ceremony.Init))
+	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+		return ceremony.Input{Choice: "keep"}, at(p, "rollback", ceremony.Choose)
+	}
+	s.must(m)
+	m = s.open(ceremony.Rekey, s.request(ceremony.Rekey))
+	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+		return ceremony.Input{Choice: "keep"}, at(p, "rollback", ceremony.Choose) && !strings.Contains(p.Heading, "KC-1")
+	}
+	s.must(m)
+	if left := s.status().Pending; len(left) != 1 || left[0].ID != "KC-2" {
+		t.Errorf("left: %+v", left)
+	}
+
+	s = newSite(t)
+	m = s.open(ceremony.Init, s.request(ceremony.Init))
+	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+		return ceremony.Input{Choice: "undo"}, at(p, "rollback", ceremony.Choose)
+	}
+	m.drive(nil)
+	m.expect(ceremony.CodeDone)
+	m.keepRecord()
+	if s.status().Initialized {
+		t.Error("the init was not undone")
+	}
+	if _, ok := s.roster.ValidSet(); ok {
+		t.Error("the roster has a valid set")
+	}
+	s.must(s.open(ceremony.Init, s.request(ceremony.Init)))
+}
