@@ -61,10 +61,7 @@ func fixtures(lib string) func(*testscript.Env) error {
 			return err
 		}
 		conf := filepath.Join(e.WorkDir, "softhsm2.conf")
-		e.Setenv("SOFTHSM2_CONF", conf)
-		e.Setenv("SOFTHSM", lib)
-		e.Setenv("HOME", e.WorkDir)
-		e.Setenv("TERM", "dumb")
+		e.Vars = append(e.Vars, "SOFTHSM2_CONF="+conf, "SOFTHSM="+lib, "HOME="+e.WorkDir, "TERM=dumb")
 		return os.WriteFile(conf, []byte("directories.tokendir = "+filepath.Join(aes, "tokens")+"\nlog.level = ERROR\n"), 0o600)
 	}
 }

@@ -14,9 +14,13 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"conclave/ceremony/custodian"
+	"conclave/hsm/softhsm/need"
 )
 
 // play N [FILE...] -- ARGS: the program in plain mode, with a person at the
@@ -30,12 +34,14 @@ func play(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	at := 1
-	var shares []string
+	p := &player{dir: ts.MkAbs("."), shown: map[string]string{}}
 	for ; args[at] != "--"; at++ {
-		shares = append(shares, strings.Fields(ts.ReadFile(args[at]))...)
+		p.shares = append(p.shares, strings.Fields(ts.ReadFile(args[at]))...)
 	}
-	p := &player{shares: shares}
-	got, text, err := p.run(lookPath(ts, "conclave"), ts, args[at+1:])
+	for _, name := range []string{"PATH", "HOME", "TERM", "SOFTHSM2_CONF", "BAO_HSM_PIN", "VAULT_HSM_PIN"} {
+		p.env = append(p.env, name+"="+ts.Getenv(name))
+	}
+	got, text, err := p.run(args[at+1:]...)
 	ts.Check(os.WriteFile(ts.MkAbs("played"), text, 0o600))
 	if err != nil {
 		ts.Fatalf("%v\n%s", err, text)
@@ -45,34 +51,38 @@ func play(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func lookPath(ts *testscript.TestScript, name string) string {
-	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
-		path := filepath.Join(dir, name)
-		if _, err := os.Stat(path); err == nil {
-			return path
-		}
-	}
-	ts.Fatalf("%s is not in PATH", name)
-	return ""
-}
-
 // player answers prompts.
-type player struct{ shares []string }
+type player struct {
+	dir    string
+	env    []string
+	shares []string          // of the quorum, in order
+	shown  map[string]string // the shares that were shown, by first name
+	proofs int               // shares that were typed back
+	killAt int               // kill the program instead of typing this one back; 0: never
+	holder string            // who has the keyboard
+}
 
 var (
 	asked = regexp.MustCompile(`\[[a-z-]+\] ([^\n]*): $`)
 	stop  = regexp.MustCompile(`(\d) = Stop`)
-	word  = regexp.MustCompile(`Type ([A-Z]+) `)
+	word  = regexp.MustCompile(`^Type ([A-Z]+) `)
+	lines = regexp.MustCompile(`(?m)^\[issue\] \d+: (\S.{7}\S)$`)
+
+	errKill = errors.New("the program is killed here")
 )
 
-func (p *player) run(path string, ts *testscript.TestScript, args []string) (code int, text []byte, err error) {
+// run runs the test's own binary under the name conclave. A program that was
+// killed has code -1.
+func (p *player) run(args ...string) (code int, text []byte, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return 0, nil, err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	c := exec.CommandContext(ctx, path, args...) // #nosec G204 -- a test's own program
-	c.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "TERM", "SOFTHSM2_CONF", "BAO_HSM_PIN", "VAULT_HSM_PIN", "BAO_HSM_LIB"} {
-		c.Env = append(c.Env, name+"="+ts.Getenv(name))
-	}
+	c := exec.CommandContext(ctx, self) // #nosec G204 -- this very program
+	c.Args = append([]string{"conclave"}, args...)
+	c.Dir, c.Env = p.dir, p.env
 	in, err := c.StdinPipe()
 	if err != nil {
 		return 0, nil, err
@@ -81,13 +91,18 @@ func (p *player) run(path string, ts *testscript.TestScript, args []string) (cod
 	if err != nil {
 		return 0, nil, err
 	}
+	defer func() { _ = r.Close() }() // only read
 	c.Stdout, c.Stderr = w, w
-	if err := c.Start(); err != nil {
+	err = c.Start()
+	_ = w.Close() // the child has it
+	if err != nil {
 		return 0, nil, err
 	}
-	_ = w.Close()
 	text, err = p.talk(in, r)
-	_ = in.Close()
+	if errors.Is(err, errKill) {
+		err = c.Process.Kill()
+	}
+	_ = in.Close() // the child's reading has ended
 	end := c.Wait()
 	var exit *exec.ExitError
 	if errors.As(end, &exit) {
@@ -115,12 +130,11 @@ func (p *player) talk(in io.Writer, out io.Reader) ([]byte, error) {
 			continue
 		}
 		answer, err := p.answer(string(m[1]), string(all.Bytes()[page:]))
-		page = all.Len()
 		if err != nil {
 			return all.Bytes(), err
 		}
-		// A prompt is answered once: the newline ends it.
-		all.WriteString("\n")
+		page = all.Len()
+		all.WriteString("\n") // a prompt is answered once
 		if _, err := io.WriteString(in, answer+"\n"); err != nil {
 			return all.Bytes(), err
 		}
@@ -128,18 +142,33 @@ func (p *player) talk(in io.Writer, out io.Reader) ([]byte, error) {
 }
 
 func (p *player) answer(prompt, page string) (string, error) {
+	if list := lines.FindAllStringSubmatch(page, -1); list != nil {
+		text := ""
+		for _, l := range list {
+			text += l[1]
+		}
+		p.shown[p.holder] = text
+	}
 	switch m := word.FindStringSubmatch(prompt); {
 	case m != nil:
+		if m[1] != "SHOW" {
+			p.holder = m[1]
+		}
 		return m[1], nil
 	case strings.HasPrefix(prompt, "Press enter"):
 		return "", nil
 	case strings.HasPrefix(prompt, "Type the number"):
 		// After a failure nothing is tried again.
-		if m := stop.FindStringSubmatch(page); m != nil && strings.Contains(page, "Try again") {
+		if m := stop.FindStringSubmatch(page); m != nil && (strings.Contains(page, "Try again") || strings.Contains(page, "is wrong")) {
 			return m[1], nil
 		}
 		return "1", nil
-	case strings.Contains(strings.ToLower(prompt), "share") && len(p.shares) > 0:
+	case prompt == "Share" && strings.Contains(page, "[prove]"):
+		if p.proofs++; p.proofs == p.killAt {
+			return "", errKill
+		}
+		return p.shown[p.holder], nil
+	case prompt == "Share" && len(p.shares) > 0:
 		s := p.shares[0]
 		p.shares = p.shares[1:]
 		return s, nil
@@ -147,19 +176,91 @@ func (p *player) answer(prompt, page string) (string, error) {
 	return "", errors.New("the player does not know what to answer: " + prompt)
 }
 
-// shares FILE OUT: the recovery shares of a fixture, one a line, in hex.
-func shares(ts *testscript.TestScript, _ bool, args []string) {
-	var known map[string]any
-	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &known))
-	list, ok := known["recovery_keys_base64"].([]any)
-	if !ok {
-		ts.Fatalf("%s has no recovery shares", args[0])
+// known are the recovery shares of the fixture, in hex.
+func known(file string) ([]string, error) {
+	b, err := os.ReadFile(file) // #nosec G304 -- of the tests
+	if err != nil {
+		return nil, err
+	}
+	var k struct {
+		Shares []string `json:"recovery_keys_base64"`
+	}
+	if err := json.Unmarshal(b, &k); err != nil {
+		return nil, err
 	}
 	var out []string
-	for _, s := range list {
-		b, err := base64.StdEncoding.DecodeString(s.(string))
-		ts.Check(err)
-		out = append(out, hex.EncodeToString(b))
+	for _, s := range k.Shares {
+		raw, err := base64.StdEncoding.DecodeString(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, hex.EncodeToString(raw))
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(out, "\n")+"\n"), 0o600))
+	return out, nil
+}
+
+// shares FILE OUT: the recovery shares of a fixture, one a line.
+func shares(ts *testscript.TestScript, _ bool, args []string) {
+	list, err := known(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(list, "\n")+"\n"), 0o600))
+}
+
+// TestResume kills a recovery rekey of a real vault when one of three new shares
+// is proven. The next run finds record and staged state, and goes on at the
+// second. Then the new shares authorise, and the old do not.
+func TestResume(t *testing.T) {
+	lib := need.Tool(t, "softhsm")
+	work := t.TempDir()
+	e := &testscript.Env{WorkDir: work}
+	if err := fixtures(lib)(e); err != nil {
+		t.Fatal(err)
+	}
+	old, err := known("testdata/aes/known.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &player{dir: filepath.Join(work, "aes"), env: []string{"SOFTHSM2_CONF=" + filepath.Join(work, "softhsm2.conf"), "HOME=" + work, "TERM=dumb"},
+		shown: map[string]string{}}
+	common := []string{"-config", "bao.hcl", "-hsm-lib", lib, "-dir", "..", "-plain", "-allow-piped-secrets", "-operator", "Olga", "-witness", "Wim",
+		"-custodian", "Alice", "-custodian", "Bob", "-custodian", "Carol"}
+	rekey := append([]string{"rekey", "-target=recovery", "-key-shares=3", "-key-threshold=2"}, common...)
+	run := func(want int, has string, args ...string) {
+		t.Helper()
+		code, text, err := p.run(args...)
+		if err != nil || code != want || !strings.Contains(string(text), has) {
+			t.Fatalf("conclave %s: code %d, %v; want code %d and %q in\n%s", strings.Join(args, " "), code, err, want, has, text)
+		}
+	}
+
+	p.shares, p.killAt = old[:3], 2
+	run(-1, "[prove]", append(rekey, "-id", "one")...)
+	p.killAt = 0
+	run(0, "Go on with it: 1 of 3 shares are proven", append(rekey, "-id", "two")...)
+	checkHolders(t, filepath.Join(work, "*-two-recovery-rekey"), "Alice", "Bob", "Carol")
+
+	p.shares = []string{p.shown["ALICE"], p.shown["BOB"]}
+	run(0, "data encryption key is rotated", append([]string{"rotate", "-id", "three"}, common...)...)
+	p.shares = old[:2]
+	run(3, "do not make the recovery key", append([]string{"rotate", "-id", "four"}, common...)...)
+}
+
+// checkHolders reads the roster of the one record that fits the pattern.
+func checkHolders(t *testing.T, pattern string, want ...string) {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(pattern, "roster.json"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("rosters: %v, %v", found, err)
+	}
+	b, err := os.ReadFile(found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	ro, err := custodian.Decode(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(ro.People(), " "); got != strings.Join(want, " ") {
+		t.Errorf("the roster names %s, want %s", got, strings.Join(want, " "))
+	}
 }
