@@ -34,7 +34,7 @@ func newShimmed(t *testing.T) *shimmed {
 	_ = token.Close() // the shim's worker is the only one from here on
 	dir := t.TempDir()
 	lib := filepath.Join(dir, "shim.so")
-	cc := exec.CommandContext(t.Context(), need.Tool(t, "cc"), "-shared", "-fPIC", "-o", lib, "testdata/shim/shim.c", "-ldl", "-lpthread") //nolint:gosec // the shim of this directory
+	cc := exec.CommandContext(t.Context(), need.Tool(t, "cc"), "-shared", "-fPIC", "-o", lib, "testdata/shim/shim.c", "-ldl", "-lpthread")
 	if out, err := cc.CombinedOutput(); err != nil {
 		t.Fatalf("compiling the shim: %v\n%s", err, out)
 	}

@@ -48,7 +48,7 @@ func TestTool(t *testing.T) {
 		t.Fatal(err)
 	}
 	script := filepath.Join(t.TempDir(), "tool")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\necho tool 1.2; echo more\n"), 0o700); err != nil { //nolint:gosec // a program of the test
+	if err := os.WriteFile(script, []byte("#!/bin/sh\necho tool 1.2; echo more\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	const missing = "/no/such/file"
@@ -84,7 +84,7 @@ func TestTool(t *testing.T) {
 			if !strings.HasPrefix(ended, c.ended) || (ended == "") != (c.ended == "") {
 				t.Errorf("the test ended with %q, want %q", ended, c.ended)
 			}
-			got, err := os.ReadFile(log) //nolint:gosec // a file of the test
+			got, err := os.ReadFile(log)
 			if err != nil {
 				t.Fatal(err)
 			}
