@@ -52,6 +52,14 @@ func TestParseBlob(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
+	later, err := proto.Marshal(good())
+	if err != nil {
+		t.Fatal(err)
+	}
+	later = append(later, 0x9a, 0x06, 1, 'x') // field 99
+	if _, err := parseBlob(later); err != nil {
+		t.Errorf("a field of a later version: %v", err)
+	}
 	if _, err := parseBlob([]byte{0xff}); !errors.Is(err, ErrBlob) {
 		t.Errorf("no protobuf: %v", err)
 	}
