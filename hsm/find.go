@@ -54,7 +54,7 @@ func (t *Token) list(ctx context.Context, w *worker.Client) ([]Info, error) {
 		all = append(all, Info{
 			Library: path, LibrarySHA256: sum, LibraryInfo: strings.TrimSpace(t.lib.Description + " " + t.lib.Version),
 			Label: ti.Label, Manufacturer: ti.Manufacturer, Model: ti.Model, Serial: ti.Serial, Firmware: ti.Firmware,
-			Slot: slot, PIN: pinState(ti.Flags), MinPIN: int(ti.MinPIN), MaxPIN: int(ti.MaxPIN), //nolint:gosec // lengths of PINs
+			Slot: slot, PIN: pinState(ti.Flags), MinPIN: int(ti.MinPIN), MaxPIN: int(ti.MaxPIN),
 			ProtectedPath: ti.Flags&worker.FlagProtectedPath != 0, Software: software(ti),
 		})
 	}

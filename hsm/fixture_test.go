@@ -60,7 +60,7 @@ func stored(t *testing.T, name, entry string) []byte {
 
 func readJSON(t *testing.T, path string, into any) {
 	t.Helper()
-	b, err := os.ReadFile(path) //nolint:gosec // a file of this package's testdata
+	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,7 @@ func scan(t *testing.T, pid int, needle []byte) int {
 			continue
 		}
 		buf := make([]byte, to-from)
-		if _, err := mem.ReadAt(buf, from); err != nil && err != io.EOF { //nolint:errorlint // as io.ReaderAt documents it
+		if _, err := mem.ReadAt(buf, from); err != nil && err != io.EOF {
 			hidden += len(buf) // secret memory
 			continue
 		}

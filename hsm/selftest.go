@@ -183,7 +183,7 @@ func (t *Token) makeKey(ctx context.Context, label string, id []byte) error {
 	if err != nil {
 		return err
 	}
-	kind, bits := uint(worker.KeyTypeAES), 256
+	kind, bits := uint(worker.KeyTypeAES), uint(256)
 	if m == worker.MechanismRSAOAEP {
 		kind, bits = worker.KeyTypeRSA, 2048
 	}

@@ -38,17 +38,17 @@ const mostSlots = 10 * maxSlots
 // Slots lists the slots with a token.
 func (c *Client) Slots(ctx context.Context, limit time.Duration) ([]uint, error) {
 	var slots []uint
-	for more := true; more; {
-		before := len(slots)
-		err := c.do(ctx, limit, opSlots, func(p *packer) { p.num(uint64(before)) }, func(u *unpacker) {
-			for n := u.num(); n > 0 && !u.bad; n-- {
+	for from, more := uint64(0), true; more; from += maxSlots {
+		err := c.do(ctx, limit, opSlots, func(p *packer) { p.num(from) }, func(u *unpacker) {
+			n := u.num()
+			more = n == maxSlots
+			for ; n > 0 && !u.bad; n-- {
 				slots = append(slots, uint(u.num()))
 			}
 		})
 		if err != nil {
 			return nil, err
 		}
-		more = len(slots) == before+maxSlots
 		if len(slots) > mostSlots {
 			return nil, fmt.Errorf("the library lists more than %d slots: its list cannot be right", mostSlots)
 		}
@@ -182,10 +182,10 @@ func (c *Client) Decrypt(ctx context.Context, limit time.Duration, h Handle, m M
 
 // Generate makes a key in the token that cannot leave it: an AES key of bits
 // bits, or an RSA pair, with this label and id.
-func (c *Client) Generate(ctx context.Context, limit time.Duration, keyType uint, bits int, label string, id []byte) error {
+func (c *Client) Generate(ctx context.Context, limit time.Duration, keyType, bits uint, label string, id []byte) error {
 	return c.do(ctx, limit, opGenerate, func(p *packer) {
 		p.num(uint64(keyType))
-		p.num(uint64(bits)) //nolint:gosec // 256 or 2048
+		p.num(uint64(bits))
 		p.str(label)
 		p.bytes(id)
 	}, nil)

@@ -125,8 +125,8 @@ func (u *unpacker) bytes() []byte {
 		u.bad = true
 		return nil
 	}
-	n := binary.BigEndian.Uint32(u.body)
-	if uint64(n) > uint64(len(u.body)-4) {
+	n := int(binary.BigEndian.Uint32(u.body))
+	if n < 0 || n > len(u.body)-4 {
 		u.bad = true
 		return nil
 	}

@@ -6,7 +6,7 @@ import "github.com/miekg/pkcs11"
 
 // generate makes a key in a read-write session of its own.
 func (s *server) generate(u *unpacker) error {
-	kind, bits, label, id := uint(u.num()), int(u.num()), u.str(), u.bytes()
+	kind, bits, label, id := uint(u.num()), uint(u.num()), u.str(), u.bytes()
 	if err := u.done(); err != nil {
 		return err
 	}
