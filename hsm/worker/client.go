@@ -48,7 +48,7 @@ func Start(extra []string) (*Client, error) {
 	defer func() { _ = theirs.Close() }()
 	// Descriptors that whoever started us left open are not for the library.
 	_ = unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC) // Linux 5.11; Go's own have the flag already
-	cmd := exec.Command("/proc/self/exe") //nolint:noctx // it outlives the call that needed it; Close and the time limits end it
+	cmd := exec.Command("/proc/self/exe")                      //nolint:noctx // it outlives the call that needed it; Close and the time limits end it
 	cmd.Args = []string{marker}
 	cmd.Env = Environment(os.Environ(), extra)
 	cmd.ExtraFiles = []*os.File{theirs}
