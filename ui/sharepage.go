@@ -10,6 +10,9 @@ import (
 
 func (s *shareScreen) view(a area) page {
 	body := append(a.heading(s.p.Heading), "")
+	if len(s.p.Text) > 0 {
+		body = append(append(body, a.paras(s.p.Text)...), "")
+	}
 	body = append(body, s.strip(a)...)
 	body = append(body, "", "")
 	body = append(body, s.message(a)...)
