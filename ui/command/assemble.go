@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -124,14 +125,13 @@ func freshID(parent string, practice bool, now time.Time) (string, error) {
 	}
 	first := plan.DefaultID(practice, now)
 	id := first
-	for i := 2; ; i++ {
-		used := false
-		for _, e := range entries {
-			used = used || strings.Contains(e.Name(), "-"+id+"-")
-		}
-		if !used {
-			return id, nil
-		}
+	for i := 2; used(entries, id); i++ {
 		id = fmt.Sprintf("%s.%d", first, i)
 	}
+	return id, nil
+}
+
+// used tells whether the name of a record holds an id.
+func used(entries []os.DirEntry, id string) bool {
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool { return strings.Contains(e.Name(), "-"+id+"-") })
 }

@@ -45,6 +45,9 @@ func (p *Process) rekeyCommand() *cobra.Command {
 			if f.given("pgp-keys") {
 				return usage("-pgp-keys: a rekey of the root key returns nothing to anybody; the HSM wraps the new key. Nothing was touched; for new shares say -target=recovery.")
 			}
+			if f.skipProof {
+				return usage("-skip-proof: a rekey of the root key hands out no shares, so nobody proves one. Nothing was touched; leave it out.")
+			}
 			return p.hold(c.Context(), vaultstate.Rekey, f)
 		case "recovery":
 			if err := f.sameNames(); err != nil {

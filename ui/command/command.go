@@ -27,6 +27,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -100,7 +101,7 @@ func (p *Process) run(ctx context.Context) int {
 		end = &ending{CodeFailed, sentence(err.Error())}
 	}
 	if end.text != "" {
-		fmt.Fprintln(p.Stderr, "conclave: "+oneLine(end.text))
+		fmt.Fprintln(p.Stderr, "conclave: "+strings.ReplaceAll(oneLine(end.text), ".. ", ". "))
 	}
 	return end.code
 }

@@ -186,7 +186,7 @@ func (t *target) aboutHSM(ctx context.Context) []finding {
 	}
 	token, err := hsm.Open(ctx, cfg)
 	if err != nil {
-		return []finding{{"HSM", todo, hsmSentence(err) + " " + err.Error()}}
+		return []finding{{"HSM", todo, hsmSentence(err)}}
 	}
 	defer func() { _ = token.Close() }() // only looked at
 	i, err := token.Info(ctx)

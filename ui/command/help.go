@@ -48,7 +48,7 @@ const group = "conclave-group"
 // help writes a page of at most 24 rows of 80 columns.
 func help(c *cobra.Command, _ []string) {
 	w := c.OutOrStdout()
-	fmt.Fprintf(w, "%s.\n\n  %s\n", c.Short, useLine(c))
+	fmt.Fprintf(w, "%s.\n\n  %s\n", c.Short, c.UseLine())
 	if c.Long != "" {
 		fmt.Fprintf(w, "\n%s\n", strings.TrimSpace(c.Long))
 	}
@@ -67,14 +67,6 @@ func help(c *cobra.Command, _ []string) {
 			fmt.Fprintf(w, "  %s\n", l)
 		}
 	}
-}
-
-func useLine(c *cobra.Command) string {
-	line := c.UseLine()
-	if c.HasAvailableSubCommands() && c.Args != nil && c.HasParent() {
-		line = c.CommandPath() + " COMMAND"
-	}
-	return line
 }
 
 // flagRows are a command's own flags with their texts, and the names of those

@@ -52,8 +52,12 @@ func (p *Process) job(kind vaultstate.Kind, f *flags, t *target) (Job, error) {
 	if j.HSM, err = t.hsmConfig(); err != nil {
 		return j, err
 	}
-	if info, err := os.Stat(f.dir); err != nil || !info.IsDir() {
-		return j, usage("-dir: %s is not a directory. Nothing was touched; make it first.", clean.Clean(f.dir))
+	there, err := os.ReadDir(f.dir)
+	switch {
+	case err != nil:
+		return j, usage("-dir: %s is not a directory that can be read. Nothing was touched; make it first.", clean.Clean(f.dir))
+	case f.id != "" && used(there, f.id):
+		return j, usage("-id: %s holds a record of the id %s, and an id is used once. Nothing was touched; take another.", clean.Clean(f.dir), clean.Clean(f.id))
 	}
 	q := plan.Request{Kind: kind, Storage: t.storage.Text, Config: t.config, Values: t.values, Overrides: t.overrides}
 	if err := f.request(&q); err != nil {

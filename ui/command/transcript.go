@@ -19,7 +19,7 @@ import (
 
 func (p *Process) transcriptCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "transcript", Short: "Check a ceremony's transcript, or print it as a report", Args: cobra.NoArgs,
+		Use: "transcript COMMAND", Short: "Check a ceremony's transcript, or print it as a report", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			help(c, nil)
 			return usage("transcript needs a command: verify or report.")
