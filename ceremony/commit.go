@@ -68,7 +68,7 @@ func (r *Run) checked(out vaultstate.Outcome) ([]string, error) {
 	if !out.Committed.IsZero() {
 		facts["committed"] = stamp(out.Committed)
 	}
-	facted(facts, "terms_before", termTexts(b), "checks", checkTexts(out.Checks))
+	facted(facts, lists{"terms_before": termTexts(b), "checks": checkTexts(out.Checks)})
 	if err := r.record("outcome", Program, "", facts); err != nil {
 		return nil, err
 	}

@@ -106,18 +106,18 @@ func (r *Run) takeIssue(ctx context.Context) ([]string, error) {
 		}
 	}
 	if t := d.issue.Token; t != nil && t.Encrypted != nil {
-		sum, err := r.file(tokenFile, t.Encrypted)
+		sum, err := r.file(rootFile, t.Encrypted)
 		if err != nil {
 			return nil, err
 		}
-		d.token = fileOf{tokenFile, sum}
-		done = append(done, tokenFile)
+		d.token = fileOf{rootFile, sum}
+		done = append(done, rootFile)
 	}
 	d.filed = true
 	return done, nil
 }
 
-const tokenFile = "root-token.asc"
+const rootFile = "root-token.asc"
 
 // recordShare files a share if it is encrypted, and records whose it is.
 func (r *Run) recordShare(s vaultstate.IssuedShare, who Person) (string, error) {

@@ -94,7 +94,6 @@ type room struct {
 	shelf   *shelf
 	run     *ceremony.Run
 	fresh   map[string]secret.Bytes // new shares, until they count
-	token   string                  // in hex: the shown root token, for the canary only
 	seen    strings.Builder         // everything that was on the screen, but secrets
 	prompts []ceremony.Prompt
 	sealed  int

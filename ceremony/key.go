@@ -73,7 +73,7 @@ func (r *Run) recordKey() error {
 	}
 	slices.Sort(attributes)
 	return r.record("key", Program, "", facted(transcript.Facts{"label": k.Label, "id": k.ID, "ref": k.Ref, "type": k.Type,
-		"mechanism": k.Mechanism, "oaep_hash": k.OAEPHash, "generated": k.Generated}, "attributes", attributes))
+		"mechanism": k.Mechanism, "oaep_hash": k.OAEPHash, "generated": k.Generated}, lists{"attributes": attributes}))
 }
 
 // generateKey makes the missing key after operator and witness agreed: what is
@@ -140,7 +140,7 @@ func (r *Run) tellAdopted() *page {
 func stateFacts(st vaultstate.State) transcript.Facts {
 	return facted(transcript.Facts{"digest": st.Storage.String(), "shares": st.Shares, "threshold": st.Threshold,
 		"recovery_key": st.RecoveryKey.String(), "root_key": st.RootKey.String(), "seal_key": st.SealKeyID,
-		"mechanism": st.Mechanism}, "terms", termTexts(st))
+		"mechanism": st.Mechanism}, lists{"terms": termTexts(st)})
 }
 
 func termTexts(st vaultstate.State) []string {

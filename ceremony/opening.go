@@ -142,16 +142,18 @@ func machine(r *Run) *page {
 		do: func(context.Context, Input) error {
 			r.hello.machine = true
 			return r.record("machine", Program, "", facted(transcript.Facts{"memory": m.Memory, "terminal": m.Terminal},
-				"shortfalls", m.Shortfalls, "recorders", m.Recorders))
+				lists{"shortfalls": m.Shortfalls, "recorders": m.Recorders}))
 		},
 	}
 }
 
-// facted adds lists that are not empty.
-func facted(f transcript.Facts, pairs ...any) transcript.Facts {
-	for i := 0; i < len(pairs); i += 2 {
-		if l, _ := pairs[i+1].([]string); len(l) > 0 {
-			f[pairs[i].(string)] = l
+// lists are facts that are left out where they are empty.
+type lists map[string][]string
+
+func facted(f transcript.Facts, more lists) transcript.Facts {
+	for name, l := range more {
+		if len(l) > 0 {
+			f[name] = l
 		}
 	}
 	return f

@@ -46,7 +46,7 @@ func (r *Run) work(name string, p Prompt, do func(context.Context) ([]string, er
 		}
 		r.working = ""
 		took := int(r.now().Sub(from).Milliseconds())
-		if e := r.record("done", Program, "", facted(transcript.Facts{"work": name, "took_ms": took}, "checks", checks)); e != nil {
+		if e := r.record("done", Program, "", facted(transcript.Facts{"work": name, "took_ms": took}, lists{"checks": checks})); e != nil {
 			return e
 		}
 		return err

@@ -72,7 +72,7 @@ func New(c Ceremony, env Env) *Run {
 	// The people page adds to the plan; the caller's stays as it was.
 	p := *env.Plan
 	p.People = slices.Clone(p.People)
-	r.state.plan = &p
+	r.plan = &p
 	r.op = vaultstate.ID(env.Plan.ID)
 	for i, s := range c.Steps {
 		r.script = append(r.script, ScriptLine{Number: i + 1, ID: s.ID, Title: s.Title, By: s.By})

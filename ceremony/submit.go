@@ -50,7 +50,7 @@ func (r *Run) submit(ctx context.Context) ([]string, error) {
 
 func (r *Run) quorumIs(result string, names, wrong []string) error {
 	return r.record("quorum", Program, "", facted(transcript.Facts{"given": len(names) + len(wrong), "needed": r.agreed.Needed, "result": result},
-		"names", names, "wrong", wrong))
+		lists{"names": names, "wrong": wrong}))
 }
 
 // wrongQuorum keeps the good shares and asks only for what is wrong.

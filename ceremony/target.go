@@ -38,7 +38,7 @@ func (r *Run) lookAtVault(ctx context.Context) ([]string, error) {
 		left = append(left, string(l.ID)+": "+l.Text)
 	}
 	err = r.record("target", Program, "", facted(transcript.Facts{"storage": st.Name, "initialized": st.Initialized, "digest": st.Storage.String(),
-		"shares": st.Shares, "threshold": st.Threshold, "seal_key": st.SealKeyID}, "leftovers", left, "looked_at", r.env.Machine.LookedAt))
+		"shares": st.Shares, "threshold": st.Threshold, "seal_key": st.SealKeyID}, lists{"leftovers": left, "looked_at": r.env.Machine.LookedAt}))
 	if err != nil {
 		return nil, err
 	}

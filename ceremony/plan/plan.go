@@ -104,6 +104,7 @@ func (p *Plan) NeedsQuorum() bool {
 	switch p.Kind {
 	case vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot:
 		return true
+	case vaultstate.Init, Unseal:
 	}
 	return false
 }
