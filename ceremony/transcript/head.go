@@ -26,7 +26,7 @@ func (h Head) String() string { return hex.EncodeToString(h.SHA256[:]) }
 // ParseHead reads the hash of a head as somebody wrote it down: 64 hexadecimal
 // digits or 32 words, in groups or not, in any case. The Head has no count.
 func ParseHead(s string) (Head, error) {
-	fields := strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == '\r' || r == ',' })
+	fields := fields(s)
 	b, err := hex.DecodeString(strings.ToLower(strings.Join(fields, "")))
 	if err != nil && len(fields) > 1 {
 		if b, err = words.Bytes(fields); err != nil {
@@ -39,6 +39,52 @@ func ParseHead(s string) (Head, error) {
 	}
 	copy(h.SHA256[:], b)
 	return h, nil
+}
+
+// Receipt is what a person takes home after their last act: the head as it was
+// then, cut to eight bytes, so that it fits a card as eight words. It pins all
+// events up to its own with the strength of 64 bits.
+type Receipt struct {
+	Event uint64
+	Sum   [8]byte
+}
+
+// Receipt is the one for this head.
+func (h Head) Receipt() Receipt { return Receipt{Event: h.Count, Sum: [8]byte(h.SHA256[:8])} }
+
+// Words are the eight words.
+func (r Receipt) Words() []string { return words.Words(r.Sum[:]) }
+
+// String is as ParseReceipt reads it: the event's number, a colon, the words.
+func (r Receipt) String() string { return fmt.Sprintf("%d:%s", r.Event, strings.Join(r.Words(), " ")) }
+
+// ParseReceipt reads a receipt as somebody wrote it down: the event's number, a
+// colon, and eight words or sixteen hexadecimal digits.
+func ParseReceipt(s string) (Receipt, error) {
+	n, sum, ok := strings.Cut(s, ":")
+	r := Receipt{}
+	var err error
+	if r.Event, err = strconv.ParseUint(strings.TrimSpace(n), 10, 53); err != nil || !ok || r.Event == 0 {
+		return Receipt{}, errors.New("reading a receipt: it is the number of an event, a colon and eight words")
+	}
+	fields := fields(sum)
+	b, err := hex.DecodeString(strings.ToLower(strings.Join(fields, "")))
+	if err != nil {
+		b, err = words.Bytes(fields)
+	}
+	if err != nil {
+		return Receipt{}, fmt.Errorf("reading the words of a receipt: %w", err)
+	}
+	if len(b) != len(r.Sum) {
+		return Receipt{}, errors.New("reading a receipt: it has eight words after the colon")
+	}
+	r.Sum = [8]byte(b)
+	return r, nil
+}
+
+// fields are the parts of what somebody typed.
+func fields(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == '\r' || r == ',' })
 }
 
 // Row is four bytes of a head as people read them aloud and write them down.

@@ -180,3 +180,6 @@ func tidy(e Entry) Entry {
 	e.Facts = f
 	return e
 }
+
+// Line is the event as it stands in the transcript, with its newline.
+func (ev Event) Line() ([]byte, error) { return encode(ev) }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // BrokenError says which line of a transcript does not hold, and why.
@@ -32,6 +34,8 @@ type Reader struct {
 	last     Event
 	prev     string
 	head     Head
+	tree     Tree
+	raw      []byte // the last line that Next returned
 	practice bool
 	err      error
 }
@@ -56,6 +60,12 @@ func (r *Reader) Next() (Event, error) {
 // Head is the head as of the last event that Next returned.
 func (r *Reader) Head() Head { return r.head }
 
+// Root is the root of the tree as of the last event that Next returned.
+func (r *Reader) Root() tlog.Hash { return r.tree.Root() }
+
+// Line is the line of the last event that Next returned, until the next call.
+func (r *Reader) Line() []byte { return r.raw }
+
 func (r *Reader) next() (Event, error) {
 	b, err := r.line()
 	switch {
@@ -78,6 +88,8 @@ func (r *Reader) next() (Event, error) {
 		return Event{}, r.broken(err.Error())
 	}
 	r.head = Head{Count: ev.Seq, SHA256: sha256.Sum256(b)}
+	r.tree.Add(b)
+	r.raw = b
 	r.last, r.prev, r.practice = ev, hex.EncodeToString(r.head.SHA256[:]), ev.Practice
 	return ev, nil
 }

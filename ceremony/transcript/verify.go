@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // State is what Verify finds.
@@ -33,8 +35,11 @@ type Report struct {
 	Line    uint64 // broken: which line
 	Problem string // broken or changed: what is wrong
 
-	Compared []string // what the head was compared with and agrees
-	Anchored bool     // one of them lay outside of the record
+	Compared []string  // what the head was compared with and agrees
+	Anchored bool      // one of them lay outside of the record
+	Anchors  []string  // those that did, as a sentence goes on after "anchored by"
+	Receipts []uint64  // numbers of the events up to which receipts agree
+	Root     tlog.Hash // of the tree over the lines
 }
 
 // maxKept bounds what a Report keeps of a hostile file.
@@ -74,6 +79,7 @@ func Scan(r io.Reader, see func(Event) error) (Report, error) {
 		default:
 			return rep, err
 		}
+		rep.Root = rd.Root()
 		return rep, nil
 	}
 }
@@ -117,11 +123,34 @@ func (r *Report) Compare(h Head, where string, outside bool) {
 	case r.State == Broken || r.State == Changed:
 	case h.SHA256 == r.Head.SHA256 && (h.Count == 0 || h.Count == r.Head.Count) && r.Torn == 0:
 		r.Compared = append(r.Compared, where)
-		r.Anchored = r.Anchored || outside
+		if outside {
+			r.Anchor(where)
+		}
 	case h.Count > 0 && h.Count != r.Head.Count:
 		r.Refuse(fmt.Sprintf("%s names %d events, the transcript has %d", where, h.Count, r.Head.Count))
 	default:
 		r.Refuse(where + " names another last line")
+	}
+}
+
+// Anchor notes that something outside of the record names its last line.
+func (r *Report) Anchor(by string) {
+	if r.State != Broken && r.State != Changed {
+		r.Anchored, r.Anchors = true, append(r.Anchors, by)
+	}
+}
+
+// CompareReceipt holds the line of the event that a receipt names against it. A
+// receipt says nothing of what follows that event.
+func (r *Report) CompareReceipt(want Receipt, got Head) {
+	switch {
+	case r.State == Broken || r.State == Changed:
+	case want.Event > r.Head.Count:
+		r.Refuse(fmt.Sprintf("a receipt names event %d, the transcript has %d", want.Event, r.Head.Count))
+	case want != got.Receipt():
+		r.Refuse(fmt.Sprintf("a receipt names another line of event %d", want.Event))
+	default:
+		r.Receipts = append(r.Receipts, want.Event)
 	}
 }
 
