@@ -3,6 +3,7 @@ package ceremony
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/transcript"
@@ -14,6 +15,7 @@ import (
 type odd struct {
 	given
 	problem Problem
+	clash   string // whose share has the same x-coordinate; "" if it is not that
 }
 
 // scheme is the kind of check characters that shares of this ceremony have.
@@ -49,8 +51,8 @@ func (r *Run) takeShare(_ context.Context, in Input) error {
 	q := &r.quorum
 	raw, form, err := r.parse(in.Secret, shareBytes(r.status.Shares))
 	g := given{who: q.turn, raw: raw, form: form, source: in.Source}
-	if err == nil {
-		err = q.repeated(raw)
+	if err == nil && q.holds(raw) != "" {
+		err = fmt.Errorf("%w: %s gave it", errRepeated, q.holds(raw))
 	}
 	if err != nil {
 		raw.Wipe()
@@ -60,9 +62,12 @@ func (r *Run) takeShare(_ context.Context, in Input) error {
 		}
 		return &again{p}
 	}
-	if o := r.judge(&g); o != nil {
-		q.odd = o
-		return r.entered(g, "refused", o.problem.Happened)
+	q.odd = r.judge(&g)
+	if q.odd == nil {
+		q.odd = q.clash(g)
+	}
+	if q.odd != nil {
+		return r.entered(g, "refused", q.odd.problem.Happened)
 	}
 	return r.keep(g, "")
 }
@@ -87,14 +92,24 @@ func (r *Run) entered(g given, result, reason string) error {
 	return r.recordAs("share-entered", g.who.Name, evidence, facts)
 }
 
-// repeated refuses a share that is in already, or one with its x-coordinate.
-func (q *quorum) repeated(raw secret.Bytes) error {
+// holds tells who gave this very share; "" if nobody did.
+func (q *quorum) holds(raw secret.Bytes) string {
 	for _, g := range q.given {
 		if g.raw.Equal(raw) {
-			return fmt.Errorf("%w: %s gave it", errRepeated, g.who.Name)
+			return g.who.Name
 		}
-		if raw.Len() == 33 && share.X(g.raw) == share.X(raw) {
-			return fmt.Errorf("%w, and is another: %s's or this one is wrong", errSameX, g.who.Name)
+	}
+	return ""
+}
+
+// clash is about a share with the x-coordinate of another that is in: one of the
+// two is wrong, and nothing tells which.
+func (q *quorum) clash(g given) *odd {
+	for _, other := range q.given {
+		if g.raw.Len() == 33 && share.X(other.raw) == share.X(g.raw) {
+			return &odd{g, Problem{Happened: "This share has the number of the one that " + other.who.Name + " gave, and is another.",
+				State: "One of the two is wrong: misread, or of another set. Nothing went to the vault; the other shares are kept.",
+				Do:    g.who.Name + " or " + other.who.Name + " types theirs again."}, other.who.Name}
 		}
 	}
 	return nil
@@ -126,20 +141,30 @@ func (r *Run) judge(g *given) *odd {
 	set, _ := r.setOf(h.Set)
 	switch {
 	case set.State == custodian.Replaced:
-		return &odd{*g, Problem{Happened: "This is an old share.",
+		return &odd{given: *g, problem: Problem{Happened: "This is an old share.",
 			State: fmt.Sprintf("%s of the set of %s, which %s replaced. Nothing went to the vault; the other shares are kept.", typed, day(set.Issued), set.Ended),
 			Do:    g.who.Name + " types the newer share."}}
 	case set.State != custodian.Valid:
-		return &odd{*g, Problem{Happened: "This is a share of a set that never counted.",
+		return &odd{given: *g, problem: Problem{Happened: "This is a share of a set that never counted.",
 			State: fmt.Sprintf("%s of the set of %s, from %s. Nothing went to the vault; the other shares are kept.", typed, day(set.Issued), set.Ceremony),
 			Do:    g.who.Name + " types the share that counts."}}
 	case h.Custodian != g.who.Name:
-		return &odd{*g, Problem{Happened: "This is the share of " + h.Custodian + ", typed in " + g.who.Name + "'s turn.",
+		return &odd{given: *g, problem: Problem{Happened: "This is the share of " + h.Custodian + ", typed in " + g.who.Name + "'s turn.",
 			State: typed + ". One person must not hold two shares. Nothing went to the vault; the other shares are kept.",
 			Do:    g.who.Name + " types their own share."}}
 	}
 	g.known = true
 	return nil
+}
+
+// drop wipes the share of somebody, who may give another.
+func (q *quorum) drop(name string) {
+	q.given = slices.DeleteFunc(q.given, func(g given) bool {
+		if g.who.Name == name {
+			g.raw.Wipe()
+		}
+		return g.who.Name == name
+	})
 }
 
 // day is the date of a time as rosters write it.
@@ -154,6 +179,9 @@ func (r *Run) decideOdd() *page {
 		{"use", "Use it all the same", "the vault decides; the record says that it was so"},
 		{"stop", "Stop", r.stands()},
 	}
+	if o.clash != "" {
+		choices[2] = Choice{"use", "Keep it, and " + o.clash + " types again", "the share of " + o.clash + " is wiped"}
+	}
 	return &page{
 		Prompt: Prompt{Kind: Choose, By: o.who, Heading: o.problem.Happened, Text: []string{o.problem.State}, Problem: &o.problem,
 			Choices: choices, Recorded: "what was offered, by whom, when."},
@@ -164,6 +192,7 @@ func (r *Run) decideOdd() *page {
 			g := o.given
 			q.odd = nil
 			if in.Choice == "use" {
+				q.drop(o.clash)
 				return r.keep(g, "used all the same: "+o.problem.Happened)
 			}
 			g.raw.Wipe()

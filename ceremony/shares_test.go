@@ -8,6 +8,7 @@ import (
 	"conclave/ceremony"
 	"conclave/hsm/secret"
 	"conclave/vaultstate"
+	"conclave/vaultstate/share"
 )
 
 // once answers once with in where when fits.
@@ -59,6 +60,22 @@ func (s *site) wrong(x byte) secret.Bytes {
 	return raw
 }
 
+// stranger is a share that is none of the vault's, with a number of its own.
+func (s *site) stranger() secret.Bytes {
+	used := map[byte]bool{0: true}
+	for _, raw := range s.held {
+		used[share.X(raw)] = true
+	}
+	for _, raw := range s.secrets {
+		used[share.X(raw)] = true
+	}
+	x := byte(1)
+	for used[x] {
+		x++
+	}
+	return s.wrong(x)
+}
+
 // TestOneShare has a custodian type something that can be known to be wrong by
 // itself. It is said at once, and only they type again.
 func TestOneShare(t *testing.T) {
@@ -87,7 +104,7 @@ func TestOneShare(t *testing.T) {
 		}, "This is a share of a real vault, not a practice share.", false},
 		"a repeat": {func(s *site) secret.Bytes { return s.scheme().Groups(s.held[five[0]]) }, "This share is in already: Alice Adams gave it.", false},
 		"the same number": {func(s *site) secret.Bytes { return s.scheme().Groups(s.wrong(s.held[five[0]].Expose()[32])) },
-			"This share has the number of one that is in, and is another: Alice Adams's or this one is wrong.", false},
+			"This share has the number of the one that Alice Adams gave, and is another.", false},
 		"somebody else's": {func(s *site) secret.Bytes { return s.scheme().Groups(s.held[five[3]]) },
 			"This is the share of Dora Dean, typed in Bob Baker's turn.", false},
 	} {
@@ -189,7 +206,7 @@ func TestWrongQuorum(t *testing.T) {
 	m := s.openWith(ceremony.Rekey, q, func(e *ceremony.Env) { e.Roster = nil })
 	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
 		if at(p, "shares", ceremony.AskShare) && p.By.Name == five[1] {
-			return m.typed(s.wrong(200)), true
+			return m.typed(s.stranger()), true
 		}
 		return ceremony.Input{}, false
 	}
@@ -224,7 +241,7 @@ func TestTwoWrong(t *testing.T) {
 	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
 		if at(p, "shares", ceremony.AskShare) && (p.By.Name == five[1] || p.By.Name == five[2]) {
 			if n[p.By.Name]++; n[p.By.Name] == 1 {
-				return m.typed(s.wrong(byte(200 + len(n)))), true
+				return m.typed(s.stranger()), true
 			}
 		}
 		return ceremony.Input{}, false
@@ -244,7 +261,7 @@ func TestNoWayOut(t *testing.T) {
 	m := s.openWith(ceremony.Rekey, s.request(ceremony.Rekey), func(e *ceremony.Env) { e.Roster = nil })
 	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
 		if at(p, "shares", ceremony.AskShare) && p.By.Name == five[1] {
-			return m.typed(s.wrong(200)), true
+			return m.typed(s.stranger()), true
 		}
 		if at(p, "shares", ceremony.Choose) && m.asked(five[0]) == 2 {
 			return ceremony.Input{Choice: "stop"}, true
@@ -258,6 +275,28 @@ func TestNoWayOut(t *testing.T) {
 	}
 	if !s.works(three(s.held)...) {
 		t.Error("the shares work no more")
+	}
+}
+
+// TestClash: two shares with one number. If the first was the wrong one, it is
+// given up for the second, and only its custodian types again.
+func TestClash(t *testing.T) {
+	s := initialised(t)
+	m := s.openWith(ceremony.Rekey, s.request(ceremony.Rekey), func(e *ceremony.Env) { e.Roster = nil })
+	wrong := once(func(p ceremony.Prompt) bool { return at(p, "shares", ceremony.AskShare) && p.By.Name == five[0] },
+		func(ceremony.Prompt) ceremony.Input { return m.typed(s.wrong(share.X(s.held[five[1]]))) })
+	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+		if in, ok := wrong(p); ok {
+			return in, true
+		}
+		return ceremony.Input{Choice: "use"}, at(p, "shares", ceremony.Choose)
+	}
+	m.drive(nil)
+	m.expect(ceremony.CodeDone)
+	for name, want := range map[string]int{five[0]: 2, five[1]: 1, five[2]: 1} {
+		if got := m.asked(name); got != want {
+			t.Errorf("%s was asked %d times, want %d", name, got, want)
+		}
 	}
 }
 
@@ -297,7 +336,7 @@ func TestAnotherProof(t *testing.T) {
 		case 2:
 			return m.typed(s.held[five[1]]), true
 		case 3:
-			return m.typed(s.wrong(77)), true
+			return m.typed(s.stranger()), true
 		}
 		return ceremony.Input{}, false
 	}

@@ -74,7 +74,6 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z
 
 var (
 	errRepeated   = errors.New("this share is in already")
-	errSameX      = errors.New("this share has the number of one that is in")
 	errOtherShare = errors.New("this is not the share that was handed out here")
 )
 
@@ -85,7 +84,7 @@ func explainEntry(err error) Problem {
 		Do: "Type the share again from the sheet."}
 	var e *share.EntryError
 	if !errors.As(err, &e) {
-		if errors.Is(err, errRepeated) || errors.Is(err, errSameX) {
+		if errors.Is(err, errRepeated) {
 			p.Do = "Each custodian types their own share."
 		}
 		return p
