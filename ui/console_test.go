@@ -137,12 +137,16 @@ func startConsole(t *testing.T, name string, env ...string) *console {
 	}
 	go func() {
 		b := make([]byte, 4096)
+		rest := 0
 		for {
-			n, err := far.Read(b)
+			n, err := far.Read(b[rest:])
 			x.mu.Lock()
-			_, _ = x.vt.Write(b[:n])
-			x.wire.Write(b[:n])
+			x.wire.Write(b[rest : rest+n])
+			n += rest
+			drawn, _ := x.vt.Write(b[:n])
 			x.mu.Unlock()
+			// A character that was cut is left for the next read.
+			rest = copy(b, b[drawn:n])
 			if err != nil {
 				return
 			}

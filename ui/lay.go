@@ -94,6 +94,10 @@ func single(lines []string) []string {
 	return out
 }
 
+// keep is a blank line that is not dropped for want of room: before what went
+// wrong.
+const keep = " "
+
 // fewer drops up to n blank lines, the last ones first: what a page begins with
 // keeps its air longest.
 func fewer(lines []string, n int) []string {

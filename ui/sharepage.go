@@ -14,7 +14,7 @@ func (s *shareScreen) view(a area) page {
 		body = append(append(body, a.paras(s.p.Text)...), "")
 	}
 	body = append(body, s.strip(a)...)
-	body = append(body, "", "")
+	body = append(body, "", keep)
 	body = append(body, s.message(a)...)
 	body = append(body, "", "")
 	body = append(body, strings.Repeat(" ", a.text)+s.given(a))
@@ -261,7 +261,11 @@ func (s *shareScreen) given(a area) string {
 			squares = append(squares, y.Open)
 		}
 	}
-	return "Shares" + strings.Repeat(" ", gap) + strings.Join(squares, " ") + strings.Repeat(" ", min(gap, 4)) + line
+	row := "Shares" + strings.Repeat(" ", gap) + strings.Join(squares, " ") + strings.Repeat(" ", min(gap, 4))
+	if short, _, _ := strings.Cut(line, ","); width(row+line) > a.w {
+		line = short
+	}
+	return row + line
 }
 
 var ordinals = []string{"", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"}

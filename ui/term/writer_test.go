@@ -32,7 +32,20 @@ func watch(t *testing.T) *watched {
 		t.Fatal(err)
 	}
 	x.w = NewWriter(x.near, "•")
-	go func() { _, _ = io.Copy(io.MultiWriter(x.vt, x), x.far) }()
+	go func() {
+		buf := make([]byte, 4096)
+		rest := 0
+		for {
+			n, err := x.far.Read(buf[rest:])
+			_, _ = x.Write(buf[rest : rest+n])
+			n += rest
+			drawn, _ := x.vt.Write(buf[:n])
+			rest = copy(buf, buf[drawn:n]) // a character that was cut
+			if err != nil {
+				return
+			}
+		}
+	}()
 	return x
 }
 

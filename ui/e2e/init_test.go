@@ -1,0 +1,188 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/base64"
+	stdhex "encoding/hex"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// slips are what goes wrong in the room, each on the first page that gives the
+// occasion.
+func slips(t *testing.T) []hook {
+	gone := func(p *people, page, what string) {
+		t.Helper()
+		if line.MatchString(page) {
+			t.Errorf("%s leaves a line of the share on the screen:\n%s", what, page)
+		}
+	}
+	return []hook{
+		{"read this aloud", func(p *people, page string) {
+			p.s.resize(50, 12)
+			p.sees("This window is too small.")
+			p.s.resize(60, 20)
+			p.sees("read this aloud")
+			p.s.resize(80, 24)
+			p.sees("Briefing")
+		}},
+		{"type the PIN", func(p *people, page string) {
+			p.s.send("999999" + enter)
+			p.sees("Wrong PIN.")
+		}},
+		{"share 1 of 5. Only Alice", func(p *people, page string) {
+			p.s.send(f1)
+			gone(p, p.sees("Any key brings the page back."), "F1")
+			p.s.send("x")
+			p.sees("Only Alice looks at this screen.")
+		}},
+		{"share 2 of 5. Only Bob", func(p *people, page string) {
+			p.s.resize(60, 20)
+			gone(p, p.sees("This window is too small."), "a small window")
+			p.s.resize(80, 24)
+			p.sees("Only Bob looks at this screen.")
+		}},
+		{"Alice Adams: type", func(p *people, page string) {
+			share := p.shares["Alice"]
+			p.s.send(share[:45] + slip(share[45:46]) + share[46:])
+			p.sees("Group 7 does not check.")
+			p.s.send(ctrlG)
+			p.await("group 7 to be open", func(page string) bool { return !strings.Contains(page, "does not check") })
+			p.s.send(share[42:49] + enter)
+			p.turned(page)
+		}},
+		{"Bob Baker: type", func(p *people, page string) {
+			p.s.send(p.shares["Carol"] + enter)
+			p.await("the wrong share to be named", func(page string) bool {
+				return strings.Contains(prose(page), "This is not the share that was handed out here: it is share 3, of Carol Chen.")
+			})
+		}},
+	}
+}
+
+// slip is another digit than c.
+func slip(c string) string {
+	if c == "1" {
+		return "2"
+	}
+	return "1"
+}
+
+// secondThoughts are a ceremony that is stopped while a share is half typed.
+func secondThoughts() []hook {
+	return []hook{{"Alice Adams: type", func(p *people, page string) {
+		p.s.send(p.shares["Alice"][:30])
+		p.sees("30 of 77")
+		p.s.send(ctrlC)
+		p.sees("Stop the ceremony safely?")
+		p.read()
+		p.s.send("The alarm went off." + enter)
+		p.sees("The ceremony is over.")
+	}}}
+}
+
+// A whole init by hand, with what goes wrong on such a day, then another
+// ceremony that is stopped in the middle. The shares are in no file of all
+// that, and what the terminal was sent has them only where they were shown.
+func TestByHand(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "D")
+	s := openPTY(t, "rehearse", "init", "-shares-on-screen", "-dir", dir)
+	p := &people{t: t, s: s, shares: map[string]string{}, hooks: slips(t)}
+	p.hold()
+	if code := s.code(); code != 0 {
+		t.Fatalf("init ended with %d:\n%s", code, s.text())
+	}
+	p.allDone(5)
+	second := openPTY(t, "rehearse", "rekey", "-dir", dir)
+	q := &people{t: t, s: second, shares: p.shares, hooks: secondThoughts()}
+	q.hold()
+	if code := second.code(); code != 3 {
+		t.Errorf("a ceremony that was stopped ended with %d:\n%s", code, second.text())
+	}
+	q.allDone(5)
+	for name, share := range p.shares {
+		for _, piece := range pieces(share) {
+			if strings.Contains(second.wrote(), piece) {
+				t.Errorf("what %s typed was sent to the terminal", name)
+			}
+		}
+	}
+	nowhere(t, dir, p.shares)
+	verified(t, dir, 2)
+}
+
+// allDone holds the people to what they were to do.
+func (p *people) allDone(shares int) {
+	p.t.Helper()
+	for _, h := range p.hooks {
+		p.t.Errorf("nobody saw a page with %q", h.on)
+	}
+	if len(p.shares) != shares {
+		p.t.Errorf("%d of %d shares were shown", len(p.shares), shares)
+	}
+}
+
+// pieces are a share in the forms in which it could be found, each whole and,
+// where its groups stand together, in parts of two groups.
+func pieces(groups string) []string {
+	h := hex(groups)
+	raw, err := stdhex.DecodeString(h)
+	if err != nil {
+		panic("a share is not hex")
+	}
+	list := []string{string(raw), base64.StdEncoding.EncodeToString(raw)}
+	for i := 0; i+12 <= len(h); i += 6 {
+		list = append(list, h[i:i+12], strings.ToUpper(h[i:i+12]))
+	}
+	for i := 0; i+14 <= len(groups); i += 7 {
+		list = append(list, groups[i:i+14], groups[i:i+3]+" "+groups[i+3:i+6])
+	}
+	return list
+}
+
+// nowhere looks for shares in every file under dir.
+func nowhere(t *testing.T, dir string, shares map[string]string) {
+	t.Helper()
+	files := 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		files++
+		for name, share := range shares {
+			for _, piece := range pieces(share) {
+				if bytes.Contains(b, []byte(piece)) {
+					t.Errorf("%s's share, or a part of it, is in %s", name, path)
+					break
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil || files < 10 {
+		t.Fatalf("looked into %d files: %v", files, err)
+	}
+}
+
+// verified runs the program's own check over the records.
+func verified(t *testing.T, dir string, records int) {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, "*", "*transcript.jsonl"))
+	if err != nil || len(found) != records {
+		t.Fatalf("%d records in %s, want %d (%v)", len(found), dir, records, err)
+	}
+	for _, file := range found {
+		out, err := exec.Command(conclave, "transcript", "verify", filepath.Dir(file)).CombinedOutput() //nolint:gosec // our own program
+		if err != nil {
+			t.Errorf("%s: %v\n%s", file, err, out)
+		}
+	}
+}
