@@ -4,7 +4,9 @@
 //	  transcript.jsonl   one event a line, see ceremony/transcript
 //	  shares/…           one encrypted share a custodian, and other artefacts
 //	  head.txt           count and SHA-256 of the last line, written at the end
+//	  checkpoint.note    the same as a C2SP checkpoint: what people sign
 //	  sha256sums         of every file above, for sha256sum -c
+//	  signatures/…       by people, added later; see Attach
 //	  transcript.torn    the torn last line of an interrupted run, if there was one
 //
 // In a rehearsal the directory's name and every file's begin with PRACTICE-, so
@@ -39,6 +41,7 @@ import (
 const (
 	transcriptName = "transcript.jsonl"
 	headName       = "head.txt"
+	checkpointName = "checkpoint.note"
 	sumsName       = "sha256sums"
 	tornName       = "transcript.torn"
 	practicePrefix = "PRACTICE-"

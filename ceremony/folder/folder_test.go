@@ -106,7 +106,7 @@ func TestWhole(t *testing.T) {
 			t.Errorf("verify: code %d", c)
 		}
 		checkNames(t, f.Dir(), practice)
-		checkSums(t, f, 5)
+		checkSums(t, f, 6)
 	}
 }
 

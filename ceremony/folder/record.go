@@ -6,6 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
+	"strings"
 
 	"conclave/ceremony/transcript"
 )
@@ -58,9 +60,32 @@ func (r *Record) Transcript() (io.ReadCloser, error) {
 	return f, nil
 }
 
-// Verify reads the transcript, compares it with head.txt where that is there,
-// and hands each event to see, which may be nil. A closed transcript without
-// head.txt, and a head.txt that cannot be read as one, are noted in the report.
+// Names are the regular files of a directory of the record, "." for its own, by
+// the names that Get takes. A directory that is not there has none.
+func (r *Record) Names(dir string) ([]string, error) {
+	entries, err := fs.ReadDir(r.root.FS(), dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing %q of the record: %w", dir, err)
+	}
+	var names []string
+	for _, e := range entries {
+		name := e.Name()
+		if r.practice {
+			name = strings.TrimPrefix(name, practicePrefix)
+		}
+		if isRegular(e) && onDisk(name, r.practice) == e.Name() {
+			names = append(names, path.Join(dir, name))
+		}
+	}
+	return names, nil
+}
+
+// Verify reads the transcript, compares it with head.txt and checkpoint.note
+// where they are there, and hands each event to see, which may be nil. Files
+// that cannot be read as such are noted in the report.
 func (r *Record) Verify(see func(transcript.Event) error) (transcript.Report, error) {
 	t, err := r.Transcript()
 	if err != nil {
@@ -70,23 +95,45 @@ func (r *Record) Verify(see func(transcript.Event) error) (transcript.Report, er
 	if err = errors.Join(err, t.Close()); err != nil {
 		return rep, fmt.Errorf("verifying the record: %w", err)
 	}
-	b, err := r.Get(headName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return rep, nil
-	}
-	if err != nil {
+	if err := r.beside(&rep); err != nil {
 		return rep, err
 	}
-	head, practice, err := transcript.ParseHeadText(b)
+	return rep, nil
+}
+
+// beside compares the transcript with head.txt and checkpoint.note.
+func (r *Record) beside(rep *transcript.Report) error {
+	b, err := r.Get(headName)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	default:
+		head, practice, err := transcript.ParseHeadText(b)
+		switch {
+		case err != nil:
+			rep.Refuse("head.txt: " + err.Error())
+		case rep.Head.Count > 0 && practice != rep.Header.Practice:
+			rep.Refuse("head.txt and the transcript disagree whether this is practice")
+		default:
+			rep.Compare(head, headName, false)
+		}
+	}
+	b, err = r.Get(checkpointName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c, _, err := transcript.ParseCheckpoint(b)
 	switch {
 	case err != nil:
-		rep.Refuse("head.txt: " + err.Error())
-	case rep.Head.Count > 0 && practice != rep.Header.Practice:
-		rep.Refuse("head.txt and the transcript disagree whether this is practice")
-	default:
-		rep.Compare(head, headName, false)
+		rep.Refuse("checkpoint.note: " + err.Error())
+	case c != rep.Checkpoint() || rep.Torn > 0:
+		rep.Refuse("checkpoint.note names another transcript")
 	}
-	return rep, nil
+	return nil
 }
 
 // Events reads all events of the record, for reports and rosters. They are to

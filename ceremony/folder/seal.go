@@ -10,6 +10,8 @@ import (
 	"path"
 	"strings"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"conclave/ceremony/transcript"
 )
 
@@ -17,10 +19,14 @@ import (
 // report.txt or roster.json.
 type Maker func(events []transcript.Event, rep transcript.Report) (name string, data []byte, err error)
 
-// Seal finishes the record of a transcript that is closed: head.txt, then what
-// the makers make, then sha256sums of all. It may be called again after an
-// interruption.
-func (f *Folder) Seal(makers ...Maker) (transcript.Head, error) {
+// Seal finishes the record of a transcript that is closed: head.txt and
+// checkpoint.note, then what the makers make, then sha256sums of all. It may be
+// called again after an interruption.
+func (f *Folder) Seal(makers ...Maker) (transcript.Head, error) { return f.SealSigned(nil, makers...) }
+
+// SealSigned is Seal with signatures in checkpoint.note, for keys that lie in
+// the HSM. People sign the finished file; see Attach.
+func (f *Folder) SealSigned(signers []note.Signer, makers ...Maker) (transcript.Head, error) {
 	head := f.journal.Head()
 	if !f.journal.Over() {
 		return head, errors.New("sealing the record: the transcript is not closed")
@@ -40,6 +46,9 @@ func (f *Folder) Seal(makers ...Maker) (transcript.Head, error) {
 	if rep.State != transcript.Closed {
 		return head, fmt.Errorf("sealing the record: read back, it is %s: %s", rep.State, rep.Problem)
 	}
+	if err := f.checkpoint(rep.Checkpoint(), signers); err != nil {
+		return head, fmt.Errorf("sealing the record: %w", err)
+	}
 	for _, m := range makers {
 		name, data, err := m(events, rep)
 		if err != nil {
@@ -55,6 +64,40 @@ func (f *Folder) Seal(makers ...Maker) (transcript.Head, error) {
 	}
 	_, err = f.Put(sumsName, sums)
 	return head, err
+}
+
+// checkpoint writes checkpoint.note. One of the same text that an interrupted
+// run left counts: no two signatures are alike.
+func (f *Folder) checkpoint(c transcript.Checkpoint, signers []note.Signer) error {
+	if there, err := f.Get(checkpointName); err == nil {
+		if was, _, err := transcript.ParseCheckpoint(there); err == nil && was == c {
+			return f.syncFile(f.name(checkpointName))
+		}
+	}
+	b, err := c.Note(signers...)
+	if err != nil {
+		return err
+	}
+	_, err = f.Put(checkpointName, b)
+	return err
+}
+
+// Attach adds a file to a finished record, for what is made after its end: a
+// signature by somebody, say. It returns where the file lies.
+func Attach(dir, name string, data []byte) (string, error) {
+	practice, err := isPractice(dir)
+	if err != nil {
+		return "", err
+	}
+	f, err := open(dir, practice)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if _, err := f.Put(name, data); err != nil {
+		return "", err
+	}
+	return f.Path(name), nil
 }
 
 // sums lists the regular files of the directory as sha256sum(1) does.
