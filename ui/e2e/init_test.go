@@ -89,6 +89,7 @@ func secondThoughts() []hook {
 // ceremony that is stopped in the middle. The shares are in no file of all
 // that, and what the terminal was sent has them only where they were shown.
 func TestByHand(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "D")
 	s := openPTY(t, "rehearse", "init", "-shares-on-screen", "-dir", dir)
 	p := &people{t: t, s: s, shares: map[string]string{}, hooks: slips(t)}
@@ -105,10 +106,11 @@ func TestByHand(t *testing.T) {
 	}
 	q.allDone(5)
 	for name, share := range p.shares {
-		for _, piece := range pieces(share) {
-			if strings.Contains(second.wrote(), piece) {
-				t.Errorf("what %s typed was sent to the terminal", name)
-			}
+		if !holds([]byte(s.wrote()), share) {
+			t.Errorf("%s's share was not sent to the terminal where it was shown", name)
+		}
+		if holds([]byte(second.wrote()), share) {
+			t.Errorf("what %s typed was sent to the terminal", name)
 		}
 	}
 	nowhere(t, dir, p.shares)
@@ -144,6 +146,41 @@ func pieces(groups string) []string {
 	return list
 }
 
+// holds tells whether a share, or a part of it, is in a text.
+func holds(text []byte, share string) bool {
+	for _, piece := range pieces(share) {
+		if bytes.Contains(text, []byte(piece)) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestHolds(t *testing.T) {
+	const share = "798114Z20CB50F02E950G91FE71E1BA749A4190850903C08K3FEFC7Z8F600EF7F911FW357601C"
+	for text, want := range map[string]bool{
+		"a screen:  4   91F E71   E":          true,
+		"91FE71E1BA749A":                      true,
+		"...20cb5002e950...":                  true,
+		"...20CB5002E950...":                  true,
+		"798114":                              false,
+		"share fingerprint: bluebird examine": false,
+	} {
+		if got := holds([]byte(text), share); got != want {
+			t.Errorf("holds(%q) = %v", text, got)
+		}
+	}
+	raw, err := stdhex.DecodeString(hex(share))
+	if err != nil || len(raw) != 33 {
+		t.Fatalf("%d bytes: %v", len(raw), err)
+	}
+	for _, text := range []string{string(raw), base64.StdEncoding.EncodeToString(raw)} {
+		if !holds([]byte("x"+text+"y"), share) {
+			t.Errorf("not found: %q", text)
+		}
+	}
+}
+
 // nowhere looks for shares in every file under dir.
 func nowhere(t *testing.T, dir string, shares map[string]string) {
 	t.Helper()
@@ -158,11 +195,8 @@ func nowhere(t *testing.T, dir string, shares map[string]string) {
 		}
 		files++
 		for name, share := range shares {
-			for _, piece := range pieces(share) {
-				if bytes.Contains(b, []byte(piece)) {
-					t.Errorf("%s's share, or a part of it, is in %s", name, path)
-					break
-				}
+			if holds(b, share) {
+				t.Errorf("%s's share, or a part of it, is in %s", name, path)
 			}
 		}
 		return nil
