@@ -9,6 +9,7 @@ import (
 	"compress/gzip"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -29,6 +30,8 @@ type State struct {
 	Keys              map[uint32][]byte // by term
 	Active            uint32
 	Shares, Threshold int
+	Ring              []byte // the keyring's JSON
+	Copy              string // where the copy of the root key is
 }
 
 // Open opens the vault in a storage directory.
@@ -107,6 +110,7 @@ func (s *State) readKeyring() error {
 	if err != nil {
 		return fmt.Errorf("core/keyring: %w", err)
 	}
+	s.Ring = plain
 	var ring struct {
 		MasterKey []byte
 		Keys      []struct {
@@ -128,16 +132,28 @@ func (s *State) readKeyring() error {
 	return nil
 }
 
-// checkRootCopy opens core/root-key, which is sealed under the active term.
+// checkRootCopy opens core/root-key (or Vault's core/master), which is sealed
+// under the active term.
 func (s *State) checkRootCopy() error {
-	record, err := Value(s.dir, "core/root-key")
+	for _, key := range []string{"core/root-key", "core/master"} {
+		switch _, err := Value(s.dir, key); {
+		case errors.Is(err, os.ErrNotExist):
+			continue
+		case err != nil:
+			return err
+		case s.Copy != "":
+			return errors.New("there are both core/root-key and core/master")
+		}
+		s.Copy = key
+	}
+	record, err := Value(s.dir, s.Copy)
 	if err != nil {
 		return err
 	}
 	if term := binary.BigEndian.Uint32(record); term != s.Active {
-		return fmt.Errorf("core/root-key is under term %d, the active one is %d", term, s.Active)
+		return fmt.Errorf("%s is under term %d, the active one is %d", s.Copy, term, s.Active)
 	}
-	plain, err := s.Entry("core/root-key")
+	plain, err := s.Entry(s.Copy)
 	if err != nil {
 		return err
 	}
@@ -147,10 +163,10 @@ func (s *State) checkRootCopy() error {
 		InstallTime   string
 	}
 	if err := json.Unmarshal(plain, &key); err != nil {
-		return fmt.Errorf("core/root-key: %w", err)
+		return fmt.Errorf("%s: %w", s.Copy, err)
 	}
 	if key.Term != 1 || key.Version != 1 || !bytes.Equal(key.Value, s.Root) || key.InstallTime != "0001-01-01T00:00:00Z" {
-		return errors.New("core/root-key holds something else")
+		return fmt.Errorf("%s holds something else", s.Copy)
 	}
 	return nil
 }
@@ -260,6 +276,32 @@ func Value(dir, key string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
 	return e.Value, nil
+}
+
+// Put writes an entry.
+func Put(dir, key string, value []byte) error {
+	b, err := json.Marshal(map[string][]byte{"Value": value})
+	if err != nil {
+		return err
+	}
+	i := strings.LastIndex(key, "/") + 1
+	return os.WriteFile(filepath.Join(dir, key[:i]+"_"+key[i:]), append(b, '\n'), 0o600)
+}
+
+// Seal makes a barrier record.
+func Seal(key []byte, term uint32, path string, plain []byte) ([]byte, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, err
+	}
+	record := append(binary.BigEndian.AppendUint32(nil, term), 2)
+	nonce := make([]byte, 12)
+	_, _ = rand.Read(nonce) // never fails
+	return gcm.Seal(append(record, nonce...), nonce, plain, []byte(path)), nil
 }
 
 // decrypt opens a barrier record: term 4, version 1, nonce 12, ciphertext.
