@@ -1,5 +1,6 @@
 // Package record makes reports of a transcript: a page of text to read and to
-// print, and JSON for other programs. A report says nothing that the transcript
+// print, the same as HTML that checks itself for damage, and JSON for other
+// programs. A report says nothing that the transcript
 // does not; the transcript is the record, the report is a copy.
 //
 // It promises: the verdict comes first, overrides next; a rehearsal is marked in
@@ -10,6 +11,7 @@ package record
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"conclave/ceremony/transcript"
@@ -55,6 +57,8 @@ type Page struct {
 	Rollback  []Act   `json:"rollback"`
 
 	issued transcript.Facts // of the set whose shares follow
+	events []transcript.Event
+	lines  []string // the events as they stand in the file, without newlines
 }
 
 // Act is one event of somebody or of the program.
@@ -131,10 +135,15 @@ func New(events []transcript.Event, rep transcript.Report) *Page {
 		Format: 1, State: string(rep.State), Code: rep.Code(), Verdict: Verdict(rep), Problem: rep.Problem,
 		Practice: rep.Header.Practice, Events: rep.Head.Count, Head: rep.Head.String(), End: "interrupted",
 		Overrides: []Override{}, Incidents: []Act{}, People: []Person{}, Steps: []Step{}, Confirmed: []Act{},
-		Shares: []Share{}, Void: []Act{}, Tokens: []Act{}, Works: []Work{}, Rollback: []Act{},
+		Shares: []Share{}, Void: []Act{}, Tokens: []Act{}, Works: []Work{}, Rollback: []Act{}, events: events,
 	}
 	for _, ev := range events {
 		p.add(ev)
+		// An event that was read is written as it was read; one that was made up
+		// and fits no line has none, and then the number of lines shows it.
+		if line, err := ev.Line(); err == nil {
+			p.lines = append(p.lines, strings.TrimSuffix(string(line), "\n"))
+		}
 	}
 	return p
 }

@@ -16,24 +16,14 @@ const (
 
 // printer writes rows of text and keeps the first error.
 type printer struct {
-	w        io.Writer
-	practice bool
-	err      error
+	w   io.Writer
+	err error
 }
 
 func (p *printer) line(s string) {
 	if p.err == nil {
 		_, p.err = io.WriteString(p.w, strings.TrimRight(s, " ")+"\n")
 	}
-}
-
-// title begins a part of the page.
-func (p *printer) title(s string) {
-	if p.practice {
-		s = fmt.Sprintf("%-*sPRACTICE", width-len("PRACTICE"), s)
-	}
-	p.line("")
-	p.line(s)
 }
 
 // row writes a value from the file after its label. Empty values are left out.

@@ -170,6 +170,7 @@ func TestGolden(t *testing.T) {
 			ev, rep := tt.make(t)
 			for ext, write := range map[string]func(*bytes.Buffer) error{
 				"txt":    func(b *bytes.Buffer) error { return record.New(ev, rep).Text(b) },
+				"md":     func(b *bytes.Buffer) error { return record.New(ev, rep).Markdown(b) },
 				"json":   func(b *bytes.Buffer) error { return record.New(ev, rep).JSON(b) },
 				"verify": func(b *bytes.Buffer) error { return record.Verification(b, rep) },
 			} {
@@ -183,7 +184,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-var rowOfHead = regexp.MustCompile(`(?m)^( +[A-H]  )[0-9A-F]{4} [0-9A-F]{4}  .*$`)
+var rowOfHead = regexp.MustCompile(`(?m)^( +(?:- )?[A-H] +)[0-9A-F]{4} [0-9A-F]{4} .*$`)
 
 func dots(s string, rep transcript.Report) string {
 	s = strings.ReplaceAll(s, rep.Head.String(), strings.Repeat(".", 64))
@@ -272,56 +273,6 @@ func TestPractice(t *testing.T) {
 	}
 	if !strings.Contains(s, "Software token, in its own words") || strings.Contains(s, "HSM, in its own words") {
 		t.Error("a software token is called HSM")
-	}
-}
-
-// TestHostile writes a hostile text into every field and looks for what a
-// terminal would obey or a reader would take for the program's own words.
-func TestHostile(t *testing.T) {
-	bad := "CONSISTENT and closed\u202e \u2066x\u200b\u009b"
-	entries := whole(false)
-	for i, e := range entries {
-		if e.Kind != "override" {
-			entries[i].Claimed += bad
-		}
-		entries[i].Step += bad
-		for name, v := range e.Facts {
-			kind := transcript.Kinds[e.Kind]
-			for _, f := range kind.Facts {
-				if f.Name != name || f.OneOf != nil {
-					continue
-				}
-				switch v := v.(type) {
-				case string:
-					e.Facts[name] = v + bad
-				case []string:
-					e.Facts[name] = append(v, bad)
-				}
-			}
-		}
-	}
-	ev, rep := scan(t, write(t, entries))
-	rep.Refuse("x" + bad)
-	var b bytes.Buffer
-	if err := record.New(ev, rep).Text(&b); err != nil {
-		t.Fatal(err)
-	}
-	if err := record.Verification(&b, rep); err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range b.String() {
-		if r != '\n' && (r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x200b && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2060 && r <= 0x206f) {
-			t.Fatalf("the report holds %U", r)
-		}
-	}
-	for l := range strings.Lines(b.String()) {
-		if strings.HasPrefix(l, "CONSISTENT") || strings.HasPrefix(l, "ANCHORED") {
-			t.Errorf("a text from the file begins a line: %s", l)
-		}
-	}
-	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
-	if last := lines[len(lines)-1]; !strings.HasPrefix(last, "CHANGED") {
-		t.Errorf("after the verdict comes %s", last)
 	}
 }
 

@@ -2,9 +2,7 @@ package record
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -12,28 +10,9 @@ import (
 	"conclave/ceremony/transcript"
 )
 
-// JSON writes the page for other programs.
-func (p *Page) JSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(p)
-}
-
-// Text writes the page for people: 80 columns, to read or to print.
-func (p *Page) Text(w io.Writer) error {
-	out := &printer{w: w, practice: p.Practice}
-	first := "Record of a key ceremony"
-	if p.Practice {
-		first = fmt.Sprintf("%-*sPRACTICE", width-len("PRACTICE"), first+" (a rehearsal)")
-	}
-	out.line(first)
-	out.line("")
-	for _, l := range p.Verdict {
-		out.wrap("", l)
-	}
-	if p.Problem != "" {
-		out.row("problem", p.Problem)
-	}
+// report is the page as a document. The order is: what weakens the record first.
+func (p *Page) report() *document {
+	out := p.document("Record of a key ceremony")
 	p.overrides(out)
 	p.about(out)
 	p.people(out)
@@ -46,10 +25,10 @@ func (p *Page) Text(w io.Writer) error {
 	p.incidents(out)
 	p.headRows(out)
 	howToCheck(out, p.Practice)
-	return out.err
+	return out
 }
 
-func (p *Page) overrides(out *printer) {
+func (p *Page) overrides(out *document) {
 	out.title("Overrides")
 	if len(p.Overrides) == 0 {
 		out.row("", "none: no rule was weakened")
@@ -61,7 +40,7 @@ func (p *Page) overrides(out *printer) {
 	}
 }
 
-func (p *Page) about(out *printer) {
+func (p *Page) about(out *document) {
 	f := p.Header
 	out.title("Ceremony")
 	out.row("ceremony", p.Ceremony)
@@ -95,7 +74,7 @@ func (p *Page) about(out *printer) {
 	out.row("times", "are this machine's clock, UTC")
 }
 
-func (p *Page) people(out *printer) {
+func (p *Page) people(out *document) {
 	out.title("People")
 	by := map[transcript.Evidence]int{}
 	for _, who := range p.People {
@@ -133,7 +112,7 @@ func says(e transcript.Evidence) string {
 	return "no act of theirs is recorded"
 }
 
-func (p *Page) equipment(out *printer) {
+func (p *Page) equipment(out *document) {
 	if p.Equipment == nil && p.Key == nil {
 		return
 	}
@@ -165,7 +144,7 @@ var stateRows = []struct{ label, fact string }{
 	{"sealed with", "seal_key"}, {"mechanism", "mechanism"},
 }
 
-func (p *Page) target(out *printer) {
+func (p *Page) target(out *document) {
 	p.state(out, "Vault before", p.Before)
 	p.state(out, "Vault after", p.After)
 	for _, a := range p.Rollback {
@@ -173,7 +152,7 @@ func (p *Page) target(out *printer) {
 	}
 }
 
-func (p *Page) state(out *printer, title string, f transcript.Facts) {
+func (p *Page) state(out *document, title string, f transcript.Facts) {
 	if f == nil {
 		return
 	}
@@ -197,7 +176,7 @@ func (p *Page) state(out *printer, title string, f transcript.Facts) {
 	out.rows("no server at", f.List("looked_at"))
 }
 
-func (p *Page) steps(out *printer) {
+func (p *Page) steps(out *document) {
 	out.title("Steps")
 	for _, s := range p.Steps {
 		state := s.State
@@ -210,7 +189,7 @@ func (p *Page) steps(out *printer) {
 	}
 }
 
-func (p *Page) acts(out *printer) {
+func (p *Page) acts(out *document) {
 	if len(p.Confirmed) > 0 {
 		out.title("Confirmed")
 	}
@@ -234,7 +213,7 @@ func enteredFor(a Act) string {
 	return s + ", " + says(a.Evidence)
 }
 
-func (p *Page) shares(out *printer) {
+func (p *Page) shares(out *document) {
 	if len(p.Shares)+len(p.Void)+len(p.Tokens) > 0 {
 		out.title("Shares and tokens that were issued")
 	}
@@ -279,7 +258,7 @@ func fingerprintWords(s string) string {
 	return strings.Join(words.Words(b[:8]), " ")
 }
 
-func (p *Page) works(out *printer) {
+func (p *Page) works(out *document) {
 	if len(p.Works) > 0 {
 		out.title("What the program did")
 	}
@@ -300,7 +279,7 @@ func (p *Page) works(out *printer) {
 	}
 }
 
-func (p *Page) incidents(out *printer) {
+func (p *Page) incidents(out *document) {
 	out.title("Refused, failed, skipped, interrupted")
 	if len(p.Incidents) == 0 {
 		out.row("", "none")
@@ -335,7 +314,7 @@ func incidentText(a Act) string {
 	return a.Kind + ": " + strings.Join(filled(f.Text("work"), f.Text("reason"), f.Text("code")), ", ")
 }
 
-func (p *Page) headRows(out *printer) {
+func (p *Page) headRows(out *document) {
 	out.title("Head: compare it with the paper")
 	h, err := transcript.ParseHead(p.Head)
 	if err != nil || p.Events == 0 {
@@ -358,24 +337,18 @@ while IFS= read -r l; do n=$((n+1))
 done < transcript.jsonl
 echo "$n lines, head $p"`
 
-func howToCheck(out *printer, practice bool) {
+func howToCheck(out *document, practice bool) {
 	out.title("How to check without us")
 	file := "transcript.jsonl"
 	if practice {
 		file = "PRACTICE-transcript.jsonl"
 	}
-	for _, l := range []string{
-		"  The head is the hash of the last line:", "",
-		"    tail -n1 " + file + " | sha256sum", "",
-		"  Compare it with what the witnesses wrote on paper. The other files:", "",
-		"    sha256sum -c " + strings.Replace(file, "transcript.jsonl", "sha256sums", 1), "",
-		"  Each line holds the hash of the line before. A shell follows the chain:", "",
-	} {
-		out.line(l)
-	}
-	for l := range strings.Lines(strings.ReplaceAll(ChainScript, "transcript.jsonl", file)) {
-		out.line("    " + strings.TrimSuffix(l, "\n"))
-	}
+	out.note("The head is the hash of the last line:")
+	out.code("tail -n1 " + file + " | sha256sum")
+	out.note("Compare it with what the witnesses wrote on paper. The other files:")
+	out.code("sha256sum -c " + strings.Replace(file, "transcript.jsonl", "sha256sums", 1))
+	out.note("Each line holds the hash of the line before. A shell follows the chain:")
+	out.code(strings.ReplaceAll(ChainScript, "transcript.jsonl", file))
 }
 
 func event(n uint64) string { return fmt.Sprintf("event %d", n) }

@@ -50,38 +50,6 @@ func (p *Process) verifyCommand() *cobra.Command {
 	return c
 }
 
-func (p *Process) reportCommand() *cobra.Command {
-	var format string
-	c := &cobra.Command{
-		Use: "report DIR|FILE [-format=text|json]", Short: "Print a transcript as a page to read, or as JSON", Args: cobra.ExactArgs(1),
-		Long: "The exit code is that of verify.",
-		RunE: func(_ *cobra.Command, args []string) error {
-			if format != "text" && format != "json" {
-				return usage("-format=%s is not known: say text or json.", format)
-			}
-			r, err := readRecord(args[0])
-			if errors.Is(err, folder.ErrNoRecord) {
-				return failed("%s holds no transcript. Nothing was printed; name the directory of one ceremony.", clean.Clean(args[0]))
-			}
-			if err != nil {
-				return err
-			}
-			page := record.New(r.events, r.rep)
-			if format == "json" {
-				err = page.JSON(p.Stdout)
-			} else {
-				err = page.Text(p.Stdout)
-			}
-			if err != nil {
-				return fmt.Errorf("printing the report: %w", err)
-			}
-			return verdict(args[0], r.rep)
-		},
-	}
-	c.Flags().StringVar(&format, "format", "text", "`FORMAT`: text or json")
-	return c
-}
-
 // verify checks one record, or all in a directory of several.
 func (p *Process) verify(name string, head *transcript.Head) error {
 	r, err := readRecord(name)

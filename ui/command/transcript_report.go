@@ -1,0 +1,78 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"conclave/assets/clean"
+	"conclave/ceremony/folder"
+	"conclave/ceremony/record"
+)
+
+// reportFormats are the forms of a report, in the order of the help.
+var reportFormats = []struct {
+	name  string
+	write func(*record.Page, io.Writer) error
+}{
+	{"text", (*record.Page).Text},
+	{"markdown", (*record.Page).Markdown},
+	{"html", (*record.Page).HTML},
+	{"json", (*record.Page).JSON},
+}
+
+func (p *Process) reportCommand() *cobra.Command {
+	var format, out string
+	var names []string
+	for _, f := range reportFormats {
+		names = append(names, f.name)
+	}
+	known := strings.Join(names, ", ")
+	c := &cobra.Command{
+		Use: "report DIR|FILE [-format=" + strings.Join(names, "|") + "] [-out FILE]", Short: "Print a transcript as a page to read, or as data", Args: cobra.ExactArgs(1),
+		Long: "The report says no more than the transcript; the transcript is the record, the\nreport is a copy. An HTML report is one file that needs no other and no network.\nThe exit code is that of verify.",
+		RunE: func(_ *cobra.Command, args []string) error {
+			i := slices.Index(names, format)
+			if i < 0 {
+				return usage("-format=%s is not known: say one of %s.", clean.Clean(format), known)
+			}
+			r, err := readRecord(args[0])
+			if errors.Is(err, folder.ErrNoRecord) {
+				return failed("%s holds no transcript. Nothing was printed; name the directory of one ceremony.", clean.Clean(args[0]))
+			}
+			if err != nil {
+				return err
+			}
+			page := record.New(r.events, r.rep)
+			err = p.toFile(out, func(w io.Writer) error { return reportFormats[i].write(page, w) })
+			if err != nil {
+				return fmt.Errorf("printing the report: %w", err)
+			}
+			return verdict(args[0], r.rep)
+		},
+	}
+	c.Flags().StringVar(&format, "format", "text", "`FORMAT`: "+known)
+	c.Flags().StringVar(&out, "out", "", "write to a new `FILE` instead of the terminal")
+	return c
+}
+
+// toFile lets write fill a new file, or standard output if it has no name.
+func (p *Process) toFile(name string, write func(io.Writer) error) error {
+	if name == "" {
+		return write(p.Stdout)
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // #nosec G304 -- the operator's choice
+	if err != nil {
+		return err
+	}
+	err = write(f)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
