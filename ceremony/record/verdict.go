@@ -3,6 +3,8 @@ package record
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"conclave/assets/clean"
 	"conclave/ceremony/transcript"
@@ -30,6 +32,9 @@ func Verdict(rep transcript.Report) []string {
 		return []string{"CHANGED: the lines fit together, but they are not those that the head names."}
 	}
 	lines = append(lines, anchor(rep))
+	if n := len(rep.Receipts); n > 0 {
+		lines = append(lines, fmt.Sprintf("RECEIPTS agree up to event %d: nothing up to there was changed since. They say nothing of what follows.", slices.Max(rep.Receipts)))
+	}
 	if rep.Header.Practice {
 		lines = append(lines, "PRACTICE: a rehearsal. It is no evidence of a ceremony.")
 	}
@@ -39,7 +44,11 @@ func Verdict(rep transcript.Report) []string {
 func anchor(rep transcript.Report) string {
 	switch {
 	case rep.Anchored:
-		return "ANCHORED by the head that you gave: these are the lines that it names."
+		these := ": these are the lines that it names."
+		if len(rep.Anchors) > 1 {
+			these = ": these are the lines that they name."
+		}
+		return "ANCHORED by " + safe(strings.Join(rep.Anchors, ", by ")) + these
 	case rep.State == transcript.Interrupted:
 		return "NOT ANCHORED: lines may be missing at the end, and one person could have made all this afterwards."
 	case len(rep.Compared) > 0:
@@ -59,6 +68,14 @@ func events(n uint64) string {
 // after a label, then the verdict. Nothing from the file comes after it.
 func Verification(w io.Writer, rep transcript.Report) error {
 	p := &printer{w: w}
+	switch {
+	case rep.Header.Practice:
+		p.line("PRACTICE: this is the record of a rehearsal.")
+		p.line("")
+	case rep.Header.Seq > 0:
+		p.line("PRODUCTION: this is the record of a ceremony that counts.")
+		p.line("")
+	}
 	if f := rep.Header.Facts; f != nil {
 		p.row("ceremony", f.Text("ceremony")+" "+f.Text("id"))
 		p.row("vault", f.Text("vault"))
@@ -83,6 +100,9 @@ func Verification(w io.Writer, rep transcript.Report) error {
 		for _, r := range rep.Head.Rows() {
 			p.row("", headRow(r))
 		}
+	}
+	for _, n := range rep.Notes {
+		p.row(n.About, n.Text)
 	}
 	p.rows("agrees with", rep.Compared)
 	if rep.Problem != "" {

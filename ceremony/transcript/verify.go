@@ -40,7 +40,11 @@ type Report struct {
 	Anchors  []string  // those that did, as a sentence goes on after "anchored by"
 	Receipts []uint64  // numbers of the events up to which receipts agree
 	Root     tlog.Hash // of the tree over the lines
+	Notes    []Note    // what else was looked at
 }
+
+// Note is something that was found beside the transcript and decides nothing.
+type Note struct{ About, Text string }
 
 // maxKept bounds what a Report keeps of a hostile file.
 const maxKept = 1000
@@ -124,7 +128,7 @@ func (r *Report) Compare(h Head, where string, outside bool) {
 	case h.SHA256 == r.Head.SHA256 && (h.Count == 0 || h.Count == r.Head.Count) && r.Torn == 0:
 		r.Compared = append(r.Compared, where)
 		if outside {
-			r.Anchor(where)
+			r.Anchor("the head that you gave")
 		}
 	case h.Count > 0 && h.Count != r.Head.Count:
 		r.Refuse(fmt.Sprintf("%s names %d events, the transcript has %d", where, h.Count, r.Head.Count))
