@@ -40,7 +40,6 @@ var (
 	keyBack   = bind("↑", "back", "back", "up", "k")
 	keyDown   = bind("down", "next line", "next line", "down", "j")
 	keyChoose = bind("↑↓", "choose", "choose", "up", "down")
-	keyScroll = bind("↑↓", "read more", "more", "up", "down", "pgup", "pgdown")
 	keyMore   = bind("+", "more time", "more time", "+", "=")
 	keyClear  = bind("ctrl+u", "clear the line", "clear", "ctrl+u")
 	keyAgain  = bind("ctrl+u", "all again", "all again", "ctrl+u")

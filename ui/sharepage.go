@@ -69,9 +69,9 @@ func (s *shareScreen) strip(a area) []string {
 			if i < in {
 				p = y.Typed
 			}
-			switch {
-			case i == 0:
-			case i == size-1 || i == 3:
+			switch i {
+			case 0:
+			case 3, size - 1:
 				p = strings.Repeat(" ", len(sep)*2+1) + p
 				if pitch == 5 {
 					p = p[1:]

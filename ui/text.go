@@ -148,6 +148,7 @@ func sign(l term.Look, m mark) string {
 		return s.Skipped
 	case markPlace:
 		return s.Place
+	case markNone:
 	}
 	return " "
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	stdhex "encoding/hex"
 	"io/fs"
@@ -214,7 +215,7 @@ func verified(t *testing.T, dir string, records int) {
 		t.Fatalf("%d records in %s, want %d (%v)", len(found), dir, records, err)
 	}
 	for _, file := range found {
-		out, err := exec.Command(conclave, "transcript", "verify", filepath.Dir(file)).CombinedOutput() //nolint:gosec // our own program
+		out, err := exec.CommandContext(context.Background(), conclave, "transcript", "verify", filepath.Dir(file)).CombinedOutput() //nolint:gosec // our own program
 		if err != nil {
 			t.Errorf("%s: %v\n%s", file, err, out)
 		}

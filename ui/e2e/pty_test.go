@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"io"
 	"os"
 	"os/exec"
@@ -27,7 +28,7 @@ type ptyScreen struct {
 
 func openPTY(t *testing.T, args ...string) *ptyScreen {
 	t.Helper()
-	s := &ptyScreen{t: t, cmd: exec.Command(conclave, args...), done: make(chan struct{}), //nolint:gosec // our own program
+	s := &ptyScreen{t: t, cmd: exec.CommandContext(context.Background(), conclave, args...), done: make(chan struct{}), //nolint:gosec // our own program
 		vt: vt10x.New(vt10x.WithSize(80, 24))}
 	s.cmd.Env = []string{"TERM=xterm-256color", "LC_ALL=C.UTF-8", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}
 	far, err := pty.StartWithSize(s.cmd, &pty.Winsize{Cols: 80, Rows: 24})
@@ -85,7 +86,7 @@ func (s *ptyScreen) send(keys string) {
 func (s *ptyScreen) resize(w, h int) {
 	s.t.Helper()
 	s.vt.Resize(w, h)
-	if err := pty.Setsize(s.far, &pty.Winsize{Cols: uint16(w), Rows: uint16(h)}); err != nil { //nolint:gosec // small numbers
+	if err := pty.Setsize(s.far, &pty.Winsize{Cols: uint16(w), Rows: uint16(h)}); err != nil {
 		s.t.Fatal(err)
 	}
 }

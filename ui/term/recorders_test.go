@@ -122,7 +122,7 @@ func TestScriptIsSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := openQuiet(t)
-	cmd := exec.Command(script, "-qec", me+" -test.run=^TestScriptIsSeen$", filepath.Join(t.TempDir(), "typescript"))
+	cmd := exec.CommandContext(t.Context(), script, "-qec", me+" -test.run=^TestScriptIsSeen$", filepath.Join(t.TempDir(), "typescript"))
 	cmd.Env = append(os.Environ(), "TERM_TEST_RECORDERS=1")
 	cmd.Stdin = x.near // a stdin that ends makes script spin
 	out, err := cmd.CombinedOutput()
