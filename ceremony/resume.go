@@ -160,8 +160,28 @@ func (r *Run) adopt(now vaultstate.State) error {
 	if err := r.record("swapped", Program, "", transcript.Facts{"before": ro.Storage, "after": now.Storage.String()}); err != nil {
 		return err
 	}
+	r.env.Roster = swappedRoster(ro)
 	r.hello.adopted = fmt.Sprintf("The record of %s ends before its commit. The storage shows that the commit was made: its new state is in place.", ro.Ceremony)
 	return r.record("outcome", Program, "", stateFacts(now))
+}
+
+// swappedRoster is the roster with the swap of its last ceremony: this run, too,
+// judges shares by what is so.
+func swappedRoster(ro *custodian.Roster) *custodian.Roster {
+	c := *ro
+	c.Sets = slices.Clone(ro.Sets)
+	if !slices.ContainsFunc(c.Sets, func(s custodian.Set) bool { return s.State == custodian.Pending }) {
+		return &c
+	}
+	for i := range c.Sets {
+		switch s := &c.Sets[i]; s.State {
+		case custodian.Valid:
+			s.State, s.Ended = custodian.Replaced, ro.Ceremony
+		case custodian.Pending:
+			s.State = custodian.Valid
+		}
+	}
+	return &c
 }
 
 // known compares the keys with those that the last record left: an older state

@@ -258,6 +258,25 @@ func TestCutAfterSwap(t *testing.T) {
 	}
 }
 
+// TestSharesAfterCut: the run that finds such a commit asks for shares itself,
+// and takes the new ones.
+func TestSharesAfterCut(t *testing.T) {
+	s := initialised(t)
+	m := s.open(ceremony.RecoveryRekey, s.request(ceremony.RecoveryRekey))
+	m.journal.failOn = "swapped"
+	m.drive(nil)
+	m.kill()
+	for name, raw := range m.fresh {
+		s.held[name] = raw
+	}
+	u := s.must(s.open(ceremony.Rotate, s.request(ceremony.Rotate)))
+	for _, p := range u.prompts {
+		if p.Problem != nil {
+			t.Errorf("a share of the new set: %+v", p.Problem)
+		}
+	}
+}
+
 // TestOlderState: an older state that was put back, and one changed outside
 // Conclave, stop with code 4 before anybody is asked for a share.
 func TestOlderState(t *testing.T) {
