@@ -76,10 +76,16 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"shares":  shares,
 }
 
-// code N ARGS: the program ends with this exit code.
+// code N ARGS: the program ends with this exit code. %FILE is what the file
+// holds.
 func code(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
+	for i, a := range args {
+		if name, ok := strings.CutPrefix(a, "%"); ok {
+			args[i] = ts.ReadFile(name)
+		}
+	}
 	err = ts.Exec("conclave", args[1:]...)
 	got := 0
 	var end *exec.ExitError

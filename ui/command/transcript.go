@@ -3,7 +3,6 @@ package command
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"conclave/assets/clean"
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/folder"
-	"conclave/ceremony/record"
 	"conclave/ceremony/transcript"
 )
 
@@ -22,86 +20,11 @@ func (p *Process) transcriptCommand() *cobra.Command {
 		Use: "transcript COMMAND", Short: "Check a ceremony's transcript, or print it as a report", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			help(c, nil)
-			return usage("transcript needs a command: verify or report.")
+			return usage("transcript needs a command: verify, report, sign or disclose.")
 		},
 	}
 	c.AddCommand(p.verifyCommand(), p.reportCommand())
 	return c
-}
-
-func (p *Process) verifyCommand() *cobra.Command {
-	var paper string
-	c := &cobra.Command{
-		Use: "verify DIR|FILE [-head WORDS|HEX]", Short: "Check that nothing in a transcript was changed", Args: cobra.ExactArgs(1),
-		Long: "Exit code 0: consistent and closed; 3: consistent but interrupted; 4: broken or\nchanged. A directory is compared with its head.txt; a directory of several\nceremonies is checked one after the other. No network, no HSM, no secret.",
-		RunE: func(c *cobra.Command, args []string) error {
-			var head *transcript.Head
-			if c.Flags().Changed("head") {
-				h, err := transcript.ParseHead(paper)
-				if err != nil {
-					return usage("-head: %v. Nothing was checked.", err)
-				}
-				head = &h
-			}
-			return p.verify(args[0], head)
-		},
-	}
-	c.Flags().StringVar(&paper, "head", "", "compare with the `HEAD` on paper: 64 hex digits or 32 words")
-	return c
-}
-
-// verify checks one record, or all in a directory of several.
-func (p *Process) verify(name string, head *transcript.Head) error {
-	r, err := readRecord(name)
-	if errors.Is(err, folder.ErrNoRecord) {
-		return p.verifyAll(name, head)
-	}
-	if err != nil {
-		return err
-	}
-	return p.verdictOf(r, head)
-}
-
-// verifyAll checks every record directly below a directory, the worst decides.
-func (p *Process) verifyAll(dir string, head *transcript.Head) error {
-	found, err := folder.Find(dir)
-	if err != nil {
-		return err
-	}
-	switch {
-	case len(found) == 0:
-		return failed("%s holds no transcript. Nothing was checked; name the directory of a ceremony, or its transcript.jsonl.", clean.Clean(dir))
-	case len(found) > 1 && head != nil:
-		return usage("%s holds %d ceremonies, and -head names one. Nothing was checked; name its directory.", clean.Clean(dir), len(found))
-	}
-	var worst error
-	code := -1
-	for _, f := range found {
-		r, err := readRecord(f.Dir)
-		if err == nil {
-			fmt.Fprintf(p.Stdout, "%s\n\n", clean.Clean(f.Dir))
-			err = p.verdictOf(r, head)
-			fmt.Fprintln(p.Stdout)
-		}
-		var end *ending
-		switch {
-		case errors.As(err, &end) && end.code > code:
-			worst, code = err, end.code
-		case err != nil && end == nil && code < CodeFailed:
-			worst, code = err, CodeFailed
-		}
-	}
-	return worst
-}
-
-func (p *Process) verdictOf(r *read, head *transcript.Head) error {
-	if head != nil {
-		r.rep.Compare(*head, "the head that was given", true)
-	}
-	if err := record.Verification(p.Stdout, r.rep); err != nil {
-		return fmt.Errorf("printing the verdict: %w", err)
-	}
-	return verdict(r.name, r.rep)
 }
 
 // verdict is the line on stderr and the code of what was read.
@@ -120,18 +43,46 @@ func verdict(name string, rep transcript.Report) error {
 // read is a transcript with what lies beside it.
 type read struct {
 	name   string
+	dir    bool // name is a record's directory, not a transcript alone
 	events []transcript.Event
 	rep    transcript.Report
+	files  []artefact // that the transcript names
+	more   bool       // it names more than are looked at
 }
 
-// readRecord reads a ceremony's directory or a transcript alone.
+// artefact is a file beside the transcript that an event names.
+type artefact struct{ name, sum string }
+
+// maxFiles bounds the files of a hostile transcript.
+const maxFiles = 1000
+
+// readRecord reads a ceremony's directory or a transcript alone, and keeps all
+// events.
 func readRecord(name string) (*read, error) {
+	var events []transcript.Event
+	r, err := scanRecord(name, func(ev transcript.Event) error {
+		events = append(events, ev)
+		return nil
+	})
+	if r != nil {
+		r.events = events
+	}
+	return r, err
+}
+
+// scanRecord is readRecord that keeps no events and hands each to see.
+func scanRecord(name string, see func(transcript.Event) error) (*read, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading a record: %w", err)
 	}
-	if info.IsDir() {
-		return readFolder(name)
+	r := &read{name: name, dir: info.IsDir()}
+	both := func(ev transcript.Event) error {
+		r.note(ev)
+		return see(ev)
+	}
+	if r.dir {
+		return r, r.folder(both)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("reading %q: this is not a regular file", clean.Clean(name))
@@ -141,56 +92,71 @@ func readRecord(name string) (*read, error) {
 		return nil, fmt.Errorf("reading a transcript: %w", err)
 	}
 	defer func() { _ = f.Close() }() // only read
-	r := &read{name: name}
-	r.rep, err = transcript.Scan(io.Reader(f), r.see)
+	r.rep, err = transcript.Scan(f, both)
 	return r, err
 }
 
-func (r *read) see(ev transcript.Event) error {
-	r.events = append(r.events, ev)
+func (r *read) folder(see func(transcript.Event) error) error {
+	rec, err := folder.OpenRecord(r.name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rec.Close() }() // only read
+	if r.rep, err = rec.Verify(see); err != nil {
+		return err
+	}
+	r.beside(rec)
 	return nil
 }
 
-func readFolder(dir string) (*read, error) {
-	rec, err := folder.OpenRecord(dir)
-	if err != nil {
-		return nil, err
+// note keeps the files that events name. Those of later orders of the same name
+// are looked at, too: a file has one content.
+func (r *read) note(ev transcript.Event) {
+	name, sum := ev.Facts.Text("file"), ev.Facts.Text("sha256")
+	if ev.Kind != "share" && ev.Kind != "token" || name == "" || sum == "" {
+		return
 	}
-	defer func() { _ = rec.Close() }() // only read
-	r := &read{name: dir}
-	if r.events, r.rep, err = rec.Events(); err != nil {
-		return nil, err
+	if r.more = r.more || len(r.files) == maxFiles; !r.more {
+		r.files = append(r.files, artefact{name, sum})
 	}
-	r.beside(rec)
-	return r, nil
 }
 
 // beside compares the files of the record with what the transcript says of
 // them. A file that is gone is no fault: custodians carry theirs away.
 func (r *read) beside(rec *folder.Record) {
-	for _, ev := range r.events {
-		name, sum := ev.Facts.Text("file"), ev.Facts.Text("sha256")
-		if ev.Kind != "share" && ev.Kind != "token" || name == "" || sum == "" {
-			continue
-		}
-		b, err := rec.Get(name)
+	if r.more {
+		r.rep.Refuse(fmt.Sprintf("the transcript names more than %d files", maxFiles))
+	}
+	for _, f := range r.files {
+		b, err := rec.Get(f.name)
 		switch {
 		case errors.Is(err, os.ErrNotExist):
 		case err != nil:
 			r.rep.Refuse(err.Error())
-		case sha256Hex(b) != sum:
-			r.rep.Refuse(name + " is not the file that the transcript names")
+		case sha256Hex(b) != f.sum:
+			r.rep.Refuse(f.name + " is not the file that the transcript names")
 		}
 	}
 	r.sums(rec)
 	if r.rep.Code() != CodeDone || r.rep.Header.Facts.Text("previous_head") != "" {
-		return // a roster over several records needs them all
+		return // a roster over several records needs them all; see history
 	}
-	b, err := rec.Get("roster.json")
+	r.roster(rec, nil)
+}
+
+// roster compares roster.json, if there is one, with what the transcript gives
+// after the roster of the records before.
+func (r *read) roster(rec *folder.Record, before *custodian.Roster) {
+	found, err := rec.Get("roster.json")
 	if err != nil {
 		return
 	}
-	if ro, err := custodian.DeriveFrom(nil, r.events, r.rep); err == nil && !ro.Same(b) {
+	t, err := rec.Transcript()
+	if err != nil {
+		return
+	}
+	defer func() { _ = t.Close() }() // only read
+	if ro, err := custodian.Derive(before, t); err == nil && !ro.Same(found) {
 		r.rep.Refuse("roster.json is not what the transcript gives")
 	}
 }

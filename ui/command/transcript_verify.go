@@ -1,0 +1,300 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"conclave/assets/clean"
+	"conclave/ceremony/custodian"
+	"conclave/ceremony/folder"
+	"conclave/ceremony/record"
+	"conclave/ceremony/transcript"
+)
+
+// outside is what an auditor brings: only what does not come from the record's
+// own directory can anchor it.
+type outside struct {
+	head     *transcript.Head
+	receipts []transcript.Receipt
+	next     []string // records of later ceremonies
+	require  []string
+}
+
+// ofOne tells whether what was brought is of one record.
+func (o *outside) ofOne() bool { return o.head != nil || len(o.receipts) > 0 || len(o.next) > 0 }
+
+func (p *Process) verifyCommand() *cobra.Command {
+	var head string
+	var receipts []string
+	var o outside
+	c := &cobra.Command{
+		Use: "verify DIR|FILE", Short: "Check that nothing in a transcript was changed", Args: cobra.MinimumNArgs(1),
+		Long: "Two verdicts: CONSISTENT, the files fit together; ANCHORED, something that did\n" +
+			"not come with them says so, too. Exit code 0: consistent and closed;\n" +
+			"3: interrupted; 4: broken or changed, or -require is not met. No network.",
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := o.read(c.Flags().Changed("head"), head, receipts); err != nil {
+				return err
+			}
+			if len(args) > 1 {
+				return usage("verify takes one directory or file. Nothing was checked.")
+			}
+			return p.verify(args[0], &o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&head, "head", "", "the `HEAD` on paper: 64 hex digits or 32 words")
+	f.StringArrayVar(&receipts, "receipt", nil, "`N:WORDS` from somebody's card: the record up to event N")
+	f.StringArrayVar(&o.next, "previous", nil, "`DIR` of the next ceremony, which names this record's head")
+	f.StringArrayVar(&o.require, "require", nil, "`WHAT` must be so: anchored")
+	return c
+}
+
+// read parses what was brought.
+func (o *outside) read(given bool, head string, receipts []string) error {
+	if given {
+		h, err := transcript.ParseHead(head)
+		if err != nil {
+			return usage("-head: %v. Nothing was checked.", err)
+		}
+		o.head = &h
+	}
+	for _, s := range receipts {
+		r, err := transcript.ParseReceipt(s)
+		if err != nil {
+			return usage("-receipt: %v. Nothing was checked.", err)
+		}
+		o.receipts = append(o.receipts, r)
+	}
+	for _, s := range o.require {
+		if s != "anchored" {
+			return usage("-require=%s is not known: say anchored. Nothing was checked.", clean.Clean(s))
+		}
+	}
+	return nil
+}
+
+// verify checks one record, or all in a directory of several.
+func (p *Process) verify(name string, o *outside) error {
+	r, err := p.check(name, o)
+	if errors.Is(err, folder.ErrNoRecord) {
+		return p.verifyAll(name, o)
+	}
+	if err != nil {
+		return err
+	}
+	return p.say(r, o)
+}
+
+// verifyAll checks every record directly below a directory, the worst decides.
+func (p *Process) verifyAll(dir string, o *outside) error {
+	found, err := folder.Find(dir)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(found) == 0:
+		return failed("%s holds no transcript. Nothing was checked; name the directory of a ceremony, or its transcript.jsonl.", clean.Clean(dir))
+	case len(found) > 1 && o.ofOne():
+		return usage("%s holds %d ceremonies, and -head, -receipt and -previous are of one. Nothing was checked; name its directory.", clean.Clean(dir), len(found))
+	}
+	var worst error
+	code := -1
+	for _, f := range found {
+		r, err := p.check(f.Dir, o)
+		if err == nil {
+			fmt.Fprintf(p.Stdout, "%s\n\n", clean.Clean(f.Dir))
+			err = p.say(r, o)
+			fmt.Fprintln(p.Stdout)
+		}
+		var end *ending
+		switch {
+		case errors.As(err, &end) && end.code > code:
+			worst, code = err, end.code
+		case err != nil && end == nil && code < CodeFailed:
+			worst, code = err, CodeFailed
+		}
+	}
+	return worst
+}
+
+// check reads a record once, from its first line to its last, and holds what
+// was brought against it.
+func (p *Process) check(name string, o *outside) (*read, error) {
+	heads := map[uint64]transcript.Head{} // of the events that receipts name
+	for _, want := range o.receipts {
+		heads[want.Event] = transcript.Head{}
+	}
+	r, err := scanRecord(name, func(ev transcript.Event) error {
+		// A line's hash stands in the line that follows.
+		if _, ok := heads[ev.Seq-1]; ok {
+			h, err := transcript.ParseHead(ev.Prev)
+			if err != nil {
+				return err
+			}
+			heads[ev.Seq-1] = transcript.Head{Count: ev.Seq - 1, SHA256: h.SHA256}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	heads[r.rep.Head.Count] = r.rep.Head
+	if o.head != nil {
+		r.rep.Compare(*o.head, "the head that was given", true)
+	}
+	for _, want := range o.receipts {
+		r.rep.CompareReceipt(want, heads[want.Event])
+	}
+	for _, dir := range o.next {
+		if err := r.followed(dir); err != nil {
+			return nil, err
+		}
+	}
+	return r, r.history()
+}
+
+// followed looks at the record of a later ceremony: if that names this one's
+// head, it is an anchor.
+func (r *read) followed(dir string) error {
+	if r.dir && within(r.name, dir) {
+		return usage("-previous: %s lies in the record itself, and what comes with it anchors nothing. Nothing was checked.", clean.Clean(dir))
+	}
+	next, err := scanRecord(dir, func(transcript.Event) error { return nil })
+	if errors.Is(err, folder.ErrNoRecord) {
+		return usage("-previous: %s holds no transcript. Nothing was checked.", clean.Clean(dir))
+	}
+	if err != nil {
+		return err
+	}
+	h := next.rep.Header.Facts
+	switch names := h.Text("previous_head"); {
+	case next.rep.Code() == CodeChanged:
+		r.rep.Refuse("the record that -previous names is itself not what it claims")
+	case names == r.rep.Head.String():
+		r.rep.Anchor("the record in " + clean.Clean(dir) + ", which follows it")
+	case h.Text("vault") != r.rep.Header.Facts.Text("vault"):
+		return usage("-previous: %s is the record of another vault. Nothing was checked.", clean.Clean(dir))
+	case h.Number("sequence") != sequence(r.rep)+1:
+		return usage("-previous: %s is number %d of the vault, and number %d is needed, which follows this one. Nothing was checked.",
+			clean.Clean(dir), h.Number("sequence"), sequence(r.rep)+1)
+	default:
+		r.rep.Refuse("the record of the ceremony that follows names another head before it")
+	}
+	return nil
+}
+
+// within tells whether path is dir or lies in it.
+func within(dir, path string) bool {
+	a, err := filepath.EvalSymlinks(dir)
+	b, err2 := filepath.EvalSymlinks(path)
+	if err != nil || err2 != nil {
+		return false
+	}
+	rel, err := filepath.Rel(a, b)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
+}
+
+// history compares the roster of a record that follows others with what all of
+// them give, if they lie beside it.
+func (r *read) history() error {
+	if !r.dir || r.rep.Code() != CodeDone || r.rep.Header.Facts.Text("previous_head") == "" {
+		return nil
+	}
+	rec, err := folder.OpenRecord(r.name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rec.Close() }() // only read
+	if found, err := rec.Get("roster.json"); err != nil || len(found) == 0 {
+		return nil
+	}
+	dirs, err := r.chain()
+	if err != nil {
+		return err
+	}
+	if dirs == nil {
+		r.rep.Notes = append(r.rep.Notes, transcript.Note{About: "roster.json", Text: "not compared: the records before this one are not beside it"})
+		return nil
+	}
+	var before *custodian.Roster
+	for _, dir := range dirs {
+		if before, err = deriveNext(before, dir); err != nil {
+			r.rep.Refuse("the records before this one do not make a history: " + err.Error())
+			return nil
+		}
+	}
+	r.roster(rec, before)
+	return nil
+}
+
+// chain is the directories of the records from the vault's first to the one
+// before r, or nil if one is not beside it.
+func (r *read) chain() ([]string, error) {
+	abs, err := filepath.Abs(r.name)
+	if err != nil {
+		return nil, fmt.Errorf("looking for the records before: %w", err)
+	}
+	found, err := folder.Find(filepath.Dir(abs))
+	if err != nil {
+		return nil, nil //nolint:nilerr // what lies beside the record need not be readable
+	}
+	byHead := map[string]folder.Found{}
+	for _, f := range found {
+		byHead[f.Report.Head.String()] = f
+	}
+	var dirs []string
+	for head := r.rep.Header.Facts.Text("previous_head"); head != ""; {
+		f, ok := byHead[head]
+		if !ok || len(dirs) > len(found) {
+			return nil, nil
+		}
+		dirs = append([]string{f.Dir}, dirs...)
+		head = f.Report.Header.Facts.Text("previous_head")
+	}
+	return dirs, nil
+}
+
+func deriveNext(before *custodian.Roster, dir string) (*custodian.Roster, error) {
+	rec, err := folder.OpenRecord(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rec.Close() }() // only read
+	t, err := rec.Transcript()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = t.Close() }() // only read
+	return custodian.Derive(before, t)
+}
+
+// say prints the two verdicts.
+func (p *Process) say(r *read, o *outside) error {
+	if r.rep.Head.Count > 0 {
+		r.rep.Notes = append(r.rep.Notes, transcript.Note{About: "tree root", Text: r.rep.Root.String()})
+	}
+	missing := o.missing(r)
+	if err := record.Verification(p.Stdout, r.rep); err != nil {
+		return fmt.Errorf("printing the verdict: %w", err)
+	}
+	if missing != "" && r.rep.Code() != CodeChanged {
+		fmt.Fprintln(p.Stdout, "REQUIRED "+missing+".")
+		return &ending{CodeChanged, fmt.Sprintf("%s does not have what -require asks for: %s. Nothing was changed by this check; ask the people of the ceremony for what they kept.", clean.Clean(r.name), missing)}
+	}
+	return verdict(r.name, r.rep)
+}
+
+// missing is what -require asks for and the record has not.
+func (o *outside) missing(r *read) string {
+	for _, want := range o.require {
+		if want == "anchored" && !r.rep.Anchored {
+			return "an anchor, and nothing from outside names its last line"
+		}
+	}
+	return ""
+}

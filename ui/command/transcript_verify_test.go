@@ -1,0 +1,88 @@
+package command_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"conclave/ceremony/custodian"
+	"conclave/ceremony/folder"
+	"conclave/ceremony/transcript"
+)
+
+func init() {
+	commands["after"] = after
+	commands["receipt"] = receipt
+}
+
+// after DIR PREVIOUS: the record of the ceremony that follows another, with a
+// roster of both.
+func after(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(makeNext(ts.MkAbs(args[0]), ts.MkAbs(args[1])))
+}
+
+func makeNext(dir, previous string) error {
+	rec, err := folder.OpenRecord(previous)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rec.Close() }()
+	events, rep, err := rec.Events()
+	if err != nil {
+		return err
+	}
+	before, err := custodian.DeriveFrom(nil, events, rep)
+	if err != nil {
+		return err
+	}
+	f, err := folder.Create(filepath.Dir(dir), filepath.Base(dir), false)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	for _, e := range []transcript.Entry{
+		{Kind: "header", Step: "brief", Evidence: transcript.ByProgram, Facts: transcript.Facts{"format": 1, "ceremony": "rotate", "id": "KC-2",
+			"practice": false, "program": "conclave", "vault": "/v", "previous_head": rep.Head.String(), "sequence": before.Sequence + 1}},
+		{Kind: "issued", Step: "issue", Evidence: transcript.ByProgram, Facts: transcript.Facts{"set": "1B2C", "shares": 1, "threshold": 1}},
+		{Kind: "share", Step: "issue", Evidence: transcript.ByProgram, Facts: transcript.Facts{"number": 1, "custodian": "Alice", "set": "1B2C",
+			"fingerprint": strings.Repeat("ab", 32), "delivery": "screen"}},
+		{Kind: "proven", Step: "prove", Claimed: "Alice", Evidence: transcript.ByShare, Facts: transcript.Facts{"number": 1, "custodian": "Alice", "set": "1B2C",
+			"fingerprint": strings.Repeat("ab", 32)}},
+		{Kind: "closed", Step: "close", Claimed: "Olga", Evidence: transcript.ByKeyboard, Facts: transcript.Facts{"verdict": "done", "overrides": []string{}}},
+	} {
+		if _, err := f.Append(e); err != nil {
+			return err
+		}
+	}
+	_, err = f.Seal(func(events []transcript.Event, rep transcript.Report) (string, []byte, error) {
+		ro, err := custodian.DeriveFrom(before, events, rep)
+		if err != nil {
+			return "", nil, err
+		}
+		b, err := ro.Encode()
+		return "roster.json", b, err
+	})
+	return err
+}
+
+// receipt DIR N FILE: what somebody wrote on their card after event N.
+func receipt(ts *testscript.TestScript, _ bool, args []string) {
+	rec, err := folder.OpenRecord(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer func() { _ = rec.Close() }()
+	t, err := rec.Transcript()
+	ts.Check(err)
+	defer func() { _ = t.Close() }()
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	r := transcript.NewReader(t)
+	for range n {
+		_, err := r.Next()
+		ts.Check(err)
+	}
+	_, err = fmt.Fprint(ts.Stdout(), r.Head().Receipt())
+	ts.Check(err)
+}
