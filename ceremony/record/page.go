@@ -1,12 +1,13 @@
 // Package record makes reports of a transcript: a page of text to read and to
-// print, the same as HTML that checks itself for damage, and JSON for other
-// programs. A report says nothing that the transcript
+// print, the same as Markdown, as HTML that checks itself for damage and as a
+// PDF, and JSON for other programs. A report says nothing that the transcript
 // does not; the transcript is the record, the report is a copy.
 //
 // It promises: the verdict comes first, overrides next; a rehearsal is marked in
 // every part; an act whose only evidence is the keyboard is "entered for NAME",
-// never confirmed by them (TestKeyboard). Texts from the file pass clean.Clean
-// before they reach a terminal or paper (TestHostile).
+// never confirmed by them (TestKeyboard). Texts from the file pass clean.Cut
+// before they reach a terminal, a browser or paper, and each form escapes what
+// its readers would obey (TestHostile and those after it).
 package record
 
 import (

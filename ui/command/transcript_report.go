@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"conclave/assets/clean"
 	"conclave/ceremony/folder"
@@ -23,6 +24,7 @@ var reportFormats = []struct {
 	{"text", (*record.Page).Text},
 	{"markdown", (*record.Page).Markdown},
 	{"html", (*record.Page).HTML},
+	{"pdf", (*record.Page).PDF},
 	{"json", (*record.Page).JSON},
 }
 
@@ -40,6 +42,9 @@ func (p *Process) reportCommand() *cobra.Command {
 			i := slices.Index(names, format)
 			if i < 0 {
 				return usage("-format=%s is not known: say one of %s.", clean.Clean(format), known)
+			}
+			if f, ok := p.Stdout.(*os.File); ok && format == "pdf" && out == "" && term.IsTerminal(int(f.Fd())) {
+				return usage("A PDF is nothing for a terminal. Say where it should go: -out FILE.")
 			}
 			r, err := readRecord(args[0])
 			if errors.Is(err, folder.ErrNoRecord) {
