@@ -50,6 +50,7 @@ type Disk struct {
 	calls   int
 	cut     int // the call after which the power is gone; 0: never
 	changed int // the number of changes made
+	count   map[string]int
 	// NoLinks makes Link fail as file systems without hard links do.
 	NoLinks bool
 	// NoExchange makes an exchange fail as NFS does.
@@ -158,6 +159,14 @@ func (d *Disk) Changes() int {
 	return d.changed
 }
 
+// Count is the number of calls so far by name: "fsync" is that of files and of
+// directories, "exchange" a rename that exchanges.
+func (d *Disk) Count() map[string]int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return maps.Clone(d.count)
+}
+
 // Crash is the disk that is found after the power was cut.
 func (d *Disk) Crash(loss Loss) *Disk {
 	d.mu.Lock()
@@ -196,11 +205,15 @@ func (d *Disk) Crash(loss Loss) *Disk {
 }
 
 // call counts one, and says whether there still is power.
-func (d *Disk) call(change bool) error {
+func (d *Disk) call(name string, change bool) error {
 	if d.cut > 0 && d.calls >= d.cut {
 		return ErrCut
 	}
 	d.calls++
+	if d.count == nil {
+		d.count = map[string]int{}
+	}
+	d.count[name]++
 	if change {
 		d.changed++
 	}
@@ -238,7 +251,7 @@ func fail(op, name string, err error) error { return &fs.PathError{Op: op, Path:
 func (d *Disk) Lstat(name string) (storage.Info, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.call(false); err != nil {
+	if err := d.call("lstat", false); err != nil {
 		return storage.Info{}, err
 	}
 	n, err := d.find(name)
@@ -256,7 +269,7 @@ func (d *Disk) Lstat(name string) (storage.Info, error) {
 func (d *Disk) ReadDir(name string) ([]string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.call(false); err != nil {
+	if err := d.call("readdir", false); err != nil {
 		return nil, err
 	}
 	n, err := d.find(name)
@@ -273,7 +286,7 @@ func (d *Disk) ReadDir(name string) ([]string, error) {
 func (d *Disk) ReadFile(name string) ([]byte, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.call(false); err != nil {
+	if err := d.call("read", false); err != nil {
 		return nil, err
 	}
 	n, err := d.find(name)
@@ -311,7 +324,7 @@ func (d *Disk) Link(oldname, newname string) error {
 func (d *Disk) enter(op, name string, n *node) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.call(true); err != nil {
+	if err := d.call(op, true); err != nil {
 		return err
 	}
 	dir, base, err := d.parent(name)
@@ -342,7 +355,7 @@ type file struct {
 func (f *file) Write(p []byte) (int, error) {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
-	if err := f.d.call(true); err != nil {
+	if err := f.d.call("write", true); err != nil {
 		return 0, err
 	}
 	f.n.data = append(slices.Clone(f.n.data), p...)
@@ -352,7 +365,7 @@ func (f *file) Write(p []byte) (int, error) {
 func (f *file) Sync() error {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
-	if err := f.d.call(true); err != nil {
+	if err := f.d.call("fsync", true); err != nil {
 		return err
 	}
 	f.n.synced = f.n.data
@@ -362,7 +375,7 @@ func (f *file) Sync() error {
 func (f *file) Close() error {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
-	return f.d.call(false)
+	return f.d.call("close", false)
 }
 
 // Chmod implements storage.FS.
@@ -378,7 +391,7 @@ func (d *Disk) Chown(name string, uid, gid uint32) error {
 func (d *Disk) set(name string, f func(*node)) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.call(true); err != nil {
+	if err := d.call("chmod, chown", true); err != nil {
 		return err
 	}
 	n, err := d.find(name)
@@ -393,7 +406,11 @@ func (d *Disk) set(name string, f func(*node)) error {
 func (d *Disk) Rename(oldname, newname string, how storage.RenameFlag) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.call(true); err != nil {
+	name := "rename"
+	if how == storage.Exchange {
+		name = "exchange"
+	}
+	if err := d.call(name, true); err != nil {
 		return err
 	}
 	if err := d.rename(oldname, newname, how); err != nil {
@@ -441,7 +458,7 @@ func (d *Disk) rename(oldname, newname string, how storage.RenameFlag) error {
 func (d *Disk) Remove(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.call(true); err != nil {
+	if err := d.call("remove", true); err != nil {
 		return err
 	}
 	dir, base, err := d.parent(name)
@@ -465,7 +482,7 @@ func (d *Disk) Remove(name string) error {
 func (d *Disk) SyncDir(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.call(true); err != nil {
+	if err := d.call("fsync", true); err != nil {
 		return err
 	}
 	n, err := d.find(name)
@@ -496,7 +513,7 @@ func settle(dir *node, name string) {
 func (d *Disk) Lock(dir string) (io.Closer, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.call(false); err != nil {
+	if err := d.call("flock", false); err != nil {
 		return nil, err
 	}
 	n, err := d.find(dir)
