@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"conclave/hsm/softhsm/need"
 )
 
 // slips are what goes wrong in the room, each on the first page that gives the
@@ -91,6 +93,7 @@ func secondThoughts() []hook {
 // that, and what the terminal was sent has them only where they were shown.
 func TestByHand(t *testing.T) {
 	t.Parallel()
+	need.Tool(t, "softhsm")
 	dir := filepath.Join(t.TempDir(), "D")
 	s := openPTY(t, "rehearse", "init", "-shares-on-screen", "-dir", dir)
 	p := &people{t: t, s: s, shares: map[string]string{}, hooks: slips(t)}

@@ -115,15 +115,14 @@ func (p *people) hold() {
 		if p.s.over() || p.hooked(page) {
 			continue
 		}
-		if still(page) == still(last) {
-			if stuck++; stuck > 5 {
-				break
-			}
-		} else {
-			last, stuck = page, 0
+		if !p.act(page) {
+			continue
 		}
-		if p.act(page) {
-			p.after(page)
+		p.after(page)
+		if still(page) != still(last) {
+			last, stuck = page, 0
+		} else if stuck++; stuck > 5 {
+			break
 		}
 	}
 	p.t.Fatalf("the ceremony does not end; the screen:\n%s", p.s.text())

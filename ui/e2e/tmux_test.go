@@ -112,6 +112,7 @@ func (s *tmuxScreen) settings() string {
 // history or in any file.
 func TestTmux(t *testing.T) {
 	t.Parallel()
+	need.Tool(t, "softhsm")
 	s := openTmux(t)
 	dir := filepath.Join(t.TempDir(), "D")
 	p := &people{t: t, s: s, shares: map[string]string{}, hooks: slips(t)}
