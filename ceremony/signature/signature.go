@@ -1,0 +1,162 @@
+// Package signature checks what people sign a record with after the ceremony:
+// detached signatures over the bytes of checkpoint.note, by ssh-keygen, OpenPGP
+// or minisign.
+//
+// It promises that a signature counts only if its key is in what the auditor
+// brings (Trust): a key that comes with the record is named and never trusted.
+// SSH signatures are made for Namespace, which a rehearsal does not share; the
+// other two sign a text that says PRACTICE itself.
+//
+// It does not promise that a key belongs to the person whom the list names, nor
+// when a signature was made.
+package signature
+
+import (
+	"bytes"
+	"errors"
+	"time"
+
+	"conclave/assets/clean"
+	"conclave/vaultstate/pgp"
+)
+
+// MaxFile bounds a signature, and a list of keys.
+const MaxFile = 1 << 20
+
+// Kind is a format of signatures.
+type Kind string
+
+// The kinds.
+const (
+	SSH      Kind = "ssh"
+	OpenPGP  Kind = "OpenPGP"
+	Minisign Kind = "minisign"
+)
+
+// Ext is the end of the name of a file that holds such a signature.
+func (k Kind) Ext() string {
+	switch k {
+	case SSH:
+		return ".sshsig"
+	case Minisign:
+		return ".minisig"
+	case OpenPGP:
+	}
+	return ".asc"
+}
+
+// Namespace is what ssh-keygen -Y sign -n is given.
+func Namespace(practice bool) string {
+	if practice {
+		return "conclave-practice"
+	}
+	return "conclave-ceremony"
+}
+
+// Result is what a signature shows. Key is as the format names keys; of a
+// signature that is not trusted it is what it says itself.
+type Result struct {
+	Kind    Kind
+	Key     string
+	Who     string // whom Trust names, if it is trusted
+	Trusted bool   // it is good, and its key is in Trust
+	Checked bool   // it is good; false where only the key could tell
+}
+
+// Errors of signatures.
+var (
+	ErrWrong   = errors.New("it is no signature of this checkpoint")
+	errUnknown = errors.New("it is no signature by ssh-keygen, OpenPGP or minisign")
+)
+
+// Trust is the keys that count, with whose they are.
+type Trust struct {
+	ssh      []signer
+	rings    []pgp.Ring
+	minisign []minisignKey
+}
+
+// Add reads a file of keys: allowed signers as for ssh-keygen, OpenPGP public
+// keys, or a minisign public key.
+func (t *Trust) Add(data []byte) error {
+	switch {
+	case len(data) > MaxFile:
+		return errors.New("the file is too large")
+	case bytes.HasPrefix(data, []byte("untrusted comment:")):
+		k, err := parseMinisignKey(data)
+		if err != nil {
+			return err
+		}
+		t.minisign = append(t.minisign, k)
+		return nil
+	case len(data) > 0 && data[0]&0x80 != 0, bytes.HasPrefix(data, []byte("-----BEGIN PGP")):
+		ring, err := pgp.ReadRing(data)
+		if err != nil {
+			return err
+		}
+		t.rings = append(t.rings, ring)
+		return nil
+	}
+	list, err := parseAllowed(data)
+	if err != nil {
+		return err
+	}
+	t.ssh = append(t.ssh, list...)
+	return nil
+}
+
+// KindOf tells what a signature is by its first bytes.
+func KindOf(sig []byte) (Kind, error) {
+	switch {
+	case bytes.HasPrefix(sig, []byte(sshBegin)):
+		return SSH, nil
+	case bytes.HasPrefix(sig, []byte("untrusted comment:")):
+		return Minisign, nil
+	case len(sig) > 0 && sig[0]&0x80 != 0, bytes.HasPrefix(sig, []byte("-----BEGIN PGP SIGNATURE-----")):
+		return OpenPGP, nil
+	}
+	return "", errUnknown
+}
+
+// Check checks a signature over message. The error is ErrWrong if it is of
+// another text, and another one if it does not count for another reason; a good
+// one by an unknown key is no error.
+func (t *Trust) Check(message, sig []byte, practice bool, now time.Time) (Result, error) {
+	if len(sig) > MaxFile {
+		return Result{}, errUnknown
+	}
+	kind, err := KindOf(sig)
+	if err != nil {
+		return Result{}, err
+	}
+	switch kind {
+	case SSH:
+		return t.checkSSH(message, sig, practice, now)
+	case Minisign:
+		return t.checkMinisign(message, sig)
+	case OpenPGP:
+	}
+	return t.checkPGP(message, sig, now)
+}
+
+func (t *Trust) checkPGP(message, sig []byte, now time.Time) (Result, error) {
+	by, err := pgp.SignerOf(sig)
+	if err != nil {
+		return Result{}, err
+	}
+	r := Result{Kind: OpenPGP, Key: by}
+	for _, ring := range t.rings {
+		s, err := ring.Check(message, sig, now)
+		switch {
+		case errors.Is(err, pgp.ErrUnknownSigner):
+			continue
+		case errors.Is(err, pgp.ErrOtherSignature):
+			return r, ErrWrong
+		case err != nil:
+			return r, err
+		}
+		r.Key, r.Who, r.Trusted, r.Checked = s.By, clean.Clean(s.UserID), true, true
+		return r, nil
+	}
+	return r, nil
+}
