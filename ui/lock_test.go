@@ -123,3 +123,52 @@ func TestConfirmDropsWhatWasTypedAhead(t *testing.T) {
 		t.Errorf("flushed %d times, want once", s.tap.flushed)
 	}
 }
+
+func TestBlankKeepsAnEntry(t *testing.T) {
+	s := stageOf(t, sharePrompt())
+	s.type_(shareText[:30])
+	s.tap.tell(term.KeyBlank)
+	s.drive()
+	if v := s.View(); strings.Contains(v, "Bob") || !strings.Contains(v, "Any key brings the page back.") || !s.tap.paused {
+		t.Fatalf("not blank, or the tap takes keys:\n%s", v)
+	}
+	s.keys("x")
+	if s.tap.paused || !strings.Contains(s.View(), "30 of 77") {
+		t.Errorf("the entry does not go on where it was:\n%s", s.View())
+	}
+}
+
+func TestIdleLock(t *testing.T) {
+	s := stageOf(t, sharePrompt())
+	s.type_(shareText[:30])
+	s.clock.advance(89 * time.Second)
+	s.drive(tickMsg{})
+	if s.cover != uncovered {
+		t.Fatal("locked too early")
+	}
+	s.clock.advance(2 * time.Second)
+	s.drive(tickMsg{})
+	if s.cover != locked || s.tap.armed || !strings.Contains(s.View(), "Locked: BOB to continue") {
+		t.Fatalf("not locked and wiped:\n%s", s.View())
+	}
+	s.keys("a", "l", "enter", "enter")
+	if s.cover != locked {
+		t.Fatal("another name unlocks")
+	}
+	s.keys("b", "o", "b", "enter")
+	if s.cover != uncovered || !s.tap.armed || !strings.Contains(s.View(), wipedNote) {
+		t.Errorf("does not come back, or does not say that the entry is wiped:\n%s", s.View())
+	}
+
+	s = stageOf(t, readPrompt())
+	s.clock.advance(298 * time.Second)
+	s.drive(tickMsg{})
+	if s.cover != uncovered {
+		t.Error("a page without a secret is locked before 300 s")
+	}
+	s.clock.advance(2 * time.Second)
+	s.drive(tickMsg{})
+	if s.cover != locked {
+		t.Error("a page without a secret is not locked after 300 s")
+	}
+}
