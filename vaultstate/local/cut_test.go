@@ -145,6 +145,11 @@ func cutEverywhere(t *testing.T, b *bench, run changer) tally {
 		}
 		secret.WipeAll(given)
 		if err == nil {
+			for loss, which := range seen {
+				if which != "new" {
+					sum.failures = append(sum.failures, fmt.Sprintf("it was committed, and with unsynced writes %s it is %s", loss, which))
+				}
+			}
 			sum.calls, sum.changes = disk.Calls(), disk.Changes()
 			return sum
 		}
@@ -206,6 +211,9 @@ func (a *aftermath) check(t *testing.T) (which string, err error) {
 	}
 	if len(st.Pending) > 1 {
 		return which, fmt.Errorf("the next run: %d things were left", len(st.Pending))
+	}
+	if len(a.given) > 0 && which == "old" && (len(st.Pending) != 1 || st.Pending[0].State != "staged") {
+		return which, errors.New("shares are out, and what they belong to is not on disk")
 	}
 	for _, l := range st.Pending {
 		want, err := a.goOn(t, v, l, which)
