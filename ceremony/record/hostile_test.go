@@ -47,6 +47,7 @@ func hostileRecord(t *testing.T) ([]transcript.Event, transcript.Report) {
 // forms are all forms of a report that are text.
 var forms = map[string]func(*record.Page, io.Writer) error{
 	"text": (*record.Page).Text, "json": (*record.Page).JSON, "html": (*record.Page).HTML, "markdown": (*record.Page).Markdown,
+	"audit": (*record.Page).Audit, "audit in html": (*record.Page).AuditHTML,
 }
 
 // TestHostile: no form holds what a terminal would obey or what hides.
@@ -77,6 +78,9 @@ func TestHostileText(t *testing.T) {
 	if err := record.New(ev, rep).Text(&b); err != nil {
 		t.Fatal(err)
 	}
+	if err := record.New(ev, rep).Audit(&b); err != nil {
+		t.Fatal(err)
+	}
 	if err := record.Verification(&b, rep); err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +98,11 @@ func TestHostileText(t *testing.T) {
 // TestHostileHTML: the page has the elements of the template and no others.
 func TestHostileHTML(t *testing.T) {
 	ev, rep := hostileRecord(t)
-	s := html(t, ev, rep)
+	var audit bytes.Buffer
+	if err := record.New(ev, rep).AuditHTML(&audit); err != nil {
+		t.Fatal(err)
+	}
+	s := html(t, ev, rep) + audit.String()
 	tag := regexp.MustCompile(`<(/?[a-zA-Z!][^\s>]*)`)
 	ours := regexp.MustCompile(`^(!DOCTYPE|/?(html|head|meta|title|style|body|main|h1|h2|b|div|p|section|table|tr|th|td|pre|code|details|summary|footer|script))$`)
 	scripts := 0
@@ -106,8 +114,8 @@ func TestHostileHTML(t *testing.T) {
 			scripts++
 		}
 	}
-	if scripts != 2 {
-		t.Errorf("the page has %d scripts", scripts)
+	if scripts != 4 {
+		t.Errorf("the two pages have %d scripts", scripts)
 	}
 }
 

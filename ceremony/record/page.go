@@ -57,9 +57,10 @@ type Page struct {
 	Works     []Work  `json:"works"`
 	Rollback  []Act   `json:"rollback"`
 
-	issued transcript.Facts // of the set whose shares follow
-	events []transcript.Event
-	lines  []string // the events as they stand in the file, without newlines
+	issued   transcript.Facts // of the set whose shares follow
+	events   []transcript.Event
+	anchored bool
+	lines    []string // the events as they stand in the file, without newlines
 }
 
 // Act is one event of somebody or of the program.
@@ -136,7 +137,7 @@ func New(events []transcript.Event, rep transcript.Report) *Page {
 		Format: 1, State: string(rep.State), Code: rep.Code(), Verdict: Verdict(rep), Problem: rep.Problem,
 		Practice: rep.Header.Practice, Events: rep.Head.Count, Head: rep.Head.String(), End: "interrupted",
 		Overrides: []Override{}, Incidents: []Act{}, People: []Person{}, Steps: []Step{}, Confirmed: []Act{},
-		Shares: []Share{}, Void: []Act{}, Tokens: []Act{}, Works: []Work{}, Rollback: []Act{}, events: events,
+		Shares: []Share{}, Void: []Act{}, Tokens: []Act{}, Works: []Work{}, Rollback: []Act{}, events: events, anchored: rep.Anchored,
 	}
 	for _, ev := range events {
 		p.add(ev)

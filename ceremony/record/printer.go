@@ -47,18 +47,23 @@ func (p *printer) wrap(head, s string) {
 		p.line(head + s)
 		return
 	}
+	column := column(head)
 	for _, word := range strings.Fields(s) {
 		if n := utf8.RuneCountInString(head + word); n > width && strings.TrimSpace(head) != "" {
 			p.line(head)
-			head = strings.Repeat(" ", p.column(head))
+			head = strings.Repeat(" ", column)
 		}
 		head += word + " "
 	}
 	p.line(head)
 }
 
-func (p *printer) column(head string) int {
-	if strings.HasPrefix(head, "  ") {
+// column is where a text goes on that began after a head.
+func column(head string) int {
+	switch {
+	case head == "  ":
+		return 2
+	case strings.HasPrefix(head, "  "):
 		return indent
 	}
 	return 0

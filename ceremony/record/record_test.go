@@ -171,6 +171,7 @@ func TestGolden(t *testing.T) {
 			for ext, write := range map[string]func(*bytes.Buffer) error{
 				"txt":    func(b *bytes.Buffer) error { return record.New(ev, rep).Text(b) },
 				"md":     func(b *bytes.Buffer) error { return record.New(ev, rep).Markdown(b) },
+				"audit":  func(b *bytes.Buffer) error { return record.New(ev, rep).Audit(b) },
 				"json":   func(b *bytes.Buffer) error { return record.New(ev, rep).JSON(b) },
 				"verify": func(b *bytes.Buffer) error { return record.Verification(b, rep) },
 			} {
@@ -214,6 +215,9 @@ func TestWidth(t *testing.T) {
 		ev, rep := tt.make(t)
 		var b bytes.Buffer
 		if err := record.New(ev, rep).Text(&b); err != nil {
+			t.Fatal(err)
+		}
+		if err := record.New(ev, rep).Audit(&b); err != nil {
 			t.Fatal(err)
 		}
 		if err := record.Verification(&b, rep); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -26,6 +27,7 @@ var reportFormats = []struct {
 	{"html", (*record.Page).HTML},
 	{"pdf", (*record.Page).PDF},
 	{"json", (*record.Page).JSON},
+	{"audit", (*record.Page).Audit},
 }
 
 func (p *Process) reportCommand() *cobra.Command {
@@ -36,8 +38,8 @@ func (p *Process) reportCommand() *cobra.Command {
 	}
 	known := strings.Join(names, ", ")
 	c := &cobra.Command{
-		Use: "report DIR|FILE [-format=" + strings.Join(names, "|") + "] [-out FILE]", Short: "Print a transcript as a page to read, or as data", Args: cobra.ExactArgs(1),
-		Long: "The report says no more than the transcript; the transcript is the record, the\nreport is a copy. An HTML report is one file that needs no other and no network.\nThe exit code is that of verify.",
+		Use: "report DIR|FILE [-format=" + strings.Join(names, "|") + "] [-out FILE|DIR]", Short: "Print a transcript as a page to read, or as data", Args: cobra.ExactArgs(1),
+		Long: "The report says no more than the transcript; the transcript is the record, the\nreport is a copy. An HTML report is one file that needs no other and no network.\nThe audit is made for an auditor: with -out it is a new directory, with the audit\nas text, HTML and PDF, the report as JSON, the transcript, and their digests.\nThe exit code is that of verify.",
 		RunE: func(_ *cobra.Command, args []string) error {
 			i := slices.Index(names, format)
 			if i < 0 {
@@ -54,6 +56,12 @@ func (p *Process) reportCommand() *cobra.Command {
 				return err
 			}
 			page := record.New(r.events, r.rep)
+			if format == "audit" && out != "" {
+				if err := toDir(out, page); err != nil {
+					return err
+				}
+				return verdict(args[0], r.rep)
+			}
 			err = p.toFile(out, func(w io.Writer) error { return reportFormats[i].write(page, w) })
 			if err != nil {
 				return fmt.Errorf("printing the report: %w", err)
@@ -62,7 +70,7 @@ func (p *Process) reportCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&format, "format", "text", "`FORMAT`: "+known)
-	c.Flags().StringVar(&out, "out", "", "write to a new `FILE` instead of the terminal")
+	c.Flags().StringVar(&out, "out", "", "write to a new `FILE`, an audit to a new directory")
 	return c
 }
 
@@ -71,6 +79,10 @@ func (p *Process) toFile(name string, write func(io.Writer) error) error {
 	if name == "" {
 		return write(p.Stdout)
 	}
+	return newFile(name, write)
+}
+
+func newFile(name string, write func(io.Writer) error) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // #nosec G304 -- the operator's choice
 	if err != nil {
 		return err
@@ -80,4 +92,21 @@ func (p *Process) toFile(name string, write func(io.Writer) error) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
+}
+
+// toDir makes a new directory with all that an auditor gets.
+func toDir(dir string, page *record.Page) error {
+	files, err := page.Bundle()
+	if err != nil {
+		return fmt.Errorf("making the audit: %w", err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return fmt.Errorf("making a directory for the audit: %w", err)
+	}
+	for _, f := range files {
+		if err := newFile(filepath.Join(dir, f.Name), func(w io.Writer) error { _, err := w.Write(f.Data); return err }); err != nil {
+			return fmt.Errorf("writing the audit: %w", err)
+		}
+	}
+	return nil
 }
