@@ -261,6 +261,8 @@ func (a *aftermath) goOn(t *testing.T, v *local.Vault, l vaultstate.Leftover, wh
 	}
 	p, err := v.Resume(ctx, l.ID)
 	switch {
+	case err != nil && l.State == "staged" && len(a.given) > 0:
+		return which, fmt.Errorf("shares are out, and the next run cannot go on: %w", err)
 	case err == nil && p.Phase == vaultstate.PhaseProof && len(a.given) == 0:
 		a.did = "found shares that are said to be out, but were lost, and cancelled"
 		return which, v.Cancel(ctx, l.ID)
