@@ -23,7 +23,7 @@ func (p *Process) transcriptCommand() *cobra.Command {
 			return usage("transcript needs a command: verify, report, sign or disclose.")
 		},
 	}
-	c.AddCommand(p.verifyCommand(), p.reportCommand())
+	c.AddCommand(p.verifyCommand(), p.reportCommand(), p.signCommand(), p.discloseCommand())
 	return c
 }
 
@@ -48,6 +48,7 @@ type read struct {
 	rep    transcript.Report
 	files  []artefact // that the transcript names
 	more   bool       // it names more than are looked at
+	people []person   // who signed, as the auditor knows them
 }
 
 // artefact is a file beside the transcript that an event names.

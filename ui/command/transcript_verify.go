@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/folder"
 	"conclave/ceremony/record"
+	"conclave/ceremony/signature"
 	"conclave/ceremony/transcript"
 )
 
@@ -21,7 +23,9 @@ type outside struct {
 	head     *transcript.Head
 	receipts []transcript.Receipt
 	next     []string // records of later ceremonies
-	require  []string
+	trust    *signature.Trust
+	anchored bool // -require
+	signers  int
 }
 
 // ofOne tells whether what was brought is of one record.
@@ -29,7 +33,7 @@ func (o *outside) ofOne() bool { return o.head != nil || len(o.receipts) > 0 || 
 
 func (p *Process) verifyCommand() *cobra.Command {
 	var head string
-	var receipts []string
+	var receipts, trust, require []string
 	var o outside
 	c := &cobra.Command{
 		Use: "verify DIR|FILE", Short: "Check that nothing in a transcript was changed", Args: cobra.MinimumNArgs(1),
@@ -37,7 +41,11 @@ func (p *Process) verifyCommand() *cobra.Command {
 			"not come with them says so, too. Exit code 0: consistent and closed;\n" +
 			"3: interrupted; 4: broken or changed, or -require is not met. No network.",
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := o.read(c.Flags().Changed("head"), head, receipts); err != nil {
+			if err := o.read(c.Flags().Changed("head"), head, receipts, require); err != nil {
+				return err
+			}
+			var err error
+			if o.trust, err = readTrust(trust); err != nil {
 				return err
 			}
 			if len(args) > 1 {
@@ -50,12 +58,13 @@ func (p *Process) verifyCommand() *cobra.Command {
 	f.StringVar(&head, "head", "", "the `HEAD` on paper: 64 hex digits or 32 words")
 	f.StringArrayVar(&receipts, "receipt", nil, "`N:WORDS` from somebody's card: the record up to event N")
 	f.StringArrayVar(&o.next, "previous", nil, "`DIR` of the next ceremony, which names this record's head")
-	f.StringArrayVar(&o.require, "require", nil, "`WHAT` must be so: anchored")
+	f.StringArrayVar(&trust, "trust", nil, "`FILE` of keys: ssh allowed signers, OpenPGP or minisign")
+	f.StringArrayVar(&require, "require", nil, "`WHAT` must be so: anchored, or signatures:N")
 	return c
 }
 
 // read parses what was brought.
-func (o *outside) read(given bool, head string, receipts []string) error {
+func (o *outside) read(given bool, head string, receipts, require []string) error {
 	if given {
 		h, err := transcript.ParseHead(head)
 		if err != nil {
@@ -70,9 +79,16 @@ func (o *outside) read(given bool, head string, receipts []string) error {
 		}
 		o.receipts = append(o.receipts, r)
 	}
-	for _, s := range o.require {
-		if s != "anchored" {
-			return usage("-require=%s is not known: say anchored. Nothing was checked.", clean.Clean(s))
+	for _, s := range require {
+		n, is := strings.CutPrefix(s, "signatures:")
+		count, err := strconv.Atoi(n)
+		switch {
+		case s == "anchored":
+			o.anchored = true
+		case is && err == nil && count > 0:
+			o.signers = count
+		default:
+			return usage("-require=%s is not known: say anchored, or signatures:2. Nothing was checked.", clean.Clean(s))
 		}
 	}
 	return nil
@@ -154,6 +170,13 @@ func (p *Process) check(name string, o *outside) (*read, error) {
 		if err := r.followed(dir); err != nil {
 			return nil, err
 		}
+	}
+	if r.dir {
+		if err := r.signed(o.trust, p.Now()); err != nil {
+			return nil, err
+		}
+	} else if o.trust != nil || o.signers > 0 {
+		return nil, usage("signatures lie beside a transcript: name the record's directory. Nothing was checked.")
 	}
 	return r, r.history()
 }
@@ -291,10 +314,11 @@ func (p *Process) say(r *read, o *outside) error {
 
 // missing is what -require asks for and the record has not.
 func (o *outside) missing(r *read) string {
-	for _, want := range o.require {
-		if want == "anchored" && !r.rep.Anchored {
-			return "an anchor, and nothing from outside names its last line"
-		}
+	if o.anchored && !r.rep.Anchored {
+		return "an anchor, and nothing from outside names its last line"
+	}
+	if n := r.signers(); n < o.signers {
+		return fmt.Sprintf("signatures of %d people by keys that -trust names, and there are %d", o.signers, n)
 	}
 	return ""
 }

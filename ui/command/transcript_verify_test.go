@@ -5,17 +5,25 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/folder"
 	"conclave/ceremony/transcript"
+	"conclave/hsm/softhsm/need"
 )
 
 func init() {
 	commands["after"] = after
 	commands["receipt"] = receipt
+}
+
+// TestScriptsSignatures runs those that need ssh-keygen.
+func TestScriptsSignatures(t *testing.T) {
+	need.Tool(t, "ssh-keygen")
+	testscript.Run(t, testscript.Params{Dir: "testdata/signatures", Cmds: commands, Setup: fixtures(""), RequireExplicitExec: true})
 }
 
 // after DIR PREVIOUS: the record of the ceremony that follows another, with a
