@@ -109,7 +109,10 @@ func Scan(pid int, needles ...Needle) (Report, error) {
 		return r, fmt.Errorf("opening the memory: %w", err)
 	}
 	defer func() { _ = mem.Close() }()
-	ix := indexOf(needles)
+	ix, err := indexOf(needles)
+	if err != nil {
+		return r, err
+	}
 	const step = 1 << 20
 	buf := make([]byte, step+ix.longest)
 	for _, m := range maps {
@@ -193,10 +196,13 @@ type pattern struct {
 	bytes []byte
 }
 
-func indexOf(needles []Needle) *index {
+func indexOf(needles []Needle) (*index, error) {
 	ix := &index{windows: map[uint32][]pattern{}}
 	for _, n := range needles {
 		for _, w := range n.windows() {
+			if len(bytes.Trim(w, string(w[:1]))) == 0 {
+				return nil, fmt.Errorf("%s is one byte repeated (wiped?): it would be found everywhere", n.Name)
+			}
 			two := binary.LittleEndian.Uint16(w)
 			ix.first[two/8] |= 1 << (two % 8)
 			four := binary.LittleEndian.Uint32(w)
@@ -204,7 +210,7 @@ func indexOf(needles []Needle) *index {
 			ix.longest = max(ix.longest, len(w))
 		}
 	}
-	return ix
+	return ix, nil
 }
 
 type match struct {

@@ -188,3 +188,10 @@ func TestSecretMemory(t *testing.T) {
 		t.Errorf("found %d times, %d bytes could not be read", r.Found("share"), r.UnreadBytes)
 	}
 }
+
+// TestWipedNeedle: a needle that was wiped before the scan is refused.
+func TestWipedNeedle(t *testing.T) {
+	if _, err := memscan.Scan(os.Getpid(), memscan.Forms("share", make([]byte, 33))...); err == nil {
+		t.Error("33 zero bytes are looked for")
+	}
+}

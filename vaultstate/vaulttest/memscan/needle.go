@@ -3,6 +3,7 @@
 package memscan
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -18,9 +19,9 @@ type Needle struct {
 
 // Forms returns the forms in which raw could lie in memory: its bytes, and as
 // hex in either case, base64 and the given texts (a share's groups, say), in
-// bytes and as UTF-32, which is how Go keeps runes.
+// bytes and as UTF-32, which is how Go keeps runes. It keeps a copy of raw.
 func Forms(name string, raw []byte, texts ...string) []Needle {
-	list := []Needle{{Name: name + ", bytes", bytes: raw, char: 1}}
+	list := []Needle{{Name: name + ", bytes", bytes: bytes.Clone(raw), char: 1}}
 	add := func(form, text string) {
 		wide := make([]byte, 0, 4*len(text))
 		for _, r := range text {
