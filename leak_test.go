@@ -1,0 +1,405 @@
+//go:build linux && cgo
+
+package main_test
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"conclave/hsm/secret"
+	"conclave/hsm/softhsm/need"
+	"conclave/vaultstate/pgp"
+	"conclave/vaultstate/share"
+	"conclave/vaultstate/vaulttest/memscan"
+	"conclave/vaultstate/vaulttest/reader"
+)
+
+// TestLeaks is the scan of the running program, as root from outside: an init
+// held by hand in a terminal, with a wrong share on the way, and, while its last
+// page stands, a search for every share, the root key and the recovery key in
+// the process with the screen and in the one that holds the HSM's library, whose
+// unwraps have returned by then.
+//
+// It runs with memfd_secret, whose pages it cannot read, and with the mmap
+// fall-back, whose pages it can; each with shares that are shown and with shares
+// that are encrypted. Each scan proves itself with a canary in the process that
+// it reads.
+func TestLeaks(t *testing.T) {
+	need.Tool(t, "root")
+	lib := need.Tool(t, "softhsm")
+	for _, b := range []struct{ name, tags string }{{"memfd_secret", ""}, {"mmap", "mmapfallback"}} {
+		t.Run(b.name, func(t *testing.T) {
+			bin := build(t, b.tags)
+			for _, encrypted := range []bool{false, true} {
+				t.Run(map[bool]string{false: "shown", true: "encrypted"}[encrypted], func(t *testing.T) {
+					h := hold(t, bin, lib, encrypted)
+					for _, r := range h.scan() {
+						t.Log(r)
+						if n := len(r.Hits); n != 0 {
+							t.Errorf("%d copies of secrets are left", n)
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
+// TestLeaksRed: the same scan finds out a program that forgets one wipe, and,
+// where it cannot read the locked pages, one that makes a copy elsewhere.
+func TestLeaksRed(t *testing.T) {
+	need.Tool(t, "root")
+	lib := need.Tool(t, "softhsm")
+	const file, old = "ceremony/prove.go", "shareBytes(r.plan.Shares))\n\tdefer raw.Wipe()\n"
+	for _, c := range []struct{ name, tags, new string }{
+		{"forgets a wipe", "mmapfallback", "shareBytes(r.plan.Shares))\n"},
+		{"copies", "", old + "\tr.plan.Purpose = string(raw.Expose()) // for the record\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bin := build(t, c.tags, edit{file, old, c.new})
+			found := 0
+			for _, r := range hold(t, bin, lib, false).scan() {
+				t.Log(r)
+				found += r.Found("share")
+			}
+			if found == 0 {
+				t.Error("a program that keeps a share is not found out")
+			}
+		})
+	}
+}
+
+// held is a ceremony whose last page stands on the screen.
+type held struct {
+	t       *testing.T
+	term    *terminal
+	needles []memscan.Needle
+}
+
+const pin = "4711-0815"
+
+var custodians = []string{"Alice Adams", "Bob Baker", "Carol Chen"}
+
+// hold holds an init of 3 shares, 2 needed, up to its last page.
+func hold(t *testing.T, bin, lib string, encrypted bool) *held {
+	t.Helper()
+	dir := t.TempDir()
+	conf := makeToken(t, dir)
+	storage := filepath.Join(dir, "storage")
+	if err := os.Mkdir(storage, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"init", "-storage", storage, "-dir", dir, "-id", "KC-1", "-hsm-lib", lib, "-hsm-token-label", "vault",
+		"-hsm-key-label", "root", "-hsm-key-id", "01", "-hsm-generate-key", "-recovery-shares=3", "-recovery-threshold=2",
+		"-operator=Olga Example", "-witness=Wim Waters", "-allow-recorder"}
+	room := &room{dir: dir, shares: map[string]string{}}
+	var files []string
+	if encrypted {
+		room.keys = map[string]*pgp.Private{}
+	}
+	for _, name := range custodians {
+		args = append(args, "-custodian="+name)
+		if encrypted {
+			file := filepath.Join(dir, name+".asc")
+			room.keys[name] = keyPair(t, name, file)
+			files = append(files, file)
+		}
+	}
+	if encrypted {
+		token := filepath.Join(dir, "token.asc")
+		room.tokenKey = keyPair(t, "Olga Example", token)
+		args = append(args, "-root-token-pgp-key="+token, "-recovery-pgp-keys="+strings.Join(files, ","))
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), bin, args...)
+	cmd.Env = []string{"SOFTHSM2_CONF=" + conf}
+	h := &held{t: t, term: openTerminal(t, cmd)}
+	room.play(t, h.term)
+	h.collect(storage, lib, conf, room)
+	return h
+}
+
+func makeToken(t *testing.T, dir string) (conf string) {
+	t.Helper()
+	tokens := filepath.Join(dir, "tokens")
+	if err := os.Mkdir(tokens, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	conf = filepath.Join(dir, "softhsm2.conf")
+	if err := os.WriteFile(conf, []byte("directories.tokendir = "+tokens+"\nlog.level = ERROR\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "softhsm2-util", "--init-token", "--free", "--label", "vault", "--pin", pin, "--so-pin", pin)
+	cmd.Env = append(os.Environ(), "SOFTHSM2_CONF="+conf)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("making a token: %v\n%s", err, out)
+	}
+	return conf
+}
+
+func keyPair(t *testing.T, name, file string) *pgp.Private {
+	t.Helper()
+	pair, key, err := pgp.GenerateKey(name, time.Now().Add(-time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := key.Armor(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return pair
+}
+
+// room is the people: they read what the screen says and do it.
+type room struct {
+	dir      string
+	keys     map[string]*pgp.Private // of those whose share is encrypted
+	tokenKey *pgp.Private
+	shares   map[string]string // as they wrote them down, or decrypted them
+	token    string
+	slipped  bool // somebody has typed somebody else's share by now
+}
+
+var (
+	handOver = regexp.MustCompile(`Type ([A-Z0-9 -]+) to begin`)
+	absent   = regexp.MustCompile(`│  [▸ ]   [A-Z].*(operator|witness|custodian)`)
+	cursorOn = regexp.MustCompile(`│  ▸   [A-Z].*(operator|witness|custodian)`)
+	typeWord = regexp.MustCompile(`Type ([A-Z]+) to`)
+	group    = regexp.MustCompile(`(?m)^ (✓|▸| ) +([0-9]+)   (\S[^\n]{2,28}?)(?:   |$)`)
+	speaker  = regexp.MustCompile(`([A-Z][a-z]+ [A-Z][a-z]+): `)
+)
+
+// play holds the ceremony up to its last page.
+func (r *room) play(t *testing.T, p *terminal) {
+	t.Helper()
+	last := ""
+	for range 200 {
+		page := p.await("the next page", func(s string) bool {
+			return strings.Contains(s, "ctrl+c stop") && !strings.Contains(s, "The program works") && body(s) != last
+		})
+		if strings.Contains(page, "all have written it") {
+			return
+		}
+		// Keys of the first moments of a page do not count: type-ahead is dropped.
+		last = body(page)
+		time.Sleep(400 * time.Millisecond)
+		if s := p.screen(); body(s) == last {
+			r.answer(t, p, s)
+		}
+	}
+	t.Fatalf("the ceremony does not end; the screen:\n%s", p.screen())
+}
+
+func (r *room) answer(t *testing.T, p *terminal, page string) {
+	t.Helper()
+	has := func(text string) bool { return strings.Contains(page, text) }
+	switch {
+	case handOver.MatchString(page):
+		p.send(handOver.FindStringSubmatch(page)[1] + "\r")
+	case has("space is here"):
+		for absent.MatchString(page) {
+			key := "j"
+			if cursorOn.MatchString(page) {
+				key = " "
+			}
+			p.send(key)
+			page = p.await("the mark", func(s string) bool { return body(s) != body(page) })
+		}
+		p.send("\r")
+	case has("space row agrees"):
+		for strings.Contains(page, "space row agrees") {
+			p.send(" ")
+			page = p.await("the next row", func(s string) bool { return body(s) != body(page) })
+		}
+	case has("type the PIN"):
+		p.send(pin + "\r")
+	case has("all written"):
+		r.write(t, p, page)
+	case has("which share. Never a group"):
+		p.send(r.share(t, who(t, page)) + "\r")
+	case typeWord.MatchString(page):
+		p.send(typeWord.FindStringSubmatch(page)[1] + "\r")
+	default:
+		p.send("\r")
+	}
+}
+
+func who(t *testing.T, page string) string {
+	t.Helper()
+	m := speaker.FindStringSubmatch(page)
+	if m == nil {
+		t.Fatalf("nobody is spoken to:\n%s", page)
+	}
+	return m[1]
+}
+
+// write copies down what is shown, line by line.
+func (r *room) write(t *testing.T, p *terminal, page string) {
+	t.Helper()
+	var lines []string
+	for _, m := range group.FindAllStringSubmatch(page, -1) {
+		if m[2] != strconv.Itoa(len(lines)+1) {
+			t.Fatalf("line %s after %d lines:\n%s", m[2], len(lines), page)
+		}
+		lines = append(lines, strings.Join(strings.Fields(m[3]), ""))
+	}
+	text := strings.Join(lines, " ")
+	if strings.Contains(page, "the root token") {
+		r.token = strings.Join(lines, "")
+	} else {
+		r.shares[who(t, page)] = text
+	}
+	for i := range lines[1:] {
+		p.send("j")
+		p.await("the next line", func(s string) bool { return strings.Contains(s, fmt.Sprintf("▸ %2d", i+2)) })
+	}
+	p.send("\r")
+}
+
+// share is what a custodian types. The first one types somebody else's once.
+func (r *room) share(t *testing.T, name string) string {
+	t.Helper()
+	if r.keys != nil && r.shares[name] == "" {
+		r.decrypt(t)
+	}
+	if !r.slipped {
+		r.slipped = true
+		return r.shares[custodians[2]]
+	}
+	return r.shares[name]
+}
+
+func (r *room) decrypt(t *testing.T) {
+	t.Helper()
+	open := func(pair *pgp.Private, pattern string) string {
+		files, err := filepath.Glob(filepath.Join(r.dir, "*-init", pattern))
+		if err != nil || len(files) != 1 {
+			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+		}
+		message, err := os.ReadFile(files[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, err := pair.Decrypt(message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer plain.Wipe()
+		return string(plain.Expose())
+	}
+	for _, name := range custodians {
+		first, _, _ := strings.Cut(strings.ToLower(name), " ")
+		r.shares[name] = open(r.keys[name], "shares/*-"+first+"-*.asc")
+	}
+	r.token = open(r.tokenKey, "root-token.asc")
+}
+
+// collect finds out every secret of the ceremony, by other means than its own.
+func (h *held) collect(storage, lib, conf string, r *room) {
+	h.t.Helper()
+	if len(r.shares) != len(custodians) || r.token == "" || !r.slipped {
+		h.t.Fatalf("%d shares were seen, a root token: %v", len(r.shares), r.token != "")
+	}
+	var raw [][]byte
+	for name, text := range r.shares {
+		typed := secret.Take([]byte(text))
+		s, _, err := share.Scheme{}.Parse(typed, 33)
+		if err != nil {
+			h.t.Fatalf("the share of %s: %v", name, err)
+		}
+		groups := share.Scheme{}.Groups(s)
+		h.needles = append(h.needles, memscan.Forms("share of "+name, s.Expose(), string(groups.Expose()))...)
+		raw = append(raw, append([]byte(nil), s.Expose()...))
+		secret.WipeAll([]secret.Bytes{typed, s, groups})
+	}
+	h.needles = append(h.needles, memscan.Forms("root token", []byte(r.token))...)
+	h.t.Setenv("SOFTHSM2_CONF", conf)
+	err := reader.SoftHSM(reader.Key{Lib: lib, TokenLabel: "vault", PIN: pin, Label: "root"}, func(unwrap reader.Unwrap) error {
+		state, err := reader.Open(storage, unwrap)
+		if err != nil {
+			return err
+		}
+		if string(reader.Combine(raw[:2])) != string(state.Recovery) {
+			h.t.Error("two of the shares do not give the recovery key")
+		}
+		h.needles = append(h.needles, memscan.Forms("root key", state.Root)...)
+		h.needles = append(h.needles, memscan.Forms("recovery key", state.Recovery)...)
+		return nil
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// scan searches the process with the screen and its children. A canary of the
+// same length is planted in each, and must be found there.
+func (h *held) scan() []memscan.Report {
+	h.t.Helper()
+	main := h.term.cmd.Process.Pid
+	children := childrenOf(h.t, main)
+	if len(children) != 1 {
+		h.t.Fatalf("the program has %d children, not one that holds the HSM's library", len(children))
+	}
+	var reports []memscan.Report
+	for _, pid := range append([]int{main}, children...) {
+		canary := make([]byte, 33)
+		_, _ = rand.Read(canary)
+		remove, err := memscan.Plant(pid, canary)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		r, err := memscan.Scan(pid, append(memscan.Forms("canary", canary), h.needles...)...)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if err := remove(); err != nil {
+			h.t.Fatal(err)
+		}
+		if n := r.Found("canary, bytes"); n != 1 {
+			h.t.Errorf("the canary was found %d times: %v", n, r)
+		}
+		var hits []memscan.Hit
+		for _, hit := range r.Hits {
+			if !strings.HasPrefix(hit.Needle, "canary") {
+				hits = append(hits, hit)
+			}
+		}
+		r.Hits = hits
+		reports = append(reports, r)
+	}
+	return reports
+}
+
+func childrenOf(t *testing.T, pid int) []int {
+	t.Helper()
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil || len(tasks) == 0 {
+		t.Fatalf("listing children: %d tasks, %v", len(tasks), err)
+	}
+	var list []int
+	for _, file := range tasks {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range strings.Fields(string(raw)) {
+			child, err := strconv.Atoi(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, child)
+		}
+	}
+	return list
+}
