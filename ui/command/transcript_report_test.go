@@ -1,0 +1,73 @@
+package command_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"conclave/ceremony/folder"
+	report "conclave/ceremony/record"
+	"conclave/ceremony/transcript"
+	"conclave/hsm/softhsm/need"
+	"conclave/ui/command"
+)
+
+// unrehearsed are the rows of record.Sources that no rehearsal by itself gives:
+// of things that go wrong, or that only a plan can say. record's own tests have
+// them.
+var unrehearsed = []string{"place", "retries", "sets that never counted", "aborted or interrupted run"}
+
+// TestSources holds rehearsals and looks in their records for every row that a
+// record must have.
+func TestSources(t *testing.T) {
+	need.Tool(t, "softhsm")
+	dir := filepath.Join(t.TempDir(), "D")
+	stdin, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stdin.Close() }() // only read
+	var events []transcript.Event
+	for _, args := range [][]string{{"init"}, {"recovery-rekey"}, {"generate-root"}} {
+		var out, errs bytes.Buffer
+		args = append(append([]string{"rehearse"}, args...), "-auto", "-plain", "-dir", dir)
+		if code := command.Run(args, stdin, &out, &errs, nil); code != 0 {
+			t.Fatalf("%q: exit code %d\n%s%s", args, code, &errs, &out)
+		}
+	}
+	// Shares on the screen, which is an override.
+	var out, errs bytes.Buffer
+	if code := command.Run([]string{"rehearse", "init", "-auto", "-plain", "-dir", dir + "2", "-shares-on-screen"}, stdin, &out, &errs, nil); code != 0 {
+		t.Fatalf("exit code %d\n%s%s", code, &errs, &out)
+	}
+	for _, d := range []string{dir, dir + "2"} {
+		found, err := folder.Find(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
+			rec, err := folder.OpenRecord(f.Dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list, rep, err := rec.Events()
+			if err != nil || rep.State != transcript.Closed {
+				t.Fatalf("%s is %s, %v", f.Dir, rep.State, err)
+			}
+			events = append(events, list...)
+			if err := rec.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for _, s := range report.Sources {
+		if len(s.From) > 0 && !slices.Contains(unrehearsed, s.Field) && !slices.ContainsFunc(events, s.In) {
+			t.Errorf("%s, %s: no event of four rehearsals has it", s.Group, s.Field)
+		}
+		if len(s.From) == 0 && s.Elsewhere == "" {
+			t.Errorf("%s, %s: it is nowhere", s.Group, s.Field)
+		}
+	}
+}
