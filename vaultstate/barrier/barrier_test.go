@@ -250,20 +250,23 @@ func TestEveryChangeIsRefused(t *testing.T) {
 			if !opens(record) {
 				t.Fatalf("%s does not open as it is", path)
 			}
-			for n := range record {
-				if opens(record[:n]) {
-					t.Errorf("%s opens when cut at %d", path, n)
-				}
-			}
-			for i := range record {
-				for _, flip := range []byte{1, 0x80, 0xff} {
-					changed := slices.Clone(record)
-					changed[i] ^= flip
-					if opens(changed) {
-						t.Errorf("%s opens with byte %d changed by %#x", path, i, flip)
+			// One collection after thousands of trials.
+			secret.Do(func() {
+				for n := range record {
+					if opens(record[:n]) {
+						t.Errorf("%s opens when cut at %d", path, n)
 					}
 				}
-			}
+				for i := range record {
+					for _, flip := range []byte{1, 0x80, 0xff} {
+						changed := slices.Clone(record)
+						changed[i] ^= flip
+						if opens(changed) {
+							t.Errorf("%s opens with byte %d changed by %#x", path, i, flip)
+						}
+					}
+				}
+			})
 			if opens(append(slices.Clone(record), 0)) {
 				t.Errorf("%s opens with a byte more", path)
 			}
