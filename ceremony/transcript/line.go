@@ -98,6 +98,8 @@ func (ev Event) check() error {
 		return errors.New("prev is no SHA-256 in hex")
 	case len(ev.Salt) != 32 || !isHex(ev.Salt):
 		return errors.New("the salt is not 16 bytes in hex")
+	case ev.Time.UTC().Year() < 1970 || ev.Time.UTC().Year() >= 2260:
+		return errors.New("the time is out of bounds") // two times are compared in nanoseconds
 	case ev.Boot < 0 || ev.Boot > maxNumber:
 		return errors.New("the boot time is out of bounds")
 	case (ev.Kind == kindHeader) != (ev.Seq == 1):

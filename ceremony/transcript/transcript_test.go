@@ -198,59 +198,61 @@ func reline(t *testing.T, b []byte, from, to string) []byte {
 	return append(bytes.Clone(b[:at]), bytes.Replace(b[at:], []byte(from), []byte(to), 1)...)
 }
 
-// TestOneReading refuses every line that another reader might read in another
-// way. The changed line is the last, so that the chain cannot be what refuses.
+// twoReadings are changes of a line after which another reader might read it in
+// another way.
+var twoReadings = []struct{ name, from, to string }{
+	{"a duplicate member", `"step":"stage"`, `"step":"stage","step":"stage"`},
+	{"a duplicate fact", `"who":"Olga Example"`, `"who":"Wim","who":"Olga Example"`},
+	{"a member in another case", `"claimed":`, `"Claimed":`},
+	{"a second member in another case", `"claimed":"Olga Example"`, `"claimed":"Olga Example","CLAIMED":"Wim"`},
+	{"a fact in another case", `"who":`, `"WHO":`},
+	{"an unknown member", `"facts":`, `"more":1,"facts":`},
+	{"an unknown fact", `"who":`, `"whom":`},
+	{"an unknown kind", `"kind":"override"`, `"kind":"overrides"`},
+	{"an unknown evidence", `"evidence":"keyboard"`, `"evidence":"seen"`},
+	{"a member missing", `"claimed":"Olga Example",`, ``},
+	{"a fact missing", `"id":"software-token",`, ``},
+	{"a fact of another type", `"why":""`, `"why":1`},
+	{"a null", `"why":""`, `"why":null`},
+	{"an object", `"why":""`, `"why":{}`},
+	{"a fraction", `"boot":18002000`, `"boot":18002000.0`},
+	{"an exponent", `"boot":18002000`, `"boot":18002e3`},
+	{"a large number", `"boot":18002000`, `"boot":9007199254740993`},
+	{"members in another order", `"step":"stage","claimed":"Olga Example"`, `"claimed":"Olga Example","step":"stage"`},
+	{"facts in another order", `"who":"Olga Example","why":""`, `"why":"","who":"Olga Example"`},
+	{"a blank", `"step":`, `"step": `},
+	{"a blank at the end", "}}\n", "}} \n"},
+	{"a CR", "}}\n", "}}\r\n"},
+	{"a blank line", "}}\n", "}}\n\n"},
+	{"text after the object", "}}\n", "}}{}\n"},
+	{"a byte-order mark", `{"seq"`, "\ufeff{\"seq\""},
+	{"an escape that is not needed", `Olga`, `\u004flga`},
+	{"an escaped solidus", `software-token`, `software\/token`},
+	{"a NUL", `Olga`, "\x00lga"},
+	{"an escaped NUL", `Olga`, `\u0000lga`},
+	{"an escaped CR", `Olga`, `\rlga`},
+	{"an escape sequence", `Olga`, `\u001b[2J`},
+	{"a raw escape", `Olga`, "\x1b[2J"},
+	{"a C1 control", `Olga`, "\u009b2J"},
+	{"invalid UTF-8", `Olga`, "\xfflga"},
+	{"half a surrogate", `Olga`, `\ud800lga`},
+	{"an overlong encoding", `Olga`, "\xc1\x81lga"},
+	{"an upper-case hash", `"prev":"`, `"prev":"A`},
+	{"an upper-case salt", `"salt":"`, `"salt":"A`},
+	{"a local time", `.123Z`, `.123+00:00`},
+	{"a time without milliseconds", `.123Z`, `Z`},
+	{"a mark", `{"seq"`, `{"mark":"PRACTICE","seq"`},
+	{"an unknown mark", `{"seq"`, `{"mark":"REAL","seq"`},
+	{"another number", `{"seq":2`, `{"seq":3`},
+}
+
+// TestOneReading refuses them all. The changed line is the last, so that the chain cannot be what refuses.
 func TestOneReading(t *testing.T) {
 	b := write(t, header(false), override())
 	if verify(t, b).Code() != 3 {
 		t.Fatal("the transcript is not good to begin with")
 	}
-	tests := []struct{ name, from, to string }{
-		{"a duplicate member", `"step":"stage"`, `"step":"stage","step":"stage"`},
-		{"a duplicate fact", `"who":"Olga Example"`, `"who":"Wim","who":"Olga Example"`},
-		{"a member in another case", `"claimed":`, `"Claimed":`},
-		{"a second member in another case", `"claimed":"Olga Example"`, `"claimed":"Olga Example","CLAIMED":"Wim"`},
-		{"a fact in another case", `"who":`, `"WHO":`},
-		{"an unknown member", `"facts":`, `"more":1,"facts":`},
-		{"an unknown fact", `"who":`, `"whom":`},
-		{"an unknown kind", `"kind":"override"`, `"kind":"overrides"`},
-		{"an unknown evidence", `"evidence":"keyboard"`, `"evidence":"seen"`},
-		{"a member missing", `"claimed":"Olga Example",`, ``},
-		{"a fact missing", `"id":"software-token",`, ``},
-		{"a fact of another type", `"why":""`, `"why":1`},
-		{"a null", `"why":""`, `"why":null`},
-		{"an object", `"why":""`, `"why":{}`},
-		{"a fraction", `"boot":18002000`, `"boot":18002000.0`},
-		{"an exponent", `"boot":18002000`, `"boot":18002e3`},
-		{"a large number", `"boot":18002000`, `"boot":9007199254740993`},
-		{"members in another order", `"step":"stage","claimed":"Olga Example"`, `"claimed":"Olga Example","step":"stage"`},
-		{"facts in another order", `"who":"Olga Example","why":""`, `"why":"","who":"Olga Example"`},
-		{"a blank", `"step":`, `"step": `},
-		{"a blank at the end", "}}\n", "}} \n"},
-		{"a CR", "}}\n", "}}\r\n"},
-		{"a blank line", "}}\n", "}}\n\n"},
-		{"text after the object", "}}\n", "}}{}\n"},
-		{"a byte-order mark", `{"seq"`, "\ufeff{\"seq\""},
-		{"an escape that is not needed", `Olga`, `\u004flga`},
-		{"an escaped solidus", `software-token`, `software\/token`},
-		{"a NUL", `Olga`, "\x00lga"},
-		{"an escaped NUL", `Olga`, `\u0000lga`},
-		{"an escaped CR", `Olga`, `\rlga`},
-		{"an escape sequence", `Olga`, `\u001b[2J`},
-		{"a raw escape", `Olga`, "\x1b[2J"},
-		{"a C1 control", `Olga`, "\u009b2J"},
-		{"invalid UTF-8", `Olga`, "\xfflga"},
-		{"half a surrogate", `Olga`, `\ud800lga`},
-		{"an overlong encoding", `Olga`, "\xc1\x81lga"},
-		{"an upper-case hash", `"prev":"`, `"prev":"A`},
-		{"an upper-case salt", `"salt":"`, `"salt":"A`},
-		{"a local time", `.123Z`, `.123+00:00`},
-		{"a time without milliseconds", `.123Z`, `Z`},
-		{"a mark", `{"seq"`, `{"mark":"PRACTICE","seq"`},
-		{"an unknown mark", `{"seq"`, `{"mark":"REAL","seq"`},
-		{"another number", `{"seq":2`, `{"seq":3`},
-	}
-	for _, tt := range tests {
+	for _, tt := range twoReadings {
 		t.Run(tt.name, func(t *testing.T) {
 			if rep := verify(t, reline(t, b, tt.from, tt.to)); rep.Code() != 4 {
 				t.Errorf("accepted: %+v", rep)
