@@ -26,7 +26,7 @@ type aftermath struct {
 
 func closing() []Step {
 	return []Step{
-		{ID: "checks", Title: "Checks", By: Witness, Next: showChecks},
+		{ID: "checks", Title: "Checks", By: Witness, Next: showChecks, Redo: func(r *Run) { r.aftermath.attested = false }},
 		{ID: "rollback", Title: "Old state", By: Operator, Next: oldState,
 			Needs: func(r *Run) bool { return r.aftermath.left != nil || len(r.aftermath.older) > 0 }},
 		{ID: "close", Title: "Close", By: Operator, Next: closeRecord},
@@ -86,9 +86,10 @@ func closeRecord(r *Run) *page {
 				lines = append(lines, Line{Mark: Warn, Text: o.Sentence})
 			}
 		}
+		lines = append(lines, r.deviationLines()...)
 		return &page{
 			Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": close the record?", Lines: lines,
-				Text: []string{"After this nothing can be added to the record."}, Recorded: "the close, and the overrides above."},
+				Text: []string{"After this nothing can be added to the record."}, Recorded: "the close, with the overrides and deviations above."},
 			do: r.close,
 		}
 	case !a.seen:
@@ -139,7 +140,7 @@ func (r *Run) close(ctx context.Context, _ Input) error {
 		ids = append(ids, o.ID)
 	}
 	who := r.person(Operator)
-	if err := r.record("closed", Operator, who.Name, transcript.Facts{"verdict": r.verdict(), "overrides": ids}); err != nil {
+	if err := r.record("closed", Operator, who.Name, transcript.Facts{"verdict": r.verdict(), "overrides": ids, "deviations": r.deviationTexts()}); err != nil {
 		return err
 	}
 	r.closed, r.aftermath.signed = true, true

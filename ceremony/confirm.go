@@ -56,7 +56,7 @@ func (r *Run) confirmation(g *going, who Person, p Prompt, what string) *page {
 // goStep is the step before the change. The pending operation is read once more
 // before the first word is asked for.
 func goStep(prompt func(*Run) Prompt) []Step {
-	return step("go", "Go", Operator, func(r *Run) *page {
+	list := step("go", "Go", Operator, func(r *Run) *page {
 		if !r.guarded {
 			return r.work("compare with what was agreed", Prompt{IfPowerFails: "the vault is as it was."}, func(ctx context.Context) ([]string, error) {
 				if err := r.guard(ctx); err != nil {
@@ -77,4 +77,6 @@ func goStep(prompt func(*Run) Prompt) []Step {
 		}
 		return r.confirmTwice(&r.going, p, p.Action)
 	})
+	list[0].Redo = func(r *Run) { r.going, r.guarded = going{}, false }
+	return list
 }

@@ -39,13 +39,15 @@ var Honesty = strings.Join(assets.Text("quorum"), " ")
 // opening are the steps that every ceremony begins with.
 func opening() []Step {
 	return []Step{
-		{ID: "brief", Title: "Briefing", By: Operator, Next: brief},
+		{ID: "brief", Title: "Briefing", By: Operator, Next: brief, Redo: func(r *Run) { r.hello.briefed = false }},
 		{ID: "people", Title: "People", By: Operator, Next: people,
-			Note: func(r *Run) string { return fmt.Sprintf("%d here", len(r.present)) }},
-		{ID: "machine", Title: "Machine", By: Operator, Next: machine},
-		{ID: "plan", Title: "Plan", By: Operator, Next: agreePlan},
+			Note: func(r *Run) string { return fmt.Sprintf("%d here", len(r.present)) },
+			Redo: func(r *Run) { r.hello.marked, r.present = false, nil }},
+		{ID: "machine", Title: "Machine", By: Operator, Next: machine, Redo: func(r *Run) { r.hello.machine = false }},
+		{ID: "plan", Title: "Plan", By: Operator, Next: agreePlan, Redo: func(r *Run) { r.hello.planned = false }},
 		{ID: "vault", Title: "Vault", By: Operator, Next: meetVault},
-		{ID: "hsm", Title: "HSM", By: Operator, Next: meetHSM},
+		{ID: "hsm", Title: "HSM", By: Operator, Next: meetHSM,
+			Redo: func(r *Run) { r.hello.found, r.hello.compared, r.hello.tested = false, false, false }},
 	}
 }
 

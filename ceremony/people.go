@@ -139,10 +139,15 @@ func (r *Run) askName(who Person, field string) *page {
 		Prompt: Prompt{Kind: Ask, By: r.person(Operator), Heading: "Who is the " + field + "?", Field: field, Default: suggested,
 			Text: []string{"Type the name as it shall stand in the record."}, Recorded: "the name and the role."},
 		do: func(_ context.Context, in Input) error {
-			if looksSecret(in.Text) {
-				if err := r.record("answer", Operator, "", transcript.Facts{"field": field, "value": "refused: it looks like a secret"}); err != nil {
-					return err
-				}
+			bad, err := r.refuses(field, in.Text)
+			if err == nil && !bad && looksSecret(in.Text) {
+				// A broken-off share is no share's shape, but no name either.
+				bad, err = true, r.record("answer", Operator, "", transcript.Facts{"field": field, "value": refusedText})
+			}
+			if err != nil {
+				return err
+			}
+			if bad {
 				return askAgain("This looks like a share, a token or a key, not like a name.", "It was not recorded.", "Type the name.")
 			}
 			name := strings.Join(strings.Fields(clean.Clean(in.Text)), " ")

@@ -136,6 +136,8 @@ type Prompt struct {
 
 	IfPowerFails string // Work: "the vault is as it was before"
 	Stop         string // what stopping means here: "nothing is changed"
+	Again        bool   // a deviation may have this step done again
+	Final        bool   // the record is closed: no deviation can be noted
 }
 
 // Input is an answer. Whoever makes it hands Secret over to the engine.

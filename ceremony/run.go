@@ -24,6 +24,8 @@ var (
 // refused. What Prompt, Header, Script and Recent return changes only in Start,
 // Answer, Abort and Finish, all on the front end's own goroutine.
 //
+// Between two answers, Note takes a deviation.
+//
 // A Run owns every secret that an Input hands over, and what the vault issues.
 // It wipes them when their step ends and when the run ends, however it ends.
 type Run struct {
@@ -41,6 +43,8 @@ type Run struct {
 	script []ScriptLine
 	recent []Recent
 	over   *Outcome
+
+	refusal *Refusal // of the last deviation
 }
 
 // snapshot is what front ends see between two Jobs.
@@ -50,6 +54,8 @@ type snapshot struct {
 	script []ScriptLine
 	recent []Recent
 	over   *Outcome
+
+	refusal *Refusal
 }
 
 // Outcome is how a run ended.
@@ -151,6 +157,12 @@ func (r *Run) Abort(by, reason string) (Job, error) {
 		return nil, ErrBusy
 	}
 	return r.job(r.snap.prompt.Stamp, func(ctx context.Context) error {
+		// The stop is heard in any case, its words only if they are no secret.
+		for _, text := range []*string{&by, &reason} {
+			if r.holdsSecret(*text) || secretShape(*text) {
+				*text = refusedText
+			}
+		}
 		return &stop{code: CodeStopped, by: by, reason: reason}
 	}), nil
 }
@@ -220,7 +232,7 @@ func (r *Run) advance() error {
 			r.show(p)
 			return nil
 		}
-		line.State = Good
+		line.State = line.ended()
 		line.Done = r.env.Now()
 		// The record is closed by the last step; nothing may follow it.
 		if !r.closed {
@@ -247,6 +259,7 @@ func (r *Run) show(p *page) {
 	if p.Stop == "" {
 		p.Stop = r.stands()
 	}
+	p.Again, p.Final = s.Redo != nil, r.closed
 	r.page = p
 }
 
@@ -262,7 +275,7 @@ func (r *Run) look() {
 }
 
 func (r *Run) view() snapshot {
-	s := snapshot{over: r.over}
+	s := snapshot{over: r.over, refusal: r.refusal}
 	if r.page != nil {
 		s.prompt = r.page.Prompt
 	}

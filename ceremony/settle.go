@@ -58,6 +58,7 @@ func (r *Run) settle(ctx context.Context, err error) {
 		r.end(Outcome{CodeFailed, "The record could not be written, so the ceremony stopped. " + r.cancel(ctx)})
 	case errors.As(err, &end):
 		r.finishStopped(ctx, end)
+	case errors.Is(err, errKept):
 	case errors.As(err, &same):
 		r.show(same.page)
 	case errors.As(err, &ask):

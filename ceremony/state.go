@@ -24,29 +24,32 @@ type state struct {
 	committed bool
 	closed    bool // the transcript has its last event
 
-	present   []Person
-	hello     opened
-	status    vaultstate.Status
-	before    vaultstate.State
-	outcome   vaultstate.Outcome
-	checks    []vaultstate.Check
-	token     hsm.Info
-	key       hsm.Key
-	loggedIn  bool
-	quorum    quorum
-	delivery  delivery
-	proof     proof
-	resume    resume
-	agreed    vaultstate.Progress // what was agreed of the pending operation
-	going     going
-	guarded   bool // the pending operation was compared before it is confirmed
-	overrides []plan.Override
-	aftermath aftermath
+	present    []Person
+	hello      opened
+	status     vaultstate.Status
+	before     vaultstate.State
+	outcome    vaultstate.Outcome
+	checks     []vaultstate.Check
+	token      hsm.Info
+	key        hsm.Key
+	loggedIn   bool
+	quorum     quorum
+	delivery   delivery
+	proof      proof
+	resume     resume
+	agreed     vaultstate.Progress // what was agreed of the pending operation
+	going      going
+	guarded    bool // the pending operation was compared before it is confirmed
+	overrides  []plan.Override
+	deviations []Deviation
+	pin        pinMark // while somebody is logged in
+	aftermath  aftermath
 }
 
 // wipe clears every secret that the run holds.
 func (r *Run) wipe() {
 	r.env.PIN.Wipe()
+	r.pin.wipe()
 	r.quorum.wipe()
 	r.delivery.wipe()
 }

@@ -29,6 +29,7 @@ type Step struct {
 	Needs func(*Run) bool   // nil: always. Otherwise the step is marked skipped
 	Next  func(*Run) *page  // must not do I/O: what takes time is in a page's do
 	Note  func(*Run) string // "3 of 5", beside the title
+	Redo  func(*Run)        // forgets what the step did; nil: it cannot be done again
 }
 
 // page is a prompt and what its answer does. do runs in a Job. It returns nil

@@ -186,6 +186,7 @@ func (r *Run) login(ctx context.Context, in Input) error {
 	}
 	if err == nil {
 		r.loggedIn = true
+		r.pin.note(in.Secret)
 		return nil
 	}
 	// The token's flags after the try are what the next one depends on.

@@ -145,6 +145,8 @@ func inWords(e transcript.Entry) string {
 		return fmt.Sprintf("share %d proven", f.Number("number"))
 	case "override":
 		return "override: " + f.Text("sentence")
+	case "deviation":
+		return fmt.Sprintf("deviation %d: %s", f.Number("number"), f.Text("happened"))
 	case "void":
 		return "a set is void"
 	case "closed":

@@ -18,6 +18,7 @@ const (
 	locked          // nobody typed for a while
 	stopping        // ctrl+c: stop safely?
 	helping
+	noting // ctrl+n: a deviation
 )
 
 func (m *Model) coverWith(c cover) {
@@ -192,6 +193,7 @@ func (m *Model) viewHelp(a area) page {
 		body = append(body, strings.Repeat(" ", a.text)+st.Key.Render(fill(a.arrows(b.Help().Key), 12, ""))+b.Help().Desc)
 	}
 	more := []string{
+		"ctrl+n notes a deviation on every page; the ceremony waits meanwhile.",
 		"F1 and ctrl+l blank the screen on every page; any key brings it back.",
 		"ctrl+c asks before it stops. Nothing happens by itself.",
 		"Where a page is longer than the window: pgup and pgdown.",

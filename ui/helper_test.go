@@ -45,6 +45,8 @@ type scripted struct {
 	at      int
 	busy    bool
 	aborted []string
+	noted   []ceremony.Deviation
+	refused *ceremony.Refusal
 	jobs    func(context.Context) // runs in each job; may be nil
 }
 
@@ -92,6 +94,17 @@ func (r *scripted) Abort(by, reason string) (ceremony.Job, error) {
 	r.outcome = ceremony.Outcome{Code: ceremony.CodeStopped, Sentence: "Stopped in step 8, Shares: " + reason + " Nothing was changed."}
 	return r.job(), nil
 }
+
+func (r *scripted) Note(d ceremony.Deviation) (ceremony.Job, error) {
+	if r.busy {
+		return nil, ceremony.ErrBusy
+	}
+	r.noted = append(r.noted, d)
+	r.at-- // Finish goes on by one: the page stands
+	return r.job(), nil
+}
+
+func (r *scripted) Refused() *ceremony.Refusal { return r.refused }
 
 func (r *scripted) Busy() bool                     { return r.busy }
 func (r *scripted) Done() bool                     { return r.at >= len(r.prompts) && !r.busy }
@@ -248,7 +261,7 @@ func (s *stage) keys(names ...string) {
 
 var named = map[string]tea.KeyType{"enter": tea.KeyEnter, "up": tea.KeyUp, "down": tea.KeyDown, "esc": tea.KeyEsc,
 	"f1": tea.KeyF1, "ctrl+c": tea.KeyCtrlC, "ctrl+l": tea.KeyCtrlL, "ctrl+g": tea.KeyCtrlG, "ctrl+u": tea.KeyCtrlU,
-	"ctrl+x": tea.KeyCtrlX, "backspace": tea.KeyBackspace, "pgdown": tea.KeyPgDown, "pgup": tea.KeyPgUp}
+	"ctrl+x": tea.KeyCtrlX, "ctrl+n": tea.KeyCtrlN, "ctrl+r": tea.KeyCtrlR, "tab": tea.KeyTab, "left": tea.KeyLeft, "right": tea.KeyRight, "backspace": tea.KeyBackspace, "pgdown": tea.KeyPgDown, "pgup": tea.KeyPgUp}
 
 func press(name string) tea.KeyMsg {
 	if name == " " {

@@ -17,6 +17,8 @@ type Run interface {
 	Answer(ceremony.Input) (ceremony.Job, error)
 	Finish(ceremony.Result) error
 	Abort(by, reason string) (ceremony.Job, error)
+	Note(ceremony.Deviation) (ceremony.Job, error)
+	Refused() *ceremony.Refusal
 	Busy() bool
 	Done() bool
 	Outcome() ceremony.Outcome
@@ -53,28 +55,29 @@ const (
 
 // Model is the program of one ceremony, from its first page to its last.
 type Model struct {
-	opt     Options
-	run     Run
-	w, h    int
-	screen  screen
-	prompt  ceremony.Prompt
-	shown   time.Time // since when the page is drawn
-	lastly  time.Time // of the last key
-	scroll  int
-	reading bool // there is more of the text below
-	cover   cover
-	under   cover    // what the blank page lies over
-	away    bool     // the terminal said that it lost the focus
-	leaving bool     // nobody is asked any more: quit when the run is over
-	lock    field    // the name that unlocks
-	why     field    // the reason to stop
-	quiet   bool     // the stop page was left with an empty reason
-	asked   *stopAsk // stop as soon as the job is back
-	cancel  context.CancelFunc
-	began   time.Time // of the present job
-	start   bool      // the first job is back
-	tick    func() tea.Cmd
-	after   func(time.Duration, tea.Msg) tea.Cmd
+	opt       Options
+	run       Run
+	w, h      int
+	screen    screen
+	prompt    ceremony.Prompt
+	shown     time.Time // since when the page is drawn
+	lastly    time.Time // of the last key
+	scroll    int
+	reading   bool // there is more of the text below
+	cover     cover
+	under     cover // what the blank page lies over
+	away      bool  // the terminal said that it lost the focus
+	leaving   bool  // nobody is asked any more: quit when the run is over
+	lock      field // the name that unlocks
+	why       field // the reason to stop
+	deviation deviation
+	quiet     bool     // the stop page was left with an empty reason
+	asked     *stopAsk // stop as soon as the job is back
+	cancel    context.CancelFunc
+	began     time.Time // of the present job
+	start     bool      // the first job is back
+	tick      func() tea.Cmd
+	after     func(time.Duration, tea.Msg) tea.Cmd
 }
 
 // stopAsk is a stop that waits for the job that runs.
@@ -156,6 +159,10 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			m.coverWith(blanked)
 			return m, nil
 		}
+		if msg.note.Key == term.KeyNote {
+			m.openNote()
+			return m, nil
+		}
 	case keyPress:
 		m.lastly = m.opt.Now()
 		m.back()
@@ -192,6 +199,11 @@ func (m *Model) key(k keyPress) tea.Cmd {
 		m.coverWith(stopping)
 		return nil
 	case m.run.Busy() || m.screen == nil || m.opt.Now().Sub(m.shown) < grace:
+		return nil
+	case m.cover == noting:
+		return m.noteKey(k)
+	case keyNote.is(k):
+		m.openNote()
 		return nil
 	case keyHelp.is(k) && !m.inField():
 		m.coverWith(helping)

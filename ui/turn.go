@@ -51,6 +51,12 @@ func (m *Model) finished(res ceremony.Result) tea.Cmd {
 		return nil
 	}
 	m.start = true
+	if m.deviation.sent && m.asked == nil {
+		if stay, cmd := m.noted(); stay {
+			return cmd
+		}
+	}
+	m.deviation.sent = false
 	if m.asked != nil && !m.run.Done() {
 		ask := *m.asked
 		m.asked = nil

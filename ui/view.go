@@ -104,6 +104,8 @@ func (m *Model) front() (func(area) page, []binding) {
 		return m.viewStop, []binding{keyEnter.as("stop", "stop"), keyEsc.as("back, nothing happens", "back"), keyBlank}
 	case m.cover == locked:
 		return m.viewLock, []binding{keyEnter.as("go on", "go on"), keyBlank}
+	case m.cover == noting:
+		return m.viewNote, m.noteKeys()
 	case m.cover == helping:
 		return m.viewHelp, []binding{keyAny}
 	case m.run.Done():
@@ -113,7 +115,7 @@ func (m *Model) front() (func(area) page, []binding) {
 	case m.run.Busy():
 		return m.viewBusy, m.busyKeys()
 	}
-	keys := m.screen.keys()
+	keys := m.withNote(m.screen.keys())
 	if r, ok := m.screen.(*readScreen); ok && !r.rows && m.reading {
 		keys[0] = keyEnter.as("read on", "read on")
 	}

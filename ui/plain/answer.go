@@ -1,6 +1,7 @@
 package plain
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -15,10 +16,14 @@ import (
 )
 
 // answer prints the prompt and gets what answers it, or why to stop.
-func (s *session) answer(p ceremony.Prompt) (ceremony.Input, *stopped) {
+func (s *session) answer(ctx context.Context, p ceremony.Prompt) (ceremony.Input, *stopped) {
 	s.page(p)
 	if s.opt.Auto != nil {
 		return s.played(p)
+	}
+	if !s.told {
+		s.told = true
+		s.say("A line that is only ! notes a deviation, here and at every prompt.")
 	}
 	for {
 		in, err := s.typed(p)
@@ -29,6 +34,14 @@ func (s *session) answer(p ceremony.Prompt) (ceremony.Input, *stopped) {
 			return in, nil
 		case errors.As(err, &note):
 			s.say(note.text)
+		case errors.Is(err, errNote):
+			if end := s.note(ctx, p); end != nil || s.c.Done() {
+				return in, end
+			}
+			if now := s.c.Prompt(); now.Stamp != p.Stamp {
+				p = now
+			}
+			s.page(p)
 		case errors.Is(err, errTooLong):
 			s.say("That line is too long. It was dropped.")
 		case errors.As(err, &sig) && sig.Signal == os.Interrupt && s.in.tty:
@@ -63,7 +76,9 @@ func (s *session) ended(err error) *stopped {
 func (s *session) why(p ceremony.Prompt) *stopped {
 	s.say("Stop the ceremony? " + p.Stop)
 	s.ask("Type the reason for the record, or only enter to go on")
+	s.noting = true // a reason may be anything
 	reason, err := s.text()
+	s.noting = false
 	reason = clean.Clean(reason)
 	switch {
 	case err != nil:
@@ -102,6 +117,9 @@ func (s *session) typed(p ceremony.Prompt) (ceremony.Input, error) {
 // raw reads one line with the echo on. The caller wipes it.
 func (s *session) raw() (secret.Bytes, error) {
 	b, err := s.in.line()
+	if err == nil && b.Len() == 1 && b.Expose()[0] == '!' && !s.noting {
+		err = errNote
+	}
 	if !s.in.tty || err != nil {
 		// No enter key has moved to the next line.
 		_, _ = io.WriteString(s.out, "\n")

@@ -19,6 +19,9 @@ type fake struct {
 	prompts  []ceremony.Prompt
 	work     func(ctx context.Context, at int) // of the job that follows prompt at
 
+	noted   []ceremony.Deviation
+	refused []*ceremony.Refusal // of one note after the other
+
 	at      int
 	busy    bool
 	done    bool
@@ -91,6 +94,21 @@ func (f *fake) Abort(by, reason string) (ceremony.Job, error) {
 			f.t.Error("the stop was given a context that has ended")
 		}
 	}), nil
+}
+
+func (f *fake) Note(d ceremony.Deviation) (ceremony.Job, error) {
+	f.noted = append(f.noted, d)
+	f.at-- // Finish goes on by one: the page stands
+	return f.job(func(context.Context) {}), nil
+}
+
+func (f *fake) Refused() *ceremony.Refusal {
+	if len(f.refused) == 0 {
+		return nil
+	}
+	r := f.refused[0]
+	f.refused = f.refused[1:]
+	return r
 }
 
 func (f *fake) Done() bool                { return f.done }

@@ -15,6 +15,8 @@
 //     (TestPipedSecrets);
 //   - a secret is printed only after a word that says that it stays in the
 //     scrollback (TestShow);
+//   - a line that is only ! notes a deviation at every prompt, and the page is
+//     printed again (TestNote);
 //   - however it ends, the record is finished and the terminal echoes again:
 //     ctrl+c, a signal and the end of the input stop the ceremony with a reason
 //     (TestStops).
@@ -40,6 +42,8 @@ type Ceremony interface {
 	Answer(ceremony.Input) (ceremony.Job, error)
 	Finish(ceremony.Result) error
 	Abort(by, reason string) (ceremony.Job, error)
+	Note(ceremony.Deviation) (ceremony.Job, error)
+	Refused() *ceremony.Refusal
 	Done() bool
 	Outcome() ceremony.Outcome
 	Header() ceremony.Header
@@ -67,7 +71,7 @@ func Run(ctx context.Context, c Ceremony, opt Options) ceremony.Outcome {
 	for !c.Done() {
 		var in ceremony.Input
 		if end == nil {
-			in, end = s.answer(c.Prompt())
+			in, end = s.answer(ctx, c.Prompt())
 		}
 		if end != nil {
 			if !s.abort(ctx, end) {
@@ -91,6 +95,8 @@ type session struct {
 	opt       Options
 	out       io.Writer
 	in        *reader
+	told      bool   // how to note a deviation
+	noting    bool   // a deviation is being typed
 	step      string // the step whose line was printed last
 	cancelled <-chan struct{}
 }

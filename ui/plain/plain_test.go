@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -224,6 +225,41 @@ func TestStops(t *testing.T) {
 					t.Errorf("the outcome is %+v, want %q", got, tt.want)
 				}
 			})
+		}
+	}
+}
+
+// TestNote notes a deviation where a line, a word, a number and a secret are
+// asked for. What is refused is asked for again; the answer comes after it.
+func TestNote(t *testing.T) {
+	f := &fake{t: t, practice: true, prompts: []ceremony.Prompt{
+		{Kind: ceremony.Attest, StepID: "a"},
+		{Kind: ceremony.Confirm, StepID: "b", Word: "GO", Again: true},
+		{Kind: ceremony.AskSecret, StepID: "c", Field: "PIN"},
+		{Kind: ceremony.Attest, StepID: "d", Final: true},
+	}}
+	secretive := &ceremony.Refusal{Field: "decided", Why: "This looks like a share."}
+	f.refused = []*ceremony.Refusal{nil, secretive, nil, nil}
+	out := &screen{}
+	plain.Run(t.Context(), f, plain.Options{In: feed(t, strings.Split("!\ndark\nlight\nto wait\nOlga\n1\n\n"+
+		"!\ndark again\nlight\n798114Z\nWim\n3\nto wait longer\n3\nGO\n"+
+		"!\n\n!\nx\n\ny\nz\n2\n1234\n"+
+		"!\n", "\n")...), Out: out})
+	want := []ceremony.Deviation{
+		{Expected: "light", Happened: "dark", Decided: "to wait", By: "Olga", Effect: ceremony.GoOn},
+		{Expected: "light", Happened: "dark again", Decided: "798114Z", By: "Wim", Effect: ceremony.DoAgain},
+		{Expected: "light", Happened: "dark again", Decided: "to wait longer", By: "Wim", Effect: ceremony.DoAgain},
+		{Happened: "x", Decided: "y", By: "z", Effect: ceremony.StopNow},
+	}
+	if !slices.Equal(f.noted, want) {
+		t.Errorf("noted %+v", f.noted)
+	}
+	if len(f.got) != 4 || f.got[1].Text != "GO" || f.secrets[2] != "1234" {
+		t.Errorf("answers %+v, secrets %q", f.got, f.secrets)
+	}
+	for _, s := range []string{"NOT ACCEPTED. decided: This looks like a share.", "Nothing was noted.", "The deviation is in the record.", "the record is closed"} {
+		if !out.has(s) {
+			t.Errorf("%q was not printed:\n%s", s, out)
 		}
 	}
 }

@@ -1,0 +1,217 @@
+package ceremony
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"regexp"
+	"strings"
+
+	"conclave/ceremony/transcript"
+	"conclave/hsm/secret"
+	"conclave/vaultstate/share"
+)
+
+// What people type goes into a record that can never be changed. Sooner or
+// later somebody types a share or a PIN there, so all text is looked at first.
+
+const (
+	mostText = 2048 // bytes of a public text
+	fragment = 8    // bytes of a secret that are too many in a text
+
+	// refusedText is all that the record says of such a text.
+	refusedText = "text refused: looks like a secret"
+)
+
+// refuses tells whether a text must stay out of the record: it holds a part of
+// a secret that is in use, or something of the shape of one. The refusal is
+// recorded, the text is not.
+func (r *Run) refuses(field, text string) (bool, error) {
+	if !r.holdsSecret(text) && !secretShape(text) {
+		return false, nil
+	}
+	return true, r.record("answer", Operator, "", transcript.Facts{"field": field, "value": refusedText})
+}
+
+// holdsSecret compares a text with every secret that the run holds. Each
+// comparison takes the same time whether or not it fits, and all are made.
+func (r *Run) holdsSecret(text string) bool {
+	found := r.pin.in(text)
+	for _, s := range r.secrets() {
+		found |= partOf(s, text)
+	}
+	return found != 0
+}
+
+// secrets are those in use now.
+func (r *Run) secrets() []secret.Bytes {
+	list := []secret.Bytes{r.env.PIN, r.delivery.text}
+	for _, g := range r.quorum.given {
+		list = append(list, g.raw)
+	}
+	if o := r.quorum.odd; o != nil {
+		list = append(list, o.raw)
+	}
+	if i := r.delivery.issue; i != nil {
+		for _, s := range i.Shares {
+			list = append(list, s.Plain)
+		}
+		if i.Token != nil {
+			list = append(list, i.Token.Plain)
+		}
+	}
+	return list
+}
+
+// partOf is 1 if the text holds eight bytes of the secret or more, as they are,
+// in hex, base64 or groups; of a shorter secret, all of it.
+func partOf(s secret.Bytes, text string) int {
+	if s.Len() == 0 {
+		return 0
+	}
+	tight := strings.Join(strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(" \t:.,;-_/|", c) }), "")
+	upper, blankless := []byte(strings.ToUpper(tight)), strings.Join(strings.Fields(text), "")
+	found := windows(s.Expose(), []byte(text), fragment) | windows(s.Expose(), []byte(blankless), fragment) |
+		windows(s.Expose(), []byte(tight), fragment)
+
+	hex := share.Hex(s)
+	found |= windows(upperCase(hex), upper, 2*fragment)
+	hex.Wipe()
+	for _, practice := range []bool{false, true} {
+		groups := share.Scheme{Practice: practice}.Groups(s)
+		// Eight bytes are 16 digits with two checks at least.
+		found |= windows(groups.Expose(), upper, 2*fragment+2)
+		groups.Wipe()
+	}
+	plain := []byte(strings.NewReplacer("-", "+", "_", "/").Replace(blankless))
+	for from := range min(3, s.Len()) {
+		b := s.Expose()[from:]
+		coded := secret.New(base64.RawStdEncoding.EncodedLen(len(b)))
+		base64.RawStdEncoding.Encode(coded.Expose(), b)
+		found |= windows(coded.Expose(), plain, 11) // eight bytes are eleven characters
+		coded.Wipe()
+	}
+	return found
+}
+
+// upperCase makes hex digits capital, in place.
+func upperCase(hex secret.Bytes) []byte {
+	b := hex.Expose()
+	for i, c := range b {
+		if c >= 'a' && c <= 'f' {
+			b[i] = c - 'a' + 'A'
+		}
+	}
+	return b
+}
+
+// windows is 1 if n bytes in a row of form are in text; all of form, if it is
+// shorter.
+func windows(form, text []byte, n int) int {
+	n = min(n, len(form))
+	found := 0
+	for i := 0; i+n <= len(form); i++ {
+		for j := 0; j+n <= len(text); j++ {
+			found |= subtle.ConstantTimeCompare(form[i:i+n], text[j:j+n])
+		}
+	}
+	return found
+}
+
+// pinMark knows a PIN again without keeping it.
+type pinMark struct {
+	key secret.Bytes
+	sum [sha256.Size]byte
+	n   int
+}
+
+// note remembers a PIN that the token took. An empty one was entered at the HSM
+// itself.
+func (m *pinMark) note(pin secret.Bytes) {
+	m.wipe()
+	if pin.Len() == 0 {
+		return
+	}
+	m.key, m.n = secret.Random(sha256.Size), pin.Len()
+	m.sum = m.of(pin.Expose())
+}
+
+func (m *pinMark) of(text []byte) (sum [sha256.Size]byte) {
+	secret.Do(func() {
+		both := secret.New(m.key.Len() + len(text))
+		defer both.Wipe()
+		copy(both.Expose(), m.key.Expose())
+		copy(both.Expose()[m.key.Len():], text)
+		sum = sha256.Sum256(both.Expose())
+	})
+	return sum
+}
+
+// in is 1 if the PIN is in a text.
+func (m *pinMark) in(text string) int {
+	found := 0
+	for _, t := range []string{text, strings.Join(strings.Fields(text), "")} {
+		for i := 0; m.n > 0 && i+m.n <= len(t); i++ {
+			sum := m.of([]byte(t[i : i+m.n]))
+			found |= subtle.ConstantTimeCompare(sum[:], m.sum[:])
+		}
+	}
+	return found
+}
+
+func (m *pinMark) wipe() {
+	m.key.Wipe()
+	*m = pinMark{}
+}
+
+var (
+	tokenShape = regexp.MustCompile(`(?:^|[^A-Za-z0-9])(?:hvs|hvb|hvr|s|b|r)\.[A-Za-z0-9_-]{18,}`)
+	armorShape = regexp.MustCompile(`(?i)-----\s*BEGIN|PRIVATE KEY BLOCK`)
+	hexRun     = regexp.MustCompile(`[0-9A-Fa-f]{2,}(?:[ :.-]?[0-9A-Fa-f]{2,})*`)
+	groupRun   = regexp.MustCompile(`(?:[0-9A-F]{6}[0-9A-HJKMNPQRTV-Z]){3,}`)
+	word64     = regexp.MustCompile(`[A-Za-z0-9+/_-]{43,}`)
+)
+
+// secretShape tells whether a text holds something of the shape of a share, a
+// token or a private key. A PGP fingerprint, 40 hex digits, is none.
+func secretShape(text string) bool {
+	if tokenShape.MatchString(text) || armorShape.MatchString(text) {
+		return true
+	}
+	for _, run := range hexRun.FindAllString(text, -1) {
+		digits, letters := 0, 0
+		for _, c := range run {
+			switch {
+			case c >= '0' && c <= '9':
+				digits++
+			case c >= 'A':
+				letters++
+			}
+		}
+		if n := digits + letters; n >= 24 && n != 40 && digits > 0 && letters > 0 && 8*digits >= n {
+			return true
+		}
+	}
+	for _, run := range groupRun.FindAllString(strings.ToUpper(strings.Join(strings.Fields(text), "")), -1) {
+		// Checks that are all hex digits make a run of hex, which is above.
+		if strings.ContainsAny(run, "0123456789") && strings.ContainsAny(run, "GHJKMNPQRTVWXYZ") {
+			return true
+		}
+	}
+	for _, w := range word64.FindAllString(text, -1) {
+		if strings.ContainsAny(w, "0123456789") && strings.ToUpper(w) != w && strings.ToLower(w) != w && base64Size(w) {
+			return true
+		}
+	}
+	return false
+}
+
+// base64Size tells whether a word is base64 of as many bytes as a share has.
+func base64Size(w string) bool {
+	if len(w) > 44 || strings.ContainsAny(w, "+/") && strings.ContainsAny(w, "-_") {
+		return false
+	}
+	w = strings.NewReplacer("-", "+", "_", "/").Replace(w)
+	b, err := base64.RawStdEncoding.DecodeString(w)
+	return err == nil && (len(b) == 32 || len(b) == 33)
+}
