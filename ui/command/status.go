@@ -181,8 +181,14 @@ func (t *target) lookAtHSM(ctx context.Context) hsmState {
 	return hsmState{State: answers, Token: clean.Clean(info.Label), Serial: clean.Clean(info.Serial), PIN: string(info.PIN)}
 }
 
-// hsmSentence is what happened and what to do.
+// hsmSentence is what happened and what to do. What is not a failed call of the
+// library has whole sentences of its own, with what was asked for and what is
+// there.
 func hsmSentence(err error) string {
+	var call *hsm.Error
+	if !errors.As(err, &call) {
+		return oneLine(err.Error())
+	}
 	e := ui.Explain(err)
 	text := e.Happened + " " + e.Do
 	if e.Code != "" {
