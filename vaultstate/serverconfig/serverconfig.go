@@ -139,7 +139,7 @@ func (c *Config) StoragePath() (Value, error) {
 		return Value{}, c.errorf(0, "there is no storage stanza")
 	}
 	if s.kind != "file" {
-		return Value{}, c.errorf(s.line, "the storage is %s; without its server Conclave works on file only (use -address for a running server)", printable(s.kind))
+		return Value{}, c.errorf(s.line, "the storage is %s; without its server Conclave works on file only", printable(s.kind))
 	}
 	if c.haLine > 0 {
 		return Value{}, c.errorf(c.haLine, "ha_storage is set: other servers may use this state, so it cannot be changed offline")
