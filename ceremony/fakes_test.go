@@ -102,6 +102,7 @@ type token struct {
 	info     hsm.Info
 	key      hsm.Key
 	noKey    bool
+	doubts   bool // the self-test has something to say
 	loggedIn bool
 	logins   int
 	err      map[string]error // by method; removed once it was returned
@@ -174,7 +175,7 @@ func (k *token) SelfTest(context.Context) ([]hsm.TestLine, error) {
 	if !k.loggedIn {
 		return nil, hsm.ErrNotLoggedIn
 	}
-	return []hsm.TestLine{{Text: "wrapped and unwrapped 32 bytes, and they are the same"}, {Text: "refused a changed blob"}}, k.call("SelfTest")
+	return []hsm.TestLine{{Text: "wrapped and unwrapped 32 bytes, and they are the same"}, {Text: "refused a changed blob", Warn: k.doubts}}, k.call("SelfTest")
 }
 
 // guarded is a seal that works only while somebody is logged in at the token.

@@ -182,3 +182,17 @@ func TestHSMFails(t *testing.T) {
 		})
 	}
 }
+
+// TestSelfTestWarns: what is no failure but should be known has its own sign.
+func TestSelfTestWarns(t *testing.T) {
+	s := newSite(t)
+	s.token.doubts = true
+	marks := map[string]ceremony.Mark{}
+	m := s.openWith(ceremony.Init, s.request(ceremony.Init), func(e *ceremony.Env) {
+		e.Progress = func(l ceremony.Line) { marks[l.Text] = l.Mark }
+	})
+	m.drive(func(ceremony.Prompt) bool { return len(m.find("self-test")) > 0 })
+	if marks["refused a changed blob"] != ceremony.Warn || marks["wrapped and unwrapped 32 bytes, and they are the same"] != ceremony.Good {
+		t.Errorf("shown as %v", marks)
+	}
+}

@@ -40,7 +40,11 @@ func (r *Run) testHSM(ctx context.Context) ([]string, error) {
 	texts := []string{}
 	for _, l := range lines {
 		texts = append(texts, l.Text)
-		r.env.progress(Line{Mark: Good, Text: l.Text, Took: l.Took})
+		mark := Good
+		if l.Warn {
+			mark = Warn
+		}
+		r.env.progress(Line{Mark: mark, Text: l.Text, Took: l.Took})
 	}
 	if err := r.record("self-test", Program, "", transcript.Facts{"lines": texts}); err != nil {
 		return nil, err
