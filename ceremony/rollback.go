@@ -29,14 +29,23 @@ func (r *Run) askOldState(rb vaultstate.Rollbacker) *page {
 		{"remove", "Remove it", "removed from this file system; what was replaced is gone from here"},
 		{"keep", "Keep it", "status and doctor show it, and the next ceremony asks again"},
 	}
+	undo := Choice{"undo", "Put the old state back", "the change is undone; asked again, and of the witness too"}
+	heading := "The state from before is kept. What becomes of it?"
+	text := "It may be put back only until a server has started on the new state. While it exists, whatever was replaced lives on in it."
+	if r.plan.Kind == vaultstate.Init {
+		// There was no state before: what is kept says only that.
+		choices[0].Consequence = "removed from this file system; this init cannot be undone from here then"
+		undo.Title, undo.Consequence = "Take the vault away again", "the storage is empty as before; asked again, and of the witness too"
+		heading = "The way back to no vault is kept. What becomes of it?"
+		text = "The storage was empty before. It can be made so again only until a server has started on the new vault."
+	}
 	if a.left.CanUndo {
-		choices = append(choices, Choice{"undo", "Put the old state back", "the change is undone; asked again, and of the witness too"})
+		choices = append(choices, undo)
 	}
 	return &page{
-		Prompt: Prompt{Kind: Choose, By: who, Heading: "The state from before is kept. What becomes of it?",
-			Facts:   []Fact{{"lies in", a.left.Path}},
-			Text:    []string{"It may be put back only until a server has started on the new state. While it exists, whatever was replaced lives on in it."},
-			Choices: choices, Recorded: "what you choose, and where the copy lies."},
+		Prompt: Prompt{Kind: Choose, By: who, Heading: heading,
+			Facts: []Fact{{"lies in", a.left.Path}}, Text: []string{text},
+			Choices: choices, Recorded: "what you choose, and where it lies."},
 		do: func(ctx context.Context, in Input) error {
 			if !pick(choices, in.Choice) {
 				return r.chooseAgain()

@@ -3,6 +3,7 @@ package ceremony_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -354,6 +355,26 @@ func TestUndo(t *testing.T) {
 	}
 	if set, _ := s.roster.ValidSet(); set.Ceremony != "KC-1" {
 		t.Errorf("the roster says that the set of %s is valid", set.Ceremony)
+	}
+}
+
+// TestUndoInit: before an init there was nothing, and the page does not speak
+// of a state from before.
+func TestUndoInit(t *testing.T) {
+	s := newSite(t)
+	m := s.open(ceremony.Init, s.request(ceremony.Init))
+	m.drive(func(p ceremony.Prompt) bool { return at(p, "rollback", ceremony.Choose) })
+	p := m.run.Prompt()
+	if all := fmt.Sprint(p); strings.Contains(all, "old state") || strings.Contains(all, "from before") {
+		t.Errorf("the page says %s", all)
+	}
+	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+		return ceremony.Input{Choice: "undo"}, at(p, "rollback", ceremony.Choose)
+	}
+	m.drive(nil)
+	m.expect(ceremony.CodeDone)
+	if s.status().Initialized {
+		t.Error("the vault is still there")
 	}
 }
 
