@@ -53,18 +53,23 @@ func (p *Page) summary(out *document) {
 // what the program saw by itself.
 func (p *Page) deviations(out *document) {
 	out.title("Deviations")
-	noted := p.of("deviation")
-	if len(noted) == 0 {
+	if len(p.Deviations) == 0 {
 		out.row("", "none: nobody noted one")
 	}
-	for _, ev := range noted {
-		describe(out, ev)
+	for _, a := range p.Deviations {
+		f := a.Facts
+		out.row(event(a.Event), strings.Join(filled(clock(a.Time), enteredFor(a)), ", "))
+		out.row("", nonEmpty("in step: ", a.step))
+		for _, name := range []string{"expected", "happened", "decided", "decided_by", "effect"} {
+			out.row("", nonEmpty(strings.ReplaceAll(name, "_", " ")+": ", f.Text(name)))
+		}
 	}
+	out.title("Refused, failed, skipped, interrupted")
 	if len(p.Incidents) == 0 {
-		out.row("by itself", "the program saw nothing refused, failed, skipped or interrupted")
+		out.row("", "none")
 	}
-	for i, a := range p.Incidents {
-		out.row(label(i, "by itself"), fmt.Sprintf("%s, %s, %s", event(a.Event), clock(a.Time), incidentText(a)))
+	for _, a := range p.Incidents {
+		out.row(event(a.Event), strings.Join(filled(clock(a.Time), incidentText(a)), ", "))
 	}
 }
 

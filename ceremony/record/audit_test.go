@@ -67,7 +67,7 @@ func TestTables(t *testing.T) {
 func TestAudit(t *testing.T) {
 	s := audit(t, whole(false))
 	at := 0
-	for _, want := range []string{"CONSISTENT and closed: 30 events.", "Overrides", "Shares are shown on a screen.", "Deviations", "none: nobody noted one",
+	for _, want := range []string{"CONSISTENT and closed: 30 events.", "Overrides", "Shares are shown on a screen.", "Deviations", "none: nobody noted one", "Refused, failed, skipped, interrupted",
 		"a share entered for Alice Example, keyboard only was refused", "Open items", "The head was not compared with one from outside of the record.",
 		"Share 2 of Dora Example was not proven (event 23).", "Carol Example, custodian, was absent.", "People", "witness Wim Example, Payments, keyboard only",
 		"Who could have acted alone?", "they need neither this program nor a quorum", "What was not watched?", "Which shares are alive, and where?",
@@ -165,6 +165,24 @@ func TestBundle(t *testing.T) {
 		}
 		if _, again := scan(t, b); again.State != transcript.Closed || again.Head != rep.Head {
 			t.Errorf("the transcript in the bundle is %s with the head %s", again.State, again.Head)
+		}
+	}
+}
+
+// TestLookAlike: a name that is not what it looks like is marked where the
+// people are listed.
+func TestLookAlike(t *testing.T) {
+	const mark = "LETTERS OF MORE THAN ONE ALPHABET"
+	for name, want := range map[string]string{
+		"Olga Example": "", "Ольга": "", "Όλγα": "", "Łódź Ğ": "", "日本 Olga": "",
+		"\u0410lice Example": mark + ": Latin and Cyrillic", "Alice \u039fExample": mark + ": Latin and Greek",
+	} {
+		entries := whole(false)
+		entries[2].Facts["name"] = name
+		_, s, _ := strings.Cut(flat(text(t, entries)), "operator ")
+		s, _, _ = strings.Cut(s, ", Payments")
+		if got := strings.TrimPrefix(strings.TrimPrefix(s, name), ", "); got != want {
+			t.Errorf("%q is marked %q, want %q", name, got, want)
 		}
 	}
 }

@@ -30,8 +30,9 @@ type Page struct {
 	Events   uint64   `json:"events"`
 	Head     string   `json:"head"`
 
-	Overrides []Override `json:"overrides"`
-	Incidents []Act      `json:"incidents"` // refusals, failures, jumps of the clock, interruptions
+	Overrides  []Override `json:"overrides"`
+	Deviations []Act      `json:"deviations"` // noted by people
+	Incidents  []Act      `json:"incidents"`  // refusals, failures, jumps of the clock, interruptions
 
 	Ceremony string           `json:"ceremony"`
 	ID       string           `json:"id"`
@@ -71,6 +72,8 @@ type Act struct {
 	Claimed  string              `json:"claimed"`
 	Evidence transcript.Evidence `json:"evidence"`
 	Facts    transcript.Facts    `json:"facts"`
+
+	step string
 }
 
 // Override is a rule that was weakened.
@@ -136,7 +139,7 @@ func New(events []transcript.Event, rep transcript.Report) *Page {
 	p := &Page{
 		Format: 1, State: string(rep.State), Code: rep.Code(), Verdict: Verdict(rep), Problem: rep.Problem,
 		Practice: rep.Header.Practice, Events: rep.Head.Count, Head: rep.Head.String(), End: "interrupted",
-		Overrides: []Override{}, Incidents: []Act{}, People: []Person{}, Steps: []Step{}, Confirmed: []Act{},
+		Overrides: []Override{}, Deviations: []Act{}, Incidents: []Act{}, People: []Person{}, Steps: []Step{}, Confirmed: []Act{},
 		Shares: []Share{}, Void: []Act{}, Tokens: []Act{}, Works: []Work{}, Rollback: []Act{}, events: events, anchored: rep.Anchored,
 	}
 	for _, ev := range events {
@@ -159,6 +162,8 @@ func (p *Page) add(ev transcript.Event) {
 		p.Header, p.Ceremony, p.ID, p.Began = f, f.Text("ceremony"), f.Text("id"), ev.Time
 	case "override":
 		p.Overrides = append(p.Overrides, Override{ev.Seq, f.Text("id"), f.Text("sentence"), f.Text("who"), f.Text("why")})
+	case "deviation":
+		p.Deviations = append(p.Deviations, act)
 	case "person":
 		p.person(f)
 	case "machine":
@@ -200,7 +205,7 @@ func (p *Page) add(ev transcript.Event) {
 }
 
 func actOf(ev transcript.Event) Act {
-	return Act{Event: ev.Seq, Time: ev.Time, Kind: ev.Kind, Claimed: ev.Claimed, Evidence: ev.Evidence, Facts: ev.Facts}
+	return Act{Event: ev.Seq, Time: ev.Time, Kind: ev.Kind, Claimed: ev.Claimed, Evidence: ev.Evidence, Facts: ev.Facts, step: ev.Step}
 }
 
 // incident tells whether an event is one that a reader must not have to search

@@ -14,6 +14,7 @@ import (
 func (p *Page) report() *document {
 	out := p.document("Record of a key ceremony")
 	p.overrides(out)
+	p.deviations(out)
 	p.about(out)
 	p.people(out)
 	p.equipment(out)
@@ -22,7 +23,6 @@ func (p *Page) report() *document {
 	p.acts(out)
 	p.shares(out)
 	p.works(out)
-	p.incidents(out)
 	p.headRows(out)
 	howToCheck(out, p.Practice)
 	return out
@@ -86,7 +86,7 @@ func (p *Page) people(out *document) {
 		if !who.Present {
 			evidence = "absent"
 		}
-		out.row(role, strings.Join(filled(who.Name, who.Organisation, evidence), ", "))
+		out.row(role, strings.Join(filled(who.Name, lookAlike(who.Name), who.Organisation, evidence), ", "))
 		if who.Present {
 			by[who.Evidence]++
 		}
@@ -276,16 +276,6 @@ func (p *Page) works(out *document) {
 		for _, c := range w.Checks {
 			out.row("", c)
 		}
-	}
-}
-
-func (p *Page) incidents(out *document) {
-	out.title("Refused, failed, skipped, interrupted")
-	if len(p.Incidents) == 0 {
-		out.row("", "none")
-	}
-	for _, a := range p.Incidents {
-		out.row(event(a.Event), strings.Join(filled(clock(a.Time), incidentText(a)), ", "))
 	}
 }
 
