@@ -73,7 +73,7 @@ func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
 		Plan: j.Plan, Vault: a.vault, HSM: a.token, Journal: a.Folder, Shelf: a.Folder, Roster: j.Roster,
 		Machine: j.Machine, Now: j.Now, Explain: ui.Explain, Progress: j.Progress, PIN: j.PIN,
 		Seal: func() error {
-			_, err := a.Folder.Seal(rosterOf(j.Roster), report)
+			_, err := a.Folder.Seal(rosterOf(j.Roster), report, reportHTML)
 			return err
 		},
 	}
@@ -115,6 +115,12 @@ func report(events []transcript.Event, rep transcript.Report) (string, []byte, e
 	var b bytes.Buffer
 	err := record.New(events, rep).Text(&b)
 	return "report.txt", b.Bytes(), err
+}
+
+func reportHTML(events []transcript.Event, rep transcript.Report) (string, []byte, error) {
+	var b bytes.Buffer
+	err := record.New(events, rep).HTML(&b)
+	return "report.html", b.Bytes(), err
 }
 
 // freshID is an id that no record in parent has: a plan's id is used once.
