@@ -42,7 +42,7 @@ func (p *Process) discloseCommand() *cobra.Command {
 	f.Uint64Var(&seq, "event", 0, "`N`, the number of the event")
 	f.StringVar(&file, "check", "", "`FILE` that disclose made")
 	f.StringVar(&own, "checkpoint", "", "-check: `FILE`, your own copy of checkpoint.note")
-	f.StringArrayVar(&trusted, "trust", nil, "-check: `FILE` of keys: ssh allowed signers, OpenPGP or minisign")
+	f.StringArrayVar(&trusted, "trust", nil, "-check: `FILE` of keys: ssh, OpenPGP or minisign")
 	f.StringArrayVar(&signatures, "signature", nil, "-check: `FILE` with a signature over checkpoint.note")
 	return c
 }

@@ -34,6 +34,7 @@ func (o *outside) ofOne() bool { return o.head != nil || len(o.receipts) > 0 || 
 func (p *Process) verifyCommand() *cobra.Command {
 	var head string
 	var receipts, trust, require []string
+	var chain bool
 	var o outside
 	c := &cobra.Command{
 		Use: "verify DIR|FILE", Short: "Check that nothing in a transcript was changed", Args: cobra.MinimumNArgs(1),
@@ -48,6 +49,12 @@ func (p *Process) verifyCommand() *cobra.Command {
 			if o.trust, err = readTrust(trust); err != nil {
 				return err
 			}
+			if chain {
+				if len(o.receipts)+len(o.next)+o.signers > 0 || o.trust != nil || o.anchored {
+					return usage("-chain takes no flag but -head. Nothing was checked.")
+				}
+				return p.verifyChain(args, o.head)
+			}
 			if len(args) > 1 {
 				return usage("verify takes one directory or file. Nothing was checked.")
 			}
@@ -60,6 +67,7 @@ func (p *Process) verifyCommand() *cobra.Command {
 	f.StringArrayVar(&o.next, "previous", nil, "`DIR` of the next ceremony, which names this record's head")
 	f.StringArrayVar(&trust, "trust", nil, "`FILE` of keys: ssh allowed signers, OpenPGP or minisign")
 	f.StringArrayVar(&require, "require", nil, "`WHAT` must be so: anchored, or signatures:N")
+	f.BoolVar(&chain, "chain", false, "the histories of the vaults whose records lie in DIR…")
 	return c
 }
 

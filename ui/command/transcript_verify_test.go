@@ -26,26 +26,33 @@ func TestScriptsSignatures(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata/signatures", Cmds: commands, Setup: fixtures(""), RequireExplicitExec: true})
 }
 
-// after DIR PREVIOUS: the record of the ceremony that follows another, with a
-// roster of both.
+// after DIR PREVIOUS…: the record of the ceremony that follows others, with a
+// roster of all.
 func after(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Check(makeNext(ts.MkAbs(args[0]), ts.MkAbs(args[1])))
+	var previous []string
+	for _, a := range args[1:] {
+		previous = append(previous, ts.MkAbs(a))
+	}
+	ts.Check(makeNext(ts.MkAbs(args[0]), previous))
 }
 
-func makeNext(dir, previous string) error {
-	rec, err := folder.OpenRecord(previous)
-	if err != nil {
-		return err
+func makeNext(dir string, previous []string) error {
+	var before *custodian.Roster
+	for _, p := range previous {
+		rec, err := folder.OpenRecord(p)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rec.Close() }()
+		events, rep, err := rec.Events()
+		if err != nil {
+			return err
+		}
+		if before, err = custodian.DeriveFrom(before, events, rep); err != nil {
+			return err
+		}
 	}
-	defer func() { _ = rec.Close() }()
-	events, rep, err := rec.Events()
-	if err != nil {
-		return err
-	}
-	before, err := custodian.DeriveFrom(nil, events, rep)
-	if err != nil {
-		return err
-	}
+	set := fmt.Sprintf("SET-%d", before.Sequence+1)
 	f, err := folder.Create(filepath.Dir(dir), filepath.Base(dir), false)
 	if err != nil {
 		return err
@@ -53,11 +60,11 @@ func makeNext(dir, previous string) error {
 	defer func() { _ = f.Close() }()
 	for _, e := range []transcript.Entry{
 		{Kind: "header", Step: "brief", Evidence: transcript.ByProgram, Facts: transcript.Facts{"format": 1, "ceremony": "rotate", "id": "KC-2",
-			"practice": false, "program": "conclave", "vault": "/v", "previous_head": rep.Head.String(), "sequence": before.Sequence + 1}},
-		{Kind: "issued", Step: "issue", Evidence: transcript.ByProgram, Facts: transcript.Facts{"set": "1B2C", "shares": 1, "threshold": 1}},
-		{Kind: "share", Step: "issue", Evidence: transcript.ByProgram, Facts: transcript.Facts{"number": 1, "custodian": "Alice", "set": "1B2C",
+			"practice": false, "program": "conclave", "vault": "/v", "previous_head": before.Head, "sequence": before.Sequence + 1}},
+		{Kind: "issued", Step: "issue", Evidence: transcript.ByProgram, Facts: transcript.Facts{"set": set, "shares": 1, "threshold": 1}},
+		{Kind: "share", Step: "issue", Evidence: transcript.ByProgram, Facts: transcript.Facts{"number": 1, "custodian": "Alice", "set": set,
 			"fingerprint": strings.Repeat("ab", 32), "delivery": "screen"}},
-		{Kind: "proven", Step: "prove", Claimed: "Alice", Evidence: transcript.ByShare, Facts: transcript.Facts{"number": 1, "custodian": "Alice", "set": "1B2C",
+		{Kind: "proven", Step: "prove", Claimed: "Alice", Evidence: transcript.ByShare, Facts: transcript.Facts{"number": 1, "custodian": "Alice", "set": set,
 			"fingerprint": strings.Repeat("ab", 32)}},
 		{Kind: "closed", Step: "close", Claimed: "Olga", Evidence: transcript.ByKeyboard, Facts: transcript.Facts{"verdict": "done", "overrides": []string{}}},
 	} {

@@ -1,0 +1,313 @@
+package command
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"conclave/assets/clean"
+	"conclave/ceremony/custodian"
+	"conclave/ceremony/folder"
+	"conclave/ceremony/transcript"
+)
+
+// link is one record of a vault's history.
+type link struct {
+	*read
+	shares map[string]*shareEvents // by person
+}
+
+// shareEvents is what the records say that a person did with shares.
+type shareEvents struct{ issued, proven, entered, refused int }
+
+// maxPeople bounds what a hostile record makes us keep.
+const maxPeople = 10_000
+
+// vaultKey tells histories apart.
+type vaultKey struct {
+	practice bool
+	vault    string
+}
+
+// history is the records of one vault, oldest first, and what is wrong with them.
+type history struct {
+	links   []*link
+	gaps    []string // records that are missing or have no end
+	changed []string // what is not what it claims
+}
+
+// verifyChain lists the histories of all vaults whose records lie in dirs.
+func (p *Process) verifyChain(dirs []string, head *transcript.Head) error {
+	vaults, err := gather(dirs)
+	if err != nil {
+		return err
+	}
+	keys := slices.SortedFunc(maps.Keys(vaults), func(a, b vaultKey) int { return cmp.Compare(a.vault, b.vault) })
+	if len(keys) > 1 && head != nil {
+		return usage("the records are of %d vaults, and -head is of one. Nothing was checked.", len(keys))
+	}
+	code := CodeDone
+	for _, k := range keys {
+		h := &history{links: vaults[k]}
+		if err := h.judge(); err != nil {
+			return err
+		}
+		anchored := false
+		if last := h.links[len(h.links)-1]; head != nil {
+			last.rep.Compare(*head, "the head that was given", true)
+			if anchored = last.rep.Anchored; !anchored {
+				h.changed = append(h.changed, "the head that was given is not the last record's")
+			}
+		}
+		h.print(p, k, anchored)
+		switch {
+		case len(h.changed) > 0:
+			code = CodeChanged
+		case len(h.gaps) > 0:
+			code = max(code, CodeStopped)
+		}
+	}
+	switch code {
+	case CodeChanged:
+		return &ending{code, "The history is not what it claims. Nothing was changed by this check; take other copies of the records, and compare heads with the paper."}
+	case CodeStopped:
+		return &ending{code, "The history has gaps. Nothing was changed by this check; find the records that are missing, and ask the people what happened."}
+	}
+	return nil
+}
+
+// gather reads all records in or directly below dirs, each once.
+func gather(dirs []string) (map[vaultKey][]*link, error) {
+	vaults := map[vaultKey][]*link{}
+	seen := map[string]bool{}
+	add := func(dir string) error {
+		l := &link{shares: map[string]*shareEvents{}}
+		var err error
+		if l.read, err = scanRecord(dir, l.note); err != nil {
+			return err
+		}
+		if head := l.rep.Head.String(); l.rep.Code() != CodeChanged {
+			if seen[head] {
+				return nil // a copy
+			}
+			seen[head] = true
+		}
+		k := vaultKey{l.rep.Header.Practice, l.rep.Header.Facts.Text("vault")}
+		vaults[k] = append(vaults[k], l)
+		return nil
+	}
+	for _, dir := range dirs {
+		err := add(dir)
+		if errors.Is(err, folder.ErrNoRecord) {
+			found, e := folder.Find(dir)
+			if err = e; len(found) == 0 && err == nil {
+				err = failed("%s holds no transcript. Nothing was checked.", clean.Clean(dir))
+			}
+			for _, f := range found {
+				if err == nil {
+					err = add(f.Dir)
+				}
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return vaults, nil
+}
+
+// note counts what the event says that somebody did with a share.
+func (l *link) note(ev transcript.Event) error {
+	who := ev.Claimed
+	if ev.Kind == "share" || ev.Kind == "proven" {
+		who = ev.Facts.Text("custodian")
+	}
+	s := l.shares[who]
+	if s == nil {
+		if s = new(shareEvents); len(l.shares) >= maxPeople {
+			return nil
+		}
+	}
+	switch ev.Kind {
+	case "share":
+		s.issued++
+	case "proven":
+		s.proven++
+	case "share-entered":
+		if ev.Facts.Text("result") == "good" {
+			s.entered++
+		} else {
+			s.refused++
+		}
+	default:
+		return nil
+	}
+	l.shares[who] = s
+	return nil
+}
+
+// name is how a record is called where something is wrong with it.
+func (l *link) name() string {
+	return clean.Clean(cmp.Or(l.rep.Header.Facts.Text("id"), l.read.name))
+}
+
+// judge puts the records in order and looks whether each follows the one before.
+func (h *history) judge() error {
+	slices.SortStableFunc(h.links, func(a, b *link) int {
+		return cmp.Or(sequence(a.rep)-sequence(b.rep), a.rep.Header.Time.Compare(b.rep.Header.Time))
+	})
+	var last *link
+	var roster *custodian.Roster
+	whole := true // from the first on, so that rosters can be derived
+	for _, l := range h.links {
+		whole = h.follows(last, l) && whole
+		if whole && l.rep.Code() != CodeChanged {
+			if err := l.compareRoster(roster); err != nil {
+				return err
+			}
+			next, err := deriveNext(roster, l.read.name)
+			if err != nil {
+				h.changed = append(h.changed, l.name()+": "+err.Error())
+				whole = false
+			}
+			roster = next
+		}
+		switch l.rep.State {
+		case transcript.Interrupted:
+			h.gaps = append(h.gaps, l.name()+" has no end: the ceremony was interrupted")
+		case transcript.Broken, transcript.Changed:
+			h.changed = append(h.changed, l.name()+": "+l.rep.Problem)
+		case transcript.Closed:
+		}
+		last = l
+	}
+	return nil
+}
+
+// follows tells whether l names the record before it, and that is there.
+func (h *history) follows(last, l *link) bool {
+	names, n := l.rep.Header.Facts.Text("previous_head"), sequence(l.rep)
+	switch {
+	case last == nil && names == "":
+		return true
+	case last == nil:
+		h.gaps = append(h.gaps, missing(1, n-1)+" before "+l.name())
+	case n == sequence(last.rep):
+		h.changed = append(h.changed, fmt.Sprintf("%s and %s are both number %d of the vault", last.name(), l.name(), n))
+	case names == last.rep.Head.String() && n == sequence(last.rep)+1:
+		return true
+	case n > sequence(last.rep)+1:
+		h.gaps = append(h.gaps, missing(sequence(last.rep)+1, n-1)+" before "+l.name())
+	case last.rep.Code() == CodeChanged:
+		return false // said already
+	default:
+		h.changed = append(h.changed, l.name()+" names another record before it than "+last.name())
+	}
+	return false
+}
+
+func missing(from, to int) string {
+	if from >= to {
+		return fmt.Sprintf("number %d is missing", from)
+	}
+	return fmt.Sprintf("numbers %d to %d are missing", from, to)
+}
+
+func (l *link) compareRoster(before *custodian.Roster) error {
+	if !l.dir || l.rep.Code() != CodeDone {
+		return nil
+	}
+	rec, err := folder.OpenRecord(l.read.name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rec.Close() }() // only read
+	l.roster(rec, before)
+	return nil
+}
+
+// print writes the list. Nothing from a record begins a line, and the verdict
+// has no word of one.
+func (h *history) print(p *Process, k vaultKey, anchored bool) {
+	kind := "PRODUCTION"
+	if k.practice {
+		kind = "PRACTICE: rehearsals"
+	}
+	w := p.Stdout
+	fmt.Fprintf(w, "%s\n  vault %s\n\n", kind, clean.Clean(k.vault))
+	for _, l := range h.links {
+		end := string(l.rep.Last.Kind)
+		switch l.rep.State {
+		case transcript.Interrupted:
+			end = "INTERRUPTED"
+		case transcript.Broken:
+			end = "BROKEN"
+		case transcript.Changed:
+			end = "CHANGED"
+		case transcript.Closed:
+		}
+		fmt.Fprintf(w, "  %3d  %-16s %-14s %-16s  %-11s %s\n", sequence(l.rep), clean.Cut(l.name(), 16), clean.Cut(l.rep.Header.Facts.Text("ceremony"), 14),
+			l.rep.Header.Time.UTC().Format("2006-01-02 15:04"), end, l.rep.Head.String()[:8])
+	}
+	h.printShares(p)
+	for _, s := range h.gaps {
+		fmt.Fprintf(w, "  gap      %s\n", clean.Clean(s))
+	}
+	for _, s := range h.changed {
+		fmt.Fprintf(w, "  problem  %s\n", clean.Clean(s))
+	}
+	verdict := fmt.Sprintf("CONSISTENT: each of the %d records follows the one before.", len(h.links))
+	switch {
+	case len(h.changed) > 0:
+		verdict = "CHANGED: these records do not make a history."
+	case len(h.gaps) > 0:
+		verdict = "GAPS: what is here is consistent, and records are missing or have no end."
+	}
+	fmt.Fprintf(w, "\n%s\n", verdict)
+	switch {
+	case len(h.changed) > 0:
+	case anchored && len(h.gaps) == 0:
+		fmt.Fprintln(w, "ANCHORED by the head that you gave: the last record names it, and all those before.")
+	case anchored:
+		fmt.Fprintln(w, "ANCHORED by the head that you gave, back to the last gap.")
+	default:
+		fmt.Fprintln(w, "NOT ANCHORED: one person could have made all these files afterwards, or left out the\nlast. Give the last head on paper with -head.")
+	}
+	fmt.Fprintln(w)
+}
+
+// printShares lists the people and what the records say that they did.
+func (h *history) printShares(p *Process) {
+	sum := map[string]*shareEvents{}
+	for _, l := range h.links {
+		for who, s := range l.shares {
+			if sum[who] == nil {
+				sum[who] = new(shareEvents)
+			}
+			sum[who].issued += s.issued
+			sum[who].proven += s.proven
+			sum[who].entered += s.entered
+			sum[who].refused += s.refused
+		}
+	}
+	fmt.Fprintln(p.Stdout)
+	for _, who := range slices.Sorted(maps.Keys(sum)) {
+		s := sum[who]
+		var parts []string
+		for _, part := range []struct {
+			n    int
+			what string
+		}{{s.issued, "given"}, {s.proven, "proven"}, {s.entered, "entered"}, {s.refused, "refused"}} {
+			if part.n > 0 {
+				parts = append(parts, fmt.Sprint(part.what, " ", part.n))
+			}
+		}
+		fmt.Fprintf(p.Stdout, "  %-24s shares: %s\n", clean.Clean(cmp.Or(who, "nobody")), strings.Join(parts, ", "))
+	}
+	if len(sum) > 0 {
+		fmt.Fprintln(p.Stdout)
+	}
+}
