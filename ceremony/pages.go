@@ -28,7 +28,7 @@ func (r *Run) read(by Role, heading string, text []string, do func(context.Conte
 func (r *Run) work(name string, p Prompt, do func(context.Context) ([]string, error)) *page {
 	p.Kind, p.By = Work, Person{Role: Program}
 	if p.Heading == "" {
-		p.Heading = "The program works. Nobody needs to type."
+		p.Heading = "The program works: " + name + ". Nobody needs to type."
 	}
 	p.Recorded = "begun, and how it ended."
 	return &page{Prompt: p, do: func(ctx context.Context, _ Input) error {

@@ -153,7 +153,7 @@ func (p *people) act(page string) bool {
 	text := prose(page)
 	has := func(s string) bool { return strings.Contains(text, s) }
 	switch {
-	case has("The program works."):
+	case has("The program works"):
 		return false
 	case shown.MatchString(page):
 		p.write(page)
