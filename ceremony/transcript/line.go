@@ -58,6 +58,13 @@ func encode(ev Event) ([]byte, error) {
 // decode reads one line with its newline. The bytes must be what encode writes
 // for the event that they give.
 func decode(b []byte) (Event, error) {
+	if ev, ok := parse(string(b)); ok && ev.check() == nil {
+		return ev, nil
+	}
+	return decodeSlowly(b)
+}
+
+func decodeSlowly(b []byte) (Event, error) {
 	var l line
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()

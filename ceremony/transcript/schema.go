@@ -126,6 +126,9 @@ var Kinds = map[string]Kind{
 		must(Text, "id", "sentence"), may(Text, "who", "why")),
 	"deviation": kind("something did not go as the script says, and what was decided",
 		must(Number, "number"), must(Text, "happened", "decided", "decided_by"), one("effect", "go on", "again", "stop"), may(Text, "expected")),
+	"signoff": kind("somebody agrees, or does not, to: present, script followed, record true, overrides known",
+		must(Flag, "agrees"), must(Text, "role"), may(Text, "reason"), may(List, "statements")),
+	"receipt":     kind("the head after somebody's last act, for their card", must(Number, "event"), must(Text, "to", "words")),
 	"rollback":    kind("what became of the old state", must(Text, "choice"), may(Text, "path", "reason")),
 	"void":        kind("a set of shares that never counted", must(Text, "set", "reason")),
 	kindClockJump: kind("the wall clock jumped against the boot clock", must(Number, "wall_ms", "boot_ms")),
@@ -183,13 +186,13 @@ func check(e Entry) error {
 }
 
 func (f Fact) check(v any) error {
-	wrong := fmt.Errorf("a value of type %s is needed", f.Type)
+	wrong := func() error { return fmt.Errorf("a value of type %s is needed", f.Type) }
 	switch f.Type {
 	case Text:
 		s, ok := v.(string)
 		switch {
 		case !ok:
-			return wrong
+			return wrong()
 		case !plain(s):
 			return fmt.Errorf("%s holds what a line may not", short(s))
 		case f.OneOf != nil && !slices.Contains(f.OneOf, s):
@@ -198,19 +201,19 @@ func (f Fact) check(v any) error {
 	case Number:
 		n, ok := v.(int)
 		if !ok {
-			return wrong
+			return wrong()
 		}
 		if n > maxNumber || n < -maxNumber {
 			return fmt.Errorf("%d is too large", n)
 		}
 	case Flag:
 		if _, ok := v.(bool); !ok {
-			return wrong
+			return wrong()
 		}
 	case List:
 		l, ok := v.([]string)
 		if !ok {
-			return wrong
+			return wrong()
 		}
 		for _, s := range l {
 			if !plain(s) {

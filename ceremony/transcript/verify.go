@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -114,7 +115,7 @@ func (r *Report) note(ev Event) {
 func open(list []string, s string, begun bool) []string {
 	list = slices.DeleteFunc(list, func(x string) bool { return x == s })
 	if begun && len(list) < maxKept {
-		list = append(list, s)
+		list = append(list, strings.Clone(s)) // a part of the whole line
 	}
 	return list
 }
