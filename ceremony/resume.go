@@ -70,7 +70,13 @@ func (r *Run) whyNot(l vaultstate.Leftover, got vaultstate.Progress) string {
 	}
 	set, ok := r.setOf(got.Set)
 	if !ok {
-		return ""
+		if r.env.Roster != nil && r.env.Roster.Ceremony == string(l.ID) {
+			return "its shares were lost with the program and never left it."
+		}
+		return "" // no record of that ceremony was given
+	}
+	if n := got.Shares - len(set.Holdings); n > 0 {
+		return fmt.Sprintf("%d of its %d shares were lost with the program: its record shows that they were not handed out.", n, got.Shares)
 	}
 	for i, who := range r.receivers() {
 		if i < len(set.Holdings) && set.Holdings[i].Custodian != who.Name {

@@ -143,6 +143,38 @@ func TestRemoveLeftover(t *testing.T) {
 	}
 }
 
+// TestPartlyHandedOut: a run that was killed before it had filed every share
+// cannot go on, and the page says why.
+func TestPartlyHandedOut(t *testing.T) {
+	for filed, want := range map[int]string{0: "5 of its 5 shares were lost", 2: "3 of its 5 shares were lost"} {
+		s := initialised(t)
+		q := s.request(ceremony.RecoveryRekey)
+		for _, name := range five {
+			q.RecoveryKeys = append(q.RecoveryKeys, s.keyFor(name))
+		}
+		m := s.open(ceremony.RecoveryRekey, q)
+		m.shelf.failAt = m.shelf.puts + filed + 1
+		m.drive(func(p ceremony.Prompt) bool { return at(p, "issue", ceremony.Choose) })
+		m.kill()
+		m = s.open(ceremony.RecoveryRekey, q)
+		told := false
+		m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+			if !at(p, "vault", ceremony.Choose) {
+				return ceremony.Input{}, false
+			}
+			told = strings.Contains(strings.Join(p.Text, " "), want)
+			if len(p.Choices) != 2 {
+				t.Errorf("the choices are %+v", p.Choices)
+			}
+			return ceremony.Input{Choice: "remove"}, true
+		}
+		s.must(m)
+		if !told {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+}
+
 // TestKeepLeftover stops and changes nothing; an unseal says what is there and
 // leaves it.
 func TestKeepLeftover(t *testing.T) {
