@@ -25,7 +25,8 @@ func people(r *Run) *page {
 	}
 	var rows []Attendance
 	for _, who := range r.plan.People {
-		rows = append(rows, Attendance{Person: who, Present: true})
+		// Nobody is marked before the operator has looked.
+		rows = append(rows, Attendance{Person: who})
 	}
 	return &page{
 		Prompt: Prompt{Kind: People, By: r.person(Operator), Heading: r.person(Operator).Name + ": mark who is here",

@@ -45,6 +45,7 @@ var (
 	line    = regexp.MustCompile(`(?m)^ .\s+(\d+)   (\S{3}) (\S{3})   (\S)`)
 	asksFor = regexp.MustCompile(`(\S+) \S+: type [^.]*share`)
 	pin     = regexp.MustCompile(`PIN of the practice token is (\d+)\.`)
+	seat    = regexp.MustCompile(`(?m)\S  +(?:operator|witness|custodian)(?: \d)? *$`)
 	clock   = regexp.MustCompile(`\d\d:\d\d:\d\d UTC|Hidden in \d+:\d\d|\d+\.\d s`)
 )
 
@@ -161,6 +162,8 @@ func (p *people) act(page string) bool {
 		p.s.send(strings.Repeat("\x1b[B", 12))
 		p.read()
 		p.s.send(enter)
+	case has("space is here"):
+		p.s.send(strings.Repeat(" ", len(seat.FindAllString(page, -1))) + enter)
 	case has("space row agrees"):
 		p.s.send(" ")
 	case asksFor.MatchString(text) && has("of 77"):
