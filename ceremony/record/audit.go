@@ -28,6 +28,7 @@ func (p *Page) audit() *document {
 	p.deviations(out)
 	p.openItems(out)
 	p.people(out)
+	p.signOff(out)
 	out.Parts[len(out.Parts)-1].Break = true
 	p.questions(out)
 	p.inventory(out)
@@ -144,7 +145,7 @@ func (p *Page) open() []string {
 			add("%s, %s, was absent.", who.Name, who.Role)
 		}
 	}
-	return list
+	return append(list, p.signOffLacks()...)
 }
 
 // unfinished is the state of a step that was not done, in words.

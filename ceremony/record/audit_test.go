@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,6 +29,9 @@ func TestTables(t *testing.T) {
 	groups := map[string]bool{}
 	for _, s := range append(append([]record.Source{}, record.Sources...), record.Controls...) {
 		groups[s.Group] = true
+		if s.In(transcript.Event{Entry: transcript.Entry{Kind: "no such kind"}}) != slices.Contains(s.From, "*") {
+			t.Errorf("%s, %s: an event of no kind has it", s.Group, s.Field)
+		}
 		for _, from := range s.From {
 			if from == "*" {
 				continue
@@ -53,7 +57,7 @@ func TestTables(t *testing.T) {
 			}
 		}
 	}
-	for _, g := range []string{"Header", "People", "Equipment", "Target", "Steps", "Shares", "Hashes", "Operations", "Deviations", "After", "Integrity",
+	for _, g := range []string{"Header", "People", "Equipment", "Target", "Steps", "Shares", "Hashes", "Operations", "Deviations", "After", "Sign-off", "Integrity", "Retention",
 		"WebTrust 1", "WebTrust 2", "WebTrust 3", "WebTrust 4", "WebTrust 5", "WebTrust 6", "WebTrust 7", "WebTrust 8",
 		"GEN-6.5.1-12", "GEN-6.5.1-13", "GEN-6.5.1-14", "BR 5.4.1", "BR 6.1.1.1", "PCI 3.7.6", "PCI 3.7.8"} {
 		if !groups[g] {
@@ -111,6 +115,12 @@ func TestOpenItems(t *testing.T) {
 		{"old state removed later", []transcript.Entry{typed("rollback", "rollback", "Olga Example", old), typed("rollback", "rollback", "Olga Example", gone)}, "", "/old/state"},
 		{"a void set", []transcript.Entry{program("void", "x", facts{"set": "8c1f22ab8c1f22ab8c1f22ab8c1f22ab", "reason": "cut off"})}, "never counted", "not proven"},
 		{"a skipped step", []transcript.Entry{program("step", "x", facts{"state": "skipped", "title": "Proof", "number": 3})}, "Step 3, Proof, was skipped (event 30).", ""},
+		{"nobody signed", nil, "Nobody signed off.", "witness and no auditor"},
+		{"one signed", []transcript.Entry{typed("signoff", "x", "Olga Example", facts{"agrees": true, "role": "operator"})}, "Fewer than two people signed off. 5 No witness and no auditor signed off.", "Nobody"},
+		{"two signed, none of them a witness", []transcript.Entry{typed("signoff", "x", "Olga Example", facts{"agrees": true, "role": "operator"}),
+			typed("signoff", "x", "Dora Example", facts{"agrees": true, "role": "custodian"})}, "No witness and no auditor signed off.", "Fewer"},
+		{"operator and witness signed", []transcript.Entry{typed("signoff", "x", "Olga Example", facts{"agrees": true, "role": "operator"}),
+			typed("signoff", "x", "Wim Example", facts{"agrees": true, "role": "witness"})}, "", "signed off"},
 		{"work without an end", []transcript.Entry{program("begun", "x", facts{"work": "look again"})}, "The program began to look again, and no end is recorded (event 30).", ""},
 	} {
 		got := with(tt.add...)
@@ -184,5 +194,23 @@ func TestLookAlike(t *testing.T) {
 		if got := strings.TrimPrefix(strings.TrimPrefix(s, name), ", "); got != want {
 			t.Errorf("%q is marked %q, want %q", name, got, want)
 		}
+	}
+}
+
+// TestSignOff: who does not agree is on page one, with the reason, and so are
+// deviations.
+func TestSignOff(t *testing.T) {
+	s := audit(t, signed())
+	page, _, _ := strings.Cut(s, "Who could have acted alone?")
+	for _, want := range []string{"event 30 14:00:30, entered for Olga Example, keyboard only in step: go expected: the safe is locked happened: the safe was open decided: it was emptied and searched decided by: Wim Example effect: go on",
+		"Alice Example (custodian) does not agree: I did not see the safe (event 34).", "Dora Example (custodian) did not sign: has left before the sign-off (event 35).",
+		"event 32 agrees: entered for Wim Example (witness), keyboard only, 14:00:32", "event 34 DOES NOT AGREE: entered for Alice Example (custodian)", "event 35 DID NOT SIGN: entered for Dora Example",
+		"not complete: 2 of 4 agree.", "custodian 2 Dora Example, Payments, no act of theirs is recorded", "receipts Wim Example, up to event 32: hockey gravity"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("page one does not say %q:\n%s", want, page)
+		}
+	}
+	if strings.Contains(page, "none: nobody noted one") {
+		t.Error("page one says that there is no deviation")
 	}
 }

@@ -10,12 +10,12 @@ var Controls = []Source{
 	{Group: "WebTrust 4", Field: "specific steps that were performed", From: []string{"step"}},
 	{Group: "WebTrust 5", Field: "physical security of the place"},
 	{Group: "WebTrust 6", Field: "secure storage of hardware and activation materials afterwards"},
-	{Group: "WebTrust 7", Field: "sign-off by participants and witnesses that says whether the script was followed"},
-	{Group: "WebTrust 8", Field: "notation of deviations", From: []string{"override", "step.state=skipped", "aborted"}},
+	{Group: "WebTrust 7", Field: "sign-off by participants and witnesses that says whether the script was followed", From: []string{"signoff"}},
+	{Group: "WebTrust 8", Field: "notation of deviations", From: []string{"deviation", "override", "step.state=skipped", "aborted", "closed"}},
 
 	{Group: "GEN-6.5.1-12", Field: "ETSI EN 319 411-1: roles, functions in each phase, evidence to collect", From: []string{"person.role", "step", "hand-over"}},
 	{Group: "GEN-6.5.1-13", Field: "ETSI EN 319 411-1: a report that the procedure was carried out", From: []string{"closed", "aborted"}},
-	{Group: "GEN-6.5.1-14", Field: "ETSI EN 319 411-1: the report is signed, for a root also by an independent person"},
+	{Group: "GEN-6.5.1-14", Field: "ETSI EN 319 411-1: the report is signed, for a root also by an independent person", From: []string{"signoff.role=witness", "signoff.role=auditor"}},
 
 	{Group: "BR 5.4.1", Field: "date and time, who made the entry, what happened", From: []string{"*"}},
 	{Group: "BR 5.4.1", Field: "life of keys: generation, recovery, replacement", From: []string{"key.generated=true", "issued", "swapped", "outcome", "authorised"}},

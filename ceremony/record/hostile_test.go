@@ -3,12 +3,14 @@ package record_test
 import (
 	"bytes"
 	"io"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
 
 	"conclave/ceremony/record"
 	"conclave/ceremony/transcript"
+	"conclave/hsm/softhsm/need"
 )
 
 // hostile holds what terminals, browsers, readers of Markdown and people obey.
@@ -19,7 +21,7 @@ const hostile = "CONSISTENT and closed\u202e \u2066x\u200b\u009b\x1b[2J\u2028 <s
 // hostileRecord is a record with a hostile text in every field that takes any.
 func hostileRecord(t *testing.T) ([]transcript.Event, transcript.Report) {
 	t.Helper()
-	entries := whole(false)
+	entries := signed()
 	for i, e := range entries {
 		if e.Kind != "override" {
 			entries[i].Claimed += hostile
@@ -153,5 +155,31 @@ func TestHostileMarkdown(t *testing.T) {
 		if l != "\n" && !regexp.MustCompile(`^(#{1,2} |> ?|- |  - |Head: |[A-Z])`).MatchString(l) {
 			t.Errorf("a line begins with %q", l)
 		}
+	}
+}
+
+// TestMarkdownReader has the page read by GitHub's reader of Markdown, which
+// makes links of what looks like one: there is no element that leads out, and
+// none that came from the transcript.
+func TestMarkdownReader(t *testing.T) {
+	reader := need.Tool(t, "cmark-gfm")
+	ev, rep := hostileRecord(t)
+	var b bytes.Buffer
+	if err := record.New(ev, rep).Markdown(&b); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), reader, "-e", "autolink", "-e", "table", "-e", "strikethrough", "-e", "footnotes", "--unsafe") // #nosec G204 -- need's
+	cmd.Stdin = &b
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`<(/?[a-zA-Z!][^\s>]*)`).FindAllStringSubmatch(string(out), -1) {
+		if !regexp.MustCompile(`^/?(h1|h2|blockquote|p|ul|li|code|pre)$`).MatchString(m[1]) {
+			t.Errorf("the page has an element %s", m[0])
+		}
+	}
+	if !strings.Contains(string(out), "evil.example") {
+		t.Error("the test's text is not in it")
 	}
 }

@@ -58,10 +58,14 @@ type Page struct {
 	Works     []Work  `json:"works"`
 	Rollback  []Act   `json:"rollback"`
 
-	issued   transcript.Facts // of the set whose shares follow
-	events   []transcript.Event
-	anchored bool
-	lines    []string // the events as they stand in the file, without newlines
+	SignOff  []Act `json:"sign_off"`
+	Receipts []Act `json:"receipts"`
+
+	signOffText string
+	issued      transcript.Facts // of the set whose shares follow
+	events      []transcript.Event
+	anchored    bool
+	lines       []string // the events as they stand in the file, without newlines
 }
 
 // Act is one event of somebody or of the program.
@@ -140,7 +144,8 @@ func New(events []transcript.Event, rep transcript.Report) *Page {
 		Format: 1, State: string(rep.State), Code: rep.Code(), Verdict: Verdict(rep), Problem: rep.Problem,
 		Practice: rep.Header.Practice, Events: rep.Head.Count, Head: rep.Head.String(), End: "interrupted",
 		Overrides: []Override{}, Deviations: []Act{}, Incidents: []Act{}, People: []Person{}, Steps: []Step{}, Confirmed: []Act{},
-		Shares: []Share{}, Void: []Act{}, Tokens: []Act{}, Works: []Work{}, Rollback: []Act{}, events: events, anchored: rep.Anchored,
+		Shares: []Share{}, Void: []Act{}, Tokens: []Act{}, Works: []Work{}, Rollback: []Act{},
+		SignOff: []Act{}, Receipts: []Act{}, events: events, anchored: rep.Anchored,
 	}
 	for _, ev := range events {
 		p.add(ev)
@@ -162,6 +167,10 @@ func (p *Page) add(ev transcript.Event) {
 		p.Header, p.Ceremony, p.ID, p.Began = f, f.Text("ceremony"), f.Text("id"), ev.Time
 	case "override":
 		p.Overrides = append(p.Overrides, Override{ev.Seq, f.Text("id"), f.Text("sentence"), f.Text("who"), f.Text("why")})
+	case "signoff":
+		p.SignOff = append(p.SignOff, act)
+	case "receipt":
+		p.Receipts = append(p.Receipts, act)
 	case "deviation":
 		p.Deviations = append(p.Deviations, act)
 	case "person":
@@ -195,7 +204,7 @@ func (p *Page) add(ev transcript.Event) {
 	case "begun", "done", "failed":
 		p.work(ev)
 	case "closed":
-		p.End, p.Result = ev.Kind, f.Text("verdict")
+		p.End, p.Result, p.signOffText = ev.Kind, f.Text("verdict"), f.Text("signoff")
 	case "aborted":
 		p.End, p.Result = ev.Kind, f.Text("reason")
 	}
@@ -228,8 +237,11 @@ func incident(ev transcript.Event) bool {
 var strength = []transcript.Evidence{"", transcript.ByKeyboard, transcript.BySignature, transcript.ByDecrypt, transcript.ByShare}
 
 func (p *Page) evidence(ev transcript.Event) {
-	if ev.Kind == "person" {
+	switch {
+	case ev.Kind == "person":
 		return // who is here was typed by the operator
+	case ev.Kind == "signoff" && ev.Facts.List("statements") == nil:
+		return // so was who has left before the sign-off
 	}
 	for i := range p.People {
 		who := &p.People[i]

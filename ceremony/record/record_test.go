@@ -102,6 +102,25 @@ func whole(practice bool) []transcript.Entry {
 	return list
 }
 
+var agreedTo = []string{"I was present.", "The script was followed, but for what is listed here.", "The record is true as far as I saw."}
+
+// signed is whole with what people say at the end, and in between.
+func signed() []transcript.Entry {
+	list := whole(false)
+	end := list[len(list)-1]
+	end.Facts["signoff"] = "not complete: 2 of 4 agree. Alice Example does not agree: I did not see the safe."
+	end.Facts["deviations"] = []string{"1: the safe was open"}
+	return append(list[:len(list)-1],
+		typed("deviation", "go", "Olga Example", facts{"number": 1, "expected": "the safe is locked", "happened": "the safe was open", "decided": "it was emptied and searched",
+			"decided_by": "Wim Example", "effect": "go on"}),
+		typed("signoff", "sign-off", "Olga Example", facts{"agrees": true, "role": "operator", "statements": agreedTo}),
+		typed("signoff", "sign-off", "Wim Example", facts{"agrees": true, "role": "witness", "statements": agreedTo}),
+		typed("receipt", "sign-off", "Wim Example", facts{"event": 32, "to": "Wim Example", "words": "hockey gravity fallout holiness fracture butterfat chatter butterfat"}),
+		typed("signoff", "sign-off", "Alice Example", facts{"agrees": false, "role": "custodian", "reason": "I did not see the safe", "statements": agreedTo}),
+		typed("signoff", "sign-off", "Dora Example", facts{"agrees": false, "role": "custodian", "reason": "has left before the sign-off"}),
+		end)
+}
+
 func write(t *testing.T, entries []transcript.Entry) []byte {
 	t.Helper()
 	var f file
@@ -134,6 +153,11 @@ var cases = []struct {
 	{"closed", func(t *testing.T) ([]transcript.Event, transcript.Report) {
 		ev, rep := scan(t, write(t, whole(false)))
 		rep.Compare(rep.Head, "head.txt", false)
+		return ev, rep
+	}},
+	{"signed", func(t *testing.T) ([]transcript.Event, transcript.Report) {
+		ev, rep := scan(t, write(t, signed()))
+		rep.Compare(rep.Head, "-head", true)
 		return ev, rep
 	}},
 	{"practice", func(t *testing.T) ([]transcript.Event, transcript.Report) {
@@ -285,7 +309,7 @@ func TestVerdicts(t *testing.T) {
 		_, rep := tt.make(t)
 		v := record.Verdict(rep)
 		want := map[string][2]string{
-			"closed": {"CONSISTENT", "NOT ANCHORED: head.txt agrees"}, "practice": {"CONSISTENT", "ANCHORED"},
+			"closed": {"CONSISTENT", "NOT ANCHORED: head.txt agrees"}, "practice": {"CONSISTENT", "ANCHORED"}, "signed": {"CONSISTENT", "ANCHORED"},
 			"interrupted": {"INTERRUPTED", "The last line is torn: the write of event 17 was cut off after 7 bytes."},
 			"aborted":     {"CONSISTENT", "NOT ANCHORED: without a head a change in the last line cannot be seen"},
 			"broken":      {"BROKEN in line 16.", ""}, "changed": {"CHANGED", ""}, "empty": {"INTERRUPTED", "NOT ANCHORED"},

@@ -24,7 +24,7 @@ type Source struct {
 const NotEvidenced = "not evidenced by this program"
 
 // Sources are the rows that a record of a ceremony must have, group by group,
-// and where each comes from.
+// and where each comes from. Those that come from nowhere yet are listed, too.
 var Sources = []Source{
 	{Group: "Header", Field: "kind of ceremony", From: []string{"header.ceremony"}},
 	{Group: "Header", Field: "id", From: []string{"header.id"}},
@@ -36,10 +36,16 @@ var Sources = []Source{
 	{Group: "Header", Field: "host and system", From: []string{"header.host", "header.os"}},
 	{Group: "Header", Field: "place", From: []string{"header.place"}},
 	{Group: "Header", Field: "start and end", From: []string{"header", "closed", "aborted"}},
+	{Group: "Header", Field: "approval"},
+	{Group: "Header", Field: "clock check"},
+	{Group: "Header", Field: "local time zone"},
 
 	{Group: "People", Field: "name, role, organisation", From: []string{"person.name", "person.role", "person.organisation"}},
 	{Group: "People", Field: "present or absent", From: []string{"person.present"}},
 	{Group: "People", Field: "quorum met", From: []string{"quorum.result=accepted"}},
+	{Group: "People", Field: "identity check"},
+	{Group: "People", Field: "arrivals, departures, breaks"},
+	{Group: "People", Field: "custodians' acknowledgement"},
 
 	{Group: "Equipment", Field: "HSM: maker, model, serial, firmware", From: []string{"equipment.manufacturer", "equipment.model", "equipment.serial", "equipment.firmware"}},
 	{Group: "Equipment", Field: "PKCS#11 library and its SHA-256", From: []string{"equipment.library", "equipment.library_sha256"}},
@@ -47,11 +53,15 @@ var Sources = []Source{
 	{Group: "Equipment", Field: "key: label, id, mechanism, attributes", From: []string{"key.label", "key.id", "key.mechanism", "key.attributes"}},
 	{Group: "Equipment", Field: "key self-test", From: []string{"self-test"}},
 	{Group: "Equipment", Field: "machine: memory, terminal, recorders", From: []string{"machine"}},
+	{Group: "Equipment", Field: "entropy source"},
+	{Group: "Equipment", Field: "cards; bag numbers in and out"},
 
 	{Group: "Target", Field: "storage and its digest before", From: []string{"target.storage", "target.digest"}},
 	{Group: "Target", Field: "digest after", From: []string{"outcome.digest", "swapped.after"}},
 	{Group: "Target", Field: "seal and mechanism", From: []string{"target.seal_key", "outcome.seal_key", "outcome.mechanism"}},
 	{Group: "Target", Field: "shares and threshold, old and new", From: []string{"target.shares", "target.threshold", "issued.shares", "issued.threshold", "outcome.shares", "outcome.threshold"}},
+	{Group: "Target", Field: "server's version, address, cluster"},
+	{Group: "Target", Field: "nonces of a server"},
 
 	{Group: "Steps", Field: "number and title", From: []string{"step.number", "step.title"}},
 	{Group: "Steps", Field: "start, end, skipped", From: []string{"step.state"}},
@@ -61,9 +71,11 @@ var Sources = []Source{
 
 	{Group: "Shares", Field: "holder and number", From: []string{"share.custodian", "share.number"}},
 	{Group: "Shares", Field: "PGP fingerprint", From: []string{"share.pgp"}},
+	{Group: "Shares", Field: "PGP subkey"},
 	{Group: "Shares", Field: "fingerprint of the share", From: []string{"share.fingerprint"}},
 	{Group: "Shares", Field: "delivered", From: []string{"share.delivery", "share.file", "share.sha256"}},
 	{Group: "Shares", Field: "verified", From: []string{"proven"}},
+	{Group: "Shares", Field: "acknowledged"},
 	{Group: "Shares", Field: "sets that never counted", From: []string{"void"}},
 
 	{Group: "Hashes", Field: "value, and who read it", From: []string{"read.text_sha256"}},
@@ -71,18 +83,28 @@ var Sources = []Source{
 	{Group: "Operations", Field: "each call: what, result, code", From: []string{"begun", "done", "failed"}},
 	{Group: "Operations", Field: "key made", From: []string{"key.generated=true"}},
 
+	{Group: "Deviations", Field: "happened, decided, by whom", From: []string{"deviation.happened", "deviation.decided", "deviation.decided_by"}},
 	{Group: "Deviations", Field: "weakened rules", From: []string{"override"}},
 	{Group: "Deviations", Field: "aborted or interrupted run", From: []string{"aborted", "resumed"}},
+	{Group: "Deviations", Field: "all of them, or that there are none", From: []string{"closed"}},
 
 	{Group: "After", Field: "verification results", From: []string{"outcome.checks", "done.checks"}},
 	{Group: "After", Field: "root token and its fate", From: []string{"token"}},
 	{Group: "After", Field: "old state", From: []string{"rollback"}},
 	{Group: "After", Field: "files with SHA-256", From: []string{"share.sha256", "token.sha256"}, Elsewhere: "sha256sums beside the transcript"},
+	{Group: "After", Field: "where materials are kept"},
+	{Group: "After", Field: "next drill"},
+
+	{Group: "Sign-off", Field: "agrees or does not agree, to what", From: []string{"signoff.agrees", "signoff.statements"}},
+	{Group: "Sign-off", Field: "signatures over the head", Elsewhere: "checkpoint.note"},
+	{Group: "Sign-off", Field: "head on each person's card", From: []string{"receipt"}},
 
 	{Group: "Integrity", Field: "hash chain", From: []string{"*"}},
 	{Group: "Integrity", Field: "head in hex and words", Elsewhere: "head.txt, and on the people's paper"},
 	{Group: "Integrity", Field: "head of the ceremony before", From: []string{"header.previous_head"}},
 	{Group: "Integrity", Field: "independent check", Elsewhere: "sha256sum and a shell, as the report prints it"},
+
+	{Group: "Retention", Field: "class and end date"},
 }
 
 // where says in words where something is, by the events of this record.

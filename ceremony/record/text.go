@@ -23,6 +23,7 @@ func (p *Page) report() *document {
 	p.acts(out)
 	p.shares(out)
 	p.works(out)
+	p.signOff(out)
 	p.headRows(out)
 	howToCheck(out, p.Practice)
 	return out
