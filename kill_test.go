@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -70,6 +71,7 @@ type killer struct {
 	*testing.T
 	bin, base string
 	old       [][]byte
+	runs      atomic.Int64
 	token     sync.Mutex
 	unwrap    reader.Unwrap
 
@@ -141,8 +143,8 @@ func (k *killer) rehearse(ctx context.Context, dir, ceremony string) ([]byte, er
 
 // copied is a copy of the practice vault, in a directory that the caller removes.
 func (k *killer) copied() (string, error) {
-	dir, err := os.MkdirTemp(filepath.Dir(k.base), "run")
-	if err != nil {
+	dir := filepath.Join(filepath.Dir(k.base), fmt.Sprintf("run%d", k.runs.Add(1)))
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return "", err
 	}
 	to := filepath.Join(dir, "vault")
@@ -230,11 +232,12 @@ func awaitBegun(dir string, ended <-chan struct{}) {
 
 // transcriptOf is the record of the recovery rekey as far as it goes.
 func transcriptOf(dir string) []byte {
-	names, _ := filepath.Glob(filepath.Join(dir, "PRACTICE-*-recovery-rekey", "PRACTICE-transcript.jsonl"))
+	top := os.DirFS(dir)
+	names, _ := fs.Glob(top, "PRACTICE-*-recovery-rekey/PRACTICE-transcript.jsonl")
 	if len(names) == 0 {
 		return nil
 	}
-	b, _ := os.ReadFile(names[0]) // none yet is none
+	b, _ := fs.ReadFile(top, names[0]) // none yet is none
 	return b
 }
 

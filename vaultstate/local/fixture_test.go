@@ -5,6 +5,7 @@ package local_test
 import (
 	"bytes"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -54,7 +55,7 @@ func fixture(t *testing.T, name string, flavour local.Flavour) *real {
 	copyFrom(r.dir, filepath.Join("../barrier/testdata", name, "storage"))
 	home := t.TempDir()
 	copyFrom(filepath.Join(home, "tokens"), filepath.Join("../../hsm/testdata/fixtures", name, "tokens"))
-	b, err := os.ReadFile(filepath.Join("../barrier/testdata", name, "known.json"))
+	b, err := fs.ReadFile(os.DirFS("../barrier/testdata"), name+"/known.json")
 	if err == nil {
 		err = json.Unmarshal(b, &r.known)
 	}
