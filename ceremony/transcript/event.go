@@ -31,12 +31,17 @@
 // blanks, other escapes and numbers that are no integers of at most 2^53 are
 // all refused. Strings hold no control characters, newlines included.
 //
+// The lines are also the leaves of an RFC 6962 tree. Its root stands in a C2SP
+// checkpoint (Checkpoint), which people sign, and to which an event can be proven
+// that is shown alone (Disclose). A Receipt is a head cut to eight words.
+//
 // # Promises
 //
 // Append has written and synced the line when it returns. A changed, dropped,
 // doubled or moved line is found (TestEveryByte, TestLines), but not a change
 // of the last line, nor a chain that was computed anew from the changed line
-// on: only a head that was kept elsewhere shows these. Report.Verdict says so.
+// on: only a head that was kept elsewhere shows these. Report.Anchors says which.
+// A second verifier, in Python, gives the same answers (TestSecondVerifier).
 //
 // The package knows no paths; ceremony/folder keeps the file. It writes no
 // secret, as none is in an Entry; it cannot know what people type into public

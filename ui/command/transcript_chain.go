@@ -261,6 +261,8 @@ func (h *history) print(p *Process, k vaultKey, anchored bool) {
 	}
 	verdict := fmt.Sprintf("CONSISTENT: each of the %d records follows the one before.", len(h.links))
 	switch {
+	case len(h.links) == 1 && len(h.changed)+len(h.gaps) == 0:
+		verdict = "CONSISTENT: one record, the vault's first."
 	case len(h.changed) > 0:
 		verdict = "CHANGED: these records do not make a history."
 	case len(h.gaps) > 0:
@@ -270,11 +272,11 @@ func (h *history) print(p *Process, k vaultKey, anchored bool) {
 	switch {
 	case len(h.changed) > 0:
 	case anchored && len(h.gaps) == 0:
-		fmt.Fprintln(w, "ANCHORED by the head that you gave: the last record names it, and all those before.")
+		fmt.Fprintln(w, "ANCHORED by the head that you gave: it is the last record's, which names all\nthose before.")
 	case anchored:
 		fmt.Fprintln(w, "ANCHORED by the head that you gave, back to the last gap.")
 	default:
-		fmt.Fprintln(w, "NOT ANCHORED: one person could have made all these files afterwards, or left out the\nlast. Give the last head on paper with -head.")
+		fmt.Fprintln(w, "NOT ANCHORED: one person could have made all these files afterwards, or left\nout the last. Give the last head on paper with -head.")
 	}
 	fmt.Fprintln(w)
 }

@@ -121,7 +121,7 @@ func (p *Process) checkDisclosed(file, own string, trusted, signatures []string)
 	p.showDisclosed(d)
 	fmt.Fprintf(p.Stdout, "\nPROVEN: it is event %d of the %d that this checkpoint names.\n", d.Event.Seq, d.Checkpoint.Head.Count)
 	if len(anchors) == 0 {
-		fmt.Fprintln(p.Stdout, "NOT ANCHORED: whoever made this file could have made the checkpoint, too. Bring\nyour own copy of it with -checkpoint, or -trust and -signature.")
+		fmt.Fprintln(p.Stdout, "NOT ANCHORED: whoever made this file could have made the checkpoint, too, with a\nhead that you know. Bring your own copy of it with -checkpoint, or a signature\nwith -trust and -signature.")
 	} else {
 		fmt.Fprintf(p.Stdout, "ANCHORED by %s.\n", strings.Join(anchors, ", by "))
 	}
@@ -192,6 +192,7 @@ func (p *Process) showDisclosed(d transcript.Disclosed) {
 			row(name, fmt.Sprint(v))
 		}
 	}
-	row("head", d.Checkpoint.Head.String())
+	// Not the head that stands in the checkpoint: the proof leads to the root
+	// alone, and a true head beside a false root would look like an anchor.
 	row("tree root", d.Checkpoint.Root.String())
 }
