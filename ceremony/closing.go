@@ -25,12 +25,11 @@ type aftermath struct {
 }
 
 func closing() []Step {
-	return []Step{
+	return steps([]Step{
 		{ID: "checks", Title: "Checks", By: Witness, Next: showChecks, Redo: func(r *Run) { r.aftermath.attested = false }},
 		{ID: "rollback", Title: "Old state", By: Operator, Next: oldState,
 			Needs: func(r *Run) bool { return r.aftermath.left != nil || len(r.aftermath.older) > 0 }},
-		{ID: "close", Title: "Close", By: Operator, Next: closeRecord},
-	}
+	}, signOffStep(), step("close", "Close", Operator, closeRecord))
 }
 
 // showChecks shows what was checked after the change, and what it means.
@@ -79,17 +78,10 @@ func closeRecord(r *Run) *page {
 	a, who := &r.aftermath, r.person(Operator)
 	switch {
 	case !a.signed:
-		lines := []Line{{Mark: Good, Text: "no override: no rule was weakened"}}
-		if len(r.overrides) > 0 {
-			lines = nil
-			for _, o := range r.overrides {
-				lines = append(lines, Line{Mark: Warn, Text: o.Sentence})
-			}
-		}
-		lines = append(lines, r.deviationLines()...)
+		lines := append(r.weakened(), r.signOffLine())
 		return &page{
 			Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": close the record?", Lines: lines,
-				Text: []string{"After this nothing can be added to the record."}, Recorded: "the close, with the overrides and deviations above."},
+				Text: []string{"After this nothing can be added to the record."}, Recorded: "the close, with the lines above."},
 			do: r.close,
 		}
 	case !a.seen:
@@ -140,7 +132,7 @@ func (r *Run) close(ctx context.Context, _ Input) error {
 		ids = append(ids, o.ID)
 	}
 	who := r.person(Operator)
-	if err := r.record("closed", Operator, who.Name, transcript.Facts{"verdict": r.verdict(), "overrides": ids, "deviations": r.deviationTexts()}); err != nil {
+	if err := r.record("closed", Operator, who.Name, transcript.Facts{"verdict": r.verdict(), "overrides": ids, "deviations": r.deviationTexts(), "signoff": r.signOffText()}); err != nil {
 		return err
 	}
 	r.closed, r.aftermath.signed = true, true

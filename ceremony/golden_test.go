@@ -83,7 +83,7 @@ func inOneLine(e transcript.Event) string {
 	slices.Sort(names)
 	for _, n := range names {
 		v := fmt.Sprintf("%v", e.Facts[n])
-		if n == "took_ms" {
+		if n == "took_ms" || n == "words" {
 			v = "…"
 		}
 		facts = append(facts, n+"="+v)

@@ -123,6 +123,7 @@ type Prompt struct {
 	Default string // Ask: taken when the line is empty
 	Word    string // HandOver, Confirm: what must be typed
 	From    string // HandOver: who leaves; "" for nobody
+	Other   bool   // HandOver: somebody else may go first; custodians always may
 	Badge   string // Confirm: "CHANGES THE VAULT"
 	Action  string // Confirm: "Replace the root key"
 	Changes string // Confirm

@@ -44,6 +44,7 @@ type state struct {
 	deviations []Deviation
 	pin        pinMark // while somebody is logged in
 	aftermath  aftermath
+	signing    signing
 }
 
 // wipe clears every secret that the run holds.

@@ -147,6 +147,13 @@ func inWords(e transcript.Entry) string {
 		return "override: " + f.Text("sentence")
 	case "deviation":
 		return fmt.Sprintf("deviation %d: %s", f.Number("number"), f.Text("happened"))
+	case "signoff":
+		if !f.Flag("agrees") {
+			return "does not agree: " + f.Text("reason")
+		}
+		return "agrees"
+	case "receipt":
+		return fmt.Sprintf("receipt of event %d", f.Number("event"))
 	case "void":
 		return "a set is void"
 	case "closed":

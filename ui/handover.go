@@ -41,8 +41,8 @@ func (s *handOverScreen) update(msg tea.Msg) (*ceremony.Input, tea.Cmd) {
 }
 
 // canPass tells whether somebody else may go first: custodians may, in any
-// order.
-func (s *handOverScreen) canPass() bool { return s.p.By.Role == ceremony.Custodian }
+// order, and whoever is away at the sign-off.
+func (s *handOverScreen) canPass() bool { return s.p.Other || s.p.By.Role == ceremony.Custodian }
 
 func (s *handOverScreen) view(a area) page {
 	const left = 9

@@ -161,8 +161,8 @@ func (s *session) word(text, word string) (ceremony.Input, error) {
 
 func (s *session) handOver(p ceremony.Prompt) (ceremony.Input, error) {
 	s.sayf("%s: nobody else sees the screen or the keys.", first(p.By.Name))
-	// Custodians may come in any order; the others may not.
-	other := p.By.Role == ceremony.Custodian
+	// Custodians may come in any order; the others may not, but at the sign-off.
+	other := p.Other || p.By.Role == ceremony.Custodian
 	text := "Type " + p.Word + " to begin"
 	if other {
 		text += ", or OTHER if somebody else is first"
