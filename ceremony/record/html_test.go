@@ -101,7 +101,7 @@ func browse(t *testing.T, chromium, page string, args ...string) string {
 	}
 	args = append(args, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
 		"--user-data-dir="+filepath.Join(dir, "profile"), "file://"+file)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute) // browsers are slow to start on a busy machine
 	defer cancel()
 	out, err := exec.CommandContext(ctx, chromium, args...).Output() // #nosec G204 -- the test's own file
 	if err != nil {
