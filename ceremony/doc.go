@@ -24,7 +24,14 @@
 //     program works are refused (TestLateAnswers);
 //   - secrets are in Input.Secret, in Reveal.Text and with the vault, in no
 //     event, no other part of a prompt, no problem and no file (the canary that
-//     every test looks for); a Run wipes them when their step or the run ends.
+//     every test looks for); a Run wipes them when their step or the run ends;
+//   - a deviation can be noted at every page until the record is closed, and
+//     leaves the page as it stands (TestNoteAnywhere); text that people type is
+//     refused, and said to be, if it holds a secret in use or the shape of one
+//     (TestSecretsInText, TestSecretShape);
+//   - everybody present agrees, or says why not; neither keeps the record open,
+//     and what the sign-off lacks is in its last event (TestSignOff). A receipt
+//     is the head after its event (TestReceipts).
 //
 // It does not promise that the people are who they say: an act is "keyboard"
 // unless a share that the records know was typed. What the records say of a
