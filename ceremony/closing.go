@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"conclave/assets"
 	"conclave/assets/words"
+	"conclave/ceremony/plan"
 	"conclave/ceremony/transcript"
 	"conclave/vaultstate"
 )
@@ -57,20 +59,44 @@ func (r *Run) meaning() []string {
 	text := []string{}
 	switch r.plan.Kind {
 	case vaultstate.RecoveryRekey:
-		text = assets.Text("replaced-shares")
+		text = append(assets.Text("replaced-shares"), r.copiesKnown())
 	case vaultstate.Rotate:
 		text = append(text, fmt.Sprintf("New entries are encrypted under term %d.", activeTerm(r.outcome.After)))
 		text = append(text, assets.Text("after-rotate")...)
 	case vaultstate.Init, vaultstate.Rekey, vaultstate.GenerateRoot:
 		text = assets.Text("after-" + r.c.ID)
+	case plan.Unseal:
+		if !r.plan.Deep {
+			text = append(text, "The keys were opened; the entries of the vault were not read. With -deep every one is.")
+		}
 	}
-	if r.aftermath.left != nil {
+	switch {
+	case r.aftermath.left == nil:
+	case r.plan.Kind == vaultstate.Init:
+		text = append(text, assets.Text("staging-init")...)
+	default:
 		text = append(text, assets.Text("staging")...)
 	}
 	if s := r.openItem(); s != "" {
 		text = append(text, s)
 	}
 	return text
+}
+
+// copiesKnown names the older copies of the storage that this program knows:
+// those that ceremonies kept beside it.
+func (r *Run) copiesKnown() string {
+	var paths []string
+	if l := r.aftermath.left; l != nil {
+		paths = append(paths, l.Path)
+	}
+	for _, l := range r.aftermath.older {
+		paths = append(paths, l.Path)
+	}
+	if len(paths) == 0 {
+		return "Copies known to this program: none. Backups and snapshots are not known to it."
+	}
+	return "Copies known to this program: " + strings.Join(paths, ", ") + ". Backups and snapshots are not known to it."
 }
 
 // closeRecord writes the last event; after it only the head is shown.
