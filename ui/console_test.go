@@ -3,6 +3,7 @@ package ui
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -215,7 +216,8 @@ func (x *console) signal(s syscall.Signal) {
 			x.t.Fatal(err)
 		}
 	}
-	if err := syscall.Kill(pid, s); err != nil {
+	// A signal may come when one before it has already ended the program.
+	if err := syscall.Kill(pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
 		x.t.Fatal(err)
 	}
 }
@@ -226,7 +228,7 @@ func (x *console) ends() string {
 	x.t.Helper()
 	select {
 	case <-x.over:
-	case <-time.After(time.Minute):
+	case <-time.After(lastWait + 30*time.Second):
 		x.t.Fatalf("the process does not end:\n%s", x.screen())
 	}
 	if x.settings() != x.before {
