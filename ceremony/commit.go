@@ -31,6 +31,9 @@ func (r *Run) commit(ctx context.Context) ([]string, error) {
 	if err := r.guard(ctx); err != nil {
 		return nil, err
 	}
+	if now := r.plan.HashHex(); now != r.hello.agreedPlan {
+		return nil, fmt.Errorf("before the swap: the plan in memory is not the one that was agreed to (%s, now %s): %w", r.hello.agreedPlan, now, vaultstate.ErrChanged)
+	}
 	r.env.progress(Line{Mark: Now, Text: "swapped in, one rename, and opened again through the HSM"})
 	out, err := r.env.Vault.Commit(ctx, r.op)
 	if err != nil && !r.isCommitted(ctx) {

@@ -17,6 +17,7 @@ type opened struct {
 	briefed, machine, planned bool
 	marked                    bool // who is here
 	headerPlan                string
+	agreedPlan                string // the hash that was read aloud
 
 	looked, seen, stopped bool // the vault
 	leftovers             int  // of status.Pending, dealt with
@@ -176,7 +177,7 @@ func agreePlan(r *Run) *page {
 		Prompt: Prompt{Kind: Read, By: reader, Heading: reader.Name + ": read the plan aloud", Lines: lines,
 			Text: text, Facts: []Fact{{"SHA-256", hash}}, Recorded: "every line, and its SHA-256."},
 		do: func(context.Context, Input) error {
-			r.hello.planned = true
+			r.hello.planned, r.hello.agreedPlan = true, hash
 			if hash != r.hello.headerPlan {
 				// People were named since the header was written.
 				if err := r.record("attested", reader.Role, reader.Name, transcript.Facts{"what": "the agreed plan", "lines": text}); err != nil {

@@ -142,10 +142,18 @@ func (p *Plan) Text() []string {
 		lines = append(lines, "warning: "+clean.Clean(w))
 	}
 	for _, who := range p.People {
-		lines = append(lines, fmt.Sprintf("%s = %s", roleAndNumber(who), clean.Clean(who.Name)))
+		line := fmt.Sprintf("%s = %s", roleAndNumber(who), clean.Clean(who.Name))
+		if who.Organisation != "" {
+			line += ", of " + clean.Clean(who.Organisation)
+		}
+		lines = append(lines, line)
 	}
 	for _, o := range p.Overrides {
-		lines = append(lines, fmt.Sprintf("override %s: %s", clean.Clean(o.ID), clean.Clean(o.Sentence)))
+		line := fmt.Sprintf("override %s: %s", clean.Clean(o.ID), clean.Clean(o.Sentence))
+		if o.Why != "" {
+			line += " Accepted: " + clean.Clean(o.Why)
+		}
+		lines = append(lines, line)
 	}
 	return lines
 }

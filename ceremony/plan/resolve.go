@@ -52,6 +52,7 @@ type Request struct {
 	Operator, Witness string
 	Custodians        []string
 	NoWitness         bool
+	Organisations     map[string]string // by people's names
 
 	Values    []Value // what the caller resolved: HSM, storage, …
 	Overrides []Override
@@ -239,7 +240,7 @@ func (q Request) people(p *Plan, refuse func(string, string, ...any)) {
 			return
 		}
 		roles[key] = role
-		p.People = append(p.People, custodian.Person{Name: name, Role: role, Number: number})
+		p.People = append(p.People, custodian.Person{Name: name, Role: role, Number: number, Organisation: q.Organisations[name]})
 	}
 	add(q.Operator, custodian.Operator, 0)
 	if !q.NoWitness {

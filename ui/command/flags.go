@@ -14,6 +14,9 @@ import (
 type flags struct {
 	set *pflag.FlagSet
 
+	plan string         // the plan's file
+	doc  *plan.Document // what it says; nil without -plan
+
 	// Which vault and which HSM.
 	config, storage, serial, pinFile string
 	hsm                              map[string]*string // by flag: those that serverconfig knows
@@ -64,6 +67,7 @@ func newFlags(c *cobra.Command) *flags {
 func ceremonyFlags(c *cobra.Command) *flags {
 	f := newFlags(c)
 	s := f.set
+	s.StringVar(&f.plan, "plan", "", "the plan, a `FILE`: it says everything that is agreed")
 	s.StringVar(&f.dir, "dir", ".", "the `DIR` in which the record's directory is made")
 	s.StringVar(&f.id, "id", "", "the ceremony's `ID`; without it one with date and time")
 	s.StringVar(&f.purpose, "purpose", "", "what it is held for, a `TEXT` for the record")
@@ -126,6 +130,9 @@ func (f *flags) request(q *plan.Request) error {
 	q.RecoveryThreshold = f.number("recovery-threshold", f.threshold)
 	q.RootToken, q.GenerateKey, q.SkipProof, q.Deep = f.rootToken, f.generateKey, f.skipProof, f.deep
 	q.Operator, q.Witness, q.Custodians, q.NoWitness = f.operator, f.witness, f.custodians, f.noWitness
+	if f.doc != nil {
+		q.Organisations = f.doc.Organisations()
+	}
 	var err error
 	if q.RecoveryKeys, err = keyFiles("recovery-pgp-keys", f.keys); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"conclave/assets/clean"
 	"conclave/ceremony"
+	"conclave/ceremony/custodian"
 	"conclave/ceremony/plan"
 	"conclave/ui"
 	"conclave/ui/term"
@@ -20,6 +21,10 @@ import (
 // hold holds a ceremony on a real vault: everything that can be wrong with the
 // command is found first, then the record begins.
 func (p *Process) hold(ctx context.Context, kind vaultstate.Kind, f *flags) error {
+	digest, err := f.readPlan(kind)
+	if err != nil {
+		return err
+	}
 	t, err := f.target()
 	if e := forgetPIN(); err == nil {
 		err = e
@@ -28,6 +33,7 @@ func (p *Process) hold(ctx context.Context, kind vaultstate.Kind, f *flags) erro
 		return err
 	}
 	defer t.Wipe()
+	t.values = append(t.values, digest...)
 	j, err := p.job(kind, f, t)
 	if err != nil {
 		return err
@@ -59,24 +65,16 @@ func (p *Process) job(kind vaultstate.Kind, f *flags, t *target) (Job, error) {
 	case f.id != "" && used(there, f.id):
 		return j, usage("-id: %s holds a record of the id %s, and an id is used once. Nothing was touched; take another.", clean.Clean(f.dir), clean.Clean(f.id))
 	}
-	q := plan.Request{Kind: kind, Storage: t.storage.Text, Config: t.config, Values: t.values, Overrides: t.overrides}
-	if err := f.request(&q); err != nil {
+	q, roster, err := p.request(kind, f, t)
+	if err != nil {
 		return j, err
 	}
-	q.GenerateKey = t.generates()
-	if q.ID == "" {
-		if q.ID, err = freshID(f.dir, false, p.Now()); err != nil {
-			return j, err
-		}
-	}
-	if j.Roster, err = f.before(&q); err != nil {
-		return j, err
-	}
+	j.Roster = roster
 	if err := p.terminal(f, &q); err != nil {
 		return j, err
 	}
-	if j.Plan, err = q.Resolve(p.Now()); err != nil {
-		return j, usage("%s. Nothing was touched.", strings.ReplaceAll(err.Error(), "\n", "; "))
+	if j.Plan, err = f.agreed(q, p.Now()); err != nil {
+		return j, err
 	}
 	if j.Machine, err = p.machine(describeTerminal(f.plain, p.pipedIn())); err != nil {
 		return j, err
@@ -84,6 +82,28 @@ func (p *Process) job(kind vaultstate.Kind, f *flags, t *target) (Job, error) {
 	j.Machine.Login, j.PIN = t.login, t.pin.Clone()
 	j.Machine.LookedAt = append([]string{"files open in the storage directory"}, t.addresses...)
 	return j, nil
+}
+
+// request is all that is asked for, but for what depends on the terminal.
+func (p *Process) request(kind vaultstate.Kind, f *flags, t *target) (plan.Request, *custodian.Roster, error) {
+	q := plan.Request{Kind: kind, Storage: t.storage.Text, Config: t.config, Values: t.values, Overrides: t.overrides}
+	if err := f.request(&q); err != nil {
+		return q, nil, err
+	}
+	q.GenerateKey = t.generates()
+	var err error
+	if q.ID == "" {
+		if q.ID, err = freshID(f.dir, false, p.Now()); err != nil {
+			return q, nil, err
+		}
+	}
+	roster, err := f.before(&q)
+	if err != nil {
+		return q, nil, err
+	}
+	programs, err := programValues(t.hsm.Lib.Text)
+	q.Values = append(q.Values, programs...)
+	return q, roster, err
 }
 
 // terminal refuses a terminal that keeps what it shows, and notes what is

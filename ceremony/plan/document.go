@@ -1,0 +1,150 @@
+package plan
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"conclave/assets/clean"
+	"conclave/ceremony/custodian"
+	"conclave/vaultstate"
+)
+
+// MaxDocument is the largest plan file. A parser that calls itself for every
+// bracket needs a bound.
+const MaxDocument = 64 << 10
+
+// Document is a plan file as it was read. Nothing that it names was opened yet.
+type Document struct {
+	Name string // the file; what it names is beside it
+	Kind vaultstate.Kind
+
+	// Settings are the values under the names of the flags that would say the
+	// same, in the order that the program has for them. Paths are already
+	// relative to where Name is.
+	Settings []Setting
+	People   []Entry
+
+	accepted []acceptance
+	src      []byte
+}
+
+// Setting is one value and where it is written.
+type Setting struct {
+	Flag, Text string
+	where      hcl.Range
+}
+
+// Entry is a person of a plan, and the key that their share is encrypted to.
+type Entry struct {
+	custodian.Person
+	KeyFile     string // "": none
+	Fingerprint string // lower-case hex, as the person's own card has it
+	where       hcl.Range
+}
+
+type acceptance struct {
+	id, reason string
+	where      hcl.Range
+}
+
+// Mistakes are all that is wrong with a plan file, each with its line.
+type Mistakes struct {
+	Count int
+	Text  string // lines for a person, with the source
+}
+
+func (m *Mistakes) Error() string {
+	return fmt.Sprintf("the plan has %d mistakes:\n%s", m.Count, m.Text)
+}
+
+// Parse reads a plan file and reports everything that is wrong in it at once.
+// An argument that nothing acts on is refused, not passed over.
+func Parse(name string, src []byte) (*Document, error) {
+	d := &Document{Name: name, src: src}
+	if len(src) > MaxDocument {
+		return nil, &Mistakes{1, fmt.Sprintf("%s has more than %d bytes", clean.Clean(name), MaxDocument)}
+	}
+	file, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
+	if diags.HasErrors() {
+		return nil, d.mistakes(diags)
+	}
+	r := reader{d: d}
+	r.root(file.Body)
+	if r.diags.HasErrors() {
+		return nil, d.mistakes(r.diags)
+	}
+	return d, nil
+}
+
+// mistakes writes diagnostics with the lines they are about.
+func (d *Document) mistakes(diags hcl.Diagnostics) *Mistakes {
+	var out bytes.Buffer
+	w := hcl.NewDiagnosticTextWriter(&out, map[string]*hcl.File{d.Name: {Bytes: d.src}}, 0, false)
+	// The parser keeps arguments in a map: the order is ours.
+	slices.SortStableFunc(diags, func(a, b *hcl.Diagnostic) int { return begins(a) - begins(b) })
+	count := 0
+	for _, diag := range diags {
+		if diag.Severity == hcl.DiagError {
+			count++
+		}
+		_ = w.WriteDiagnostic(diag) // into memory
+	}
+	var lines []string
+	for line := range strings.Lines(out.String()) {
+		lines = append(lines, clean.Cut(strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\t", "    "), 400))
+	}
+	return &Mistakes{count, strings.TrimRight(strings.Join(lines, "\n"), "\n")}
+}
+
+func begins(d *hcl.Diagnostic) int {
+	if d.Subject == nil {
+		return MaxDocument // of the whole plan
+	}
+	return d.Subject.Start.Byte
+}
+
+// Setting finds a value by the name of its flag.
+func (d *Document) Setting(flag string) (Setting, bool) {
+	for _, s := range d.Settings {
+		if s.Flag == flag {
+			return s, true
+		}
+	}
+	return Setting{}, false
+}
+
+// Source says where a setting is written. The file's name is not in it: the
+// hash of the agreed plan shall not depend on how the file was named.
+func (d *Document) Source(s Setting) string {
+	return fmt.Sprintf("plan line %d", s.where.Start.Line)
+}
+
+// Organisations are people's organisations by their names.
+func (d *Document) Organisations() map[string]string {
+	m := map[string]string{}
+	for _, e := range d.People {
+		if e.Organisation != "" {
+			m[e.Name] = e.Organisation
+		}
+	}
+	return m
+}
+
+// beside makes a path that is written in the plan one of the working directory.
+func (d *Document) beside(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(d.Name), path)
+}
+
+// tidy makes a fingerprint as people write it one of hex digits.
+func tidy(fingerprint string) string {
+	return strings.ToLower(strings.NewReplacer(" ", "", ":", "", "\u00a0", "").Replace(fingerprint))
+}

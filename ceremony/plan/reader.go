@@ -1,0 +1,300 @@
+package plan
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+
+	"conclave/assets/clean"
+	"conclave/ceremony/custodian"
+	"conclave/vaultstate"
+)
+
+// argument is one that a plan may have, and the flag that says the same.
+type argument struct {
+	name, flag string
+	path       bool
+	kinds      []vaultstate.Kind // nil: of all
+}
+
+var (
+	issuing = []vaultstate.Kind{vaultstate.Init, vaultstate.RecoveryRekey}
+	kinds   = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot}
+
+	topArguments = []argument{
+		{name: "id", flag: "id"},
+		{name: "purpose", flag: "purpose"},
+		{name: "previous", flag: "previous", path: true},
+		{name: "deep", flag: "deep", kinds: []vaultstate.Kind{Unseal}},
+		{name: "root_token", flag: "root-token", kinds: []vaultstate.Kind{vaultstate.Init}},
+		{name: "root_token_pgp_key", flag: "root-token-pgp-key", path: true, kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.GenerateRoot}},
+		{name: "key_shares", flag: "key-shares", kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.Rekey}},
+		{name: "key_threshold", flag: "key-threshold", kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.Rekey}},
+		{name: "stored_shares", flag: "stored-shares", kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.Rekey}},
+	}
+	blockArguments = map[string][]argument{
+		"vault": {{name: "config", flag: "config", path: true}, {name: "storage", flag: "storage", path: true}},
+		"hsm": {
+			{name: "lib", flag: "hsm-lib", path: true}, {name: "token_label", flag: "hsm-token-label"},
+			{name: "token_serial", flag: "hsm-token-serial"}, {name: "slot", flag: "hsm-slot"},
+			{name: "key_label", flag: "hsm-key-label"}, {name: "key_id", flag: "hsm-key-id"},
+			{name: "mechanism", flag: "hsm-mechanism"}, {name: "rsa_oaep_hash", flag: "hsm-rsa-oaep-hash"},
+			{name: "generate_key", flag: "hsm-generate-key"},
+		},
+		"recovery": {
+			{name: "shares", flag: "recovery-shares", kinds: issuing}, {name: "threshold", flag: "recovery-threshold", kinds: issuing},
+			{name: "skip_proof", flag: "skip-proof", kinds: issuing},
+		},
+		"operator":  {{name: "organisation"}},
+		"witness":   {{name: "organisation"}},
+		"custodian": {{name: "organisation"}, {name: "pgp_key", path: true, kinds: issuing}, {name: "fingerprint", kinds: issuing}},
+		"accept":    {{name: "reason"}},
+	}
+	labelled = []string{"operator", "witness", "custodian", "accept"}
+)
+
+// numbers and flags are the settings that are not any text.
+var (
+	numbers = []string{"recovery-shares", "recovery-threshold", "key-shares", "key-threshold", "stored-shares"}
+	truths  = []string{"deep", "hsm-generate-key", "skip-proof"}
+)
+
+// reader collects what is wrong while it reads.
+type reader struct {
+	d     *Document
+	diags hcl.Diagnostics
+}
+
+func (r *reader) refuse(where hcl.Range, summary, format string, args ...any) {
+	r.diags = append(r.diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: fmt.Sprintf(format, args...), Subject: &where})
+}
+
+func (r *reader) content(body hcl.Body, schema *hcl.BodySchema) *hcl.BodyContent {
+	c, diags := body.Content(schema)
+	r.diags = append(r.diags, diags...)
+	return c
+}
+
+func (r *reader) root(body hcl.Body) {
+	c := r.content(body, &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "ceremony", LabelNames: []string{"kind"}}}})
+	switch {
+	case len(c.Blocks) == 0 && !r.diags.HasErrors():
+		r.refuse(body.MissingItemRange(), "No ceremony", "A plan is one block: ceremony \"init\" { … }.")
+	case len(c.Blocks) > 1:
+		r.refuse(c.Blocks[1].DefRange, "More than one ceremony", "A plan is of one ceremony; write another file.")
+	}
+	if len(c.Blocks) == 0 {
+		return
+	}
+	b := c.Blocks[0]
+	r.d.Kind = vaultstate.Kind(b.Labels[0])
+	if !slices.Contains(kinds, r.d.Kind) {
+		r.refuse(b.LabelRanges[0], "Unknown ceremony", "%q is none of init, unseal, rekey, recovery-rekey, rotate, generate-root.", clean.Clean(b.Labels[0]))
+		return
+	}
+	r.ceremony(b)
+}
+
+func (r *reader) ceremony(b *hcl.Block) {
+	schema := &hcl.BodySchema{Attributes: attributes(topArguments)}
+	for name := range blockArguments {
+		h := hcl.BlockHeaderSchema{Type: name}
+		if slices.Contains(labelled, name) {
+			h.LabelNames = []string{"name"}
+		}
+		schema.Blocks = append(schema.Blocks, h)
+	}
+	c := r.content(b.Body, schema)
+	r.settings(c.Attributes, topArguments)
+	seen := map[string]bool{}
+	for _, in := range c.Blocks {
+		arguments := blockArguments[in.Type]
+		content := r.content(in.Body, &hcl.BodySchema{Attributes: attributes(arguments)})
+		if in.Type != "custodian" && in.Type != "accept" {
+			if seen[in.Type] {
+				r.refuse(in.DefRange, "More than one "+in.Type, "Only one %s is acted on.", in.Type)
+			}
+			seen[in.Type] = true
+		}
+		switch in.Type {
+		case "operator", "witness", "custodian":
+			r.person(in, content)
+		case "accept":
+			r.accept(in, content)
+		default:
+			r.settings(content.Attributes, arguments)
+		}
+	}
+	r.needed(b, seen)
+}
+
+// needed is what a plan must have to be one.
+func (r *reader) needed(b *hcl.Block, seen map[string]bool) {
+	if id, ok := r.d.Setting("id"); !ok {
+		r.refuse(b.DefRange, "No id", "A plan's id names its record and is read aloud: id = \"KC-2026-017\".")
+	} else if !idForm.MatchString(id.Text) {
+		r.refuse(id.where, "No good id", "Use letters, digits, '.', '_' and '-', at most 64, and begin with a letter or digit.")
+	}
+	_, config := r.d.Setting("config")
+	_, storage := r.d.Setting("storage")
+	if !config && !storage {
+		r.refuse(b.DefRange, "No vault", "Say which: vault { config = … } or vault { storage = … }.")
+	}
+	if !seen["operator"] {
+		r.refuse(b.DefRange, "No operator", "Say who sits at the keyboard: operator \"Name\" {}.")
+	}
+	if !seen["witness"] && r.d.Kind != Unseal && !r.d.Accepts("no-witness") {
+		r.refuse(b.DefRange, "No witness", "Say who watches: witness \"Name\" {}; or accept \"no-witness\" { reason = … }.")
+	}
+	if seen["witness"] && r.d.Accepts("no-witness") {
+		r.refuse(b.DefRange, "A witness and none", "There is a witness, and no-witness is accepted: leave out one of them.")
+	}
+	if slices.Contains(issuing, r.d.Kind) {
+		for _, flag := range []string{"recovery-shares", "recovery-threshold"} {
+			if _, ok := r.d.Setting(flag); !ok {
+				r.refuse(b.DefRange, "No "+flag, "A plan says it, with no default: recovery { shares = 5, threshold = 3 }, each on its line.")
+			}
+		}
+	}
+	r.keys(b)
+}
+
+// keys: either every share is encrypted, or none.
+func (r *reader) keys(b *hcl.Block) {
+	with, without := 0, ""
+	for _, e := range r.d.People {
+		switch {
+		case e.Role != custodian.Custodian:
+		case e.KeyFile != "":
+			if without != "" {
+				r.refuse(e.where, "A key after none", "Custodians who receive a share come first; %s has no pgp_key.", clean.Clean(without))
+				return
+			}
+			with++
+		case without == "":
+			without = e.Name
+		}
+	}
+	if n, ok := r.d.Setting("recovery-shares"); ok && with > 0 && fmt.Sprint(with) != n.Text {
+		r.refuse(n.where, "Shares and keys", "%d custodians have a pgp_key, and there are %s shares: each share needs its own.", with, clean.Clean(n.Text))
+	}
+}
+
+func attributes(list []argument) []hcl.AttributeSchema {
+	var out []hcl.AttributeSchema
+	for _, a := range list {
+		out = append(out, hcl.AttributeSchema{Name: a.name})
+	}
+	return out
+}
+
+// value is an argument's text, "" if it is not there or wrong.
+func (r *reader) value(attrs hcl.Attributes, a argument) (text string, where hcl.Range, ok bool) {
+	attr := attrs[a.name]
+	if attr == nil {
+		return "", where, false
+	}
+	where = attr.Range
+	if a.kinds != nil && !slices.Contains(a.kinds, r.d.Kind) {
+		r.refuse(where, "Not of this ceremony", "A %s has no %s.", r.d.Kind, a.name)
+		return "", where, false
+	}
+	v, diags := attr.Expr.Value(nil)
+	r.diags = append(r.diags, diags...)
+	if diags.HasErrors() {
+		return "", where, false
+	}
+	v, err := convert.Convert(v, cty.String)
+	if err != nil || v.IsNull() || !v.IsKnown() {
+		r.refuse(where, "Not a text", "%s is a text, a number, true or false.", a.name)
+		return "", where, false
+	}
+	text = v.AsString()
+	switch {
+	case text == "":
+		r.refuse(where, "Empty", "%s is empty; leave it out.", a.name)
+		return "", where, false
+	case strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }):
+		r.refuse(where, "Control character", "%s has a control character in it.", a.name)
+		return "", where, false
+	case strings.HasSuffix(a.name, "pgp_key") && strings.Contains(text, ","):
+		r.refuse(where, "More than one file", "%s is one file, without a comma in its name.", a.name)
+		return "", where, false
+	}
+	if a.path && !(a.flag == "previous" && text == "none") {
+		text = r.d.beside(text)
+	}
+	return text, where, true
+}
+
+var (
+	numberForm      = regexp.MustCompile(`^(0|[1-9][0-9]{0,3})$`)
+	fingerprintForm = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+)
+
+func (r *reader) settings(attrs hcl.Attributes, list []argument) {
+	for _, a := range list {
+		text, where, ok := r.value(attrs, a)
+		if !ok {
+			continue
+		}
+		switch {
+		case slices.Contains(numbers, a.flag) && !numberForm.MatchString(text):
+			r.refuse(where, "Not a number", "%s is a number.", a.name)
+			continue
+		case slices.Contains(truths, a.flag) && text != "true" && text != "false":
+			r.refuse(where, "Neither true nor false", "%s is true or false.", a.name)
+			continue
+		}
+		r.d.Settings = append(r.d.Settings, Setting{Flag: a.flag, Text: text, where: where})
+	}
+}
+
+func (r *reader) person(b *hcl.Block, c *hcl.BodyContent) {
+	e := Entry{Person: custodian.Person{Name: strings.Join(strings.Fields(b.Labels[0]), " "), Role: custodian.Role(b.Type)}, where: b.DefRange}
+	if e.Name == "" || e.Name != clean.Clean(e.Name) || len(e.Name) > 120 {
+		r.refuse(b.LabelRanges[0], "No good name", "A name is 1 to 120 bytes of text that can be shown.")
+	}
+	for _, other := range r.d.People {
+		if strings.EqualFold(other.Name, e.Name) {
+			r.refuse(b.LabelRanges[0], "One person, one role", "%s is already %s, in line %d.", clean.Clean(e.Name), other.Role, other.where.Start.Line)
+		}
+	}
+	list := blockArguments[b.Type]
+	e.Organisation, _, _ = r.value(c.Attributes, list[0])
+	if b.Type == "custodian" {
+		e.KeyFile, _, _ = r.value(c.Attributes, list[1])
+		fp, where, given := r.value(c.Attributes, list[2])
+		e.Fingerprint = tidy(fp)
+		switch {
+		case given && !fingerprintForm.MatchString(e.Fingerprint):
+			r.refuse(where, "Not a fingerprint", "A fingerprint has 40 or 64 hex digits; this has %d characters.", len(e.Fingerprint))
+		case given && c.Attributes["pgp_key"] == nil:
+			r.refuse(where, "A fingerprint of no key", "There is no pgp_key for %s.", clean.Clean(e.Name))
+		case !given && e.KeyFile != "":
+			r.refuse(b.DefRange, "No fingerprint", "The key of %s needs its fingerprint, from the person's own card: whoever swaps the file is found by it.", clean.Clean(e.Name))
+		}
+	}
+	r.d.People = append(r.d.People, e)
+}
+
+func (r *reader) accept(b *hcl.Block, c *hcl.BodyContent) {
+	id := b.Labels[0]
+	if !slices.Contains(acceptable, id) {
+		r.refuse(b.LabelRanges[0], "Nothing to accept", "%q is none of: %s.", clean.Clean(id), strings.Join(acceptable, ", "))
+		return
+	}
+	if r.d.Accepts(id) {
+		r.refuse(b.LabelRanges[0], "Accepted twice", "%s is accepted twice.", id)
+	}
+	reason, _, ok := r.value(c.Attributes, blockArguments["accept"][0])
+	if !ok && c.Attributes["reason"] == nil {
+		r.refuse(b.DefRange, "No reason", "Why is %s accepted? reason = \"…\".", id)
+	}
+	r.d.accepted = append(r.d.accepted, acceptance{id, reason, b.DefRange})
+}

@@ -1,0 +1,118 @@
+package command
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"conclave/assets/clean"
+	"conclave/ceremony/plan"
+	"conclave/vaultstate"
+)
+
+func (p *Process) planCommand() *cobra.Command {
+	c := &cobra.Command{Use: "plan COMMAND", Short: "Check a ceremony's plan before the day", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return usage("which command of plan? See conclave plan -h. Nothing was touched.")
+		}}
+	c.AddCommand(p.planCheckCommand())
+	return c
+}
+
+func (p *Process) planCheckCommand() *cobra.Command {
+	c := &cobra.Command{Use: "check FILE", Short: "Say everything that is wrong with a plan, and its arithmetic", Args: cobra.ExactArgs(1)}
+	dir := c.Flags().String("dir", ".", "the `DIR` with the records of the vault")
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		agreed, err := p.planned(args[0], *dir)
+		if err != nil {
+			return err
+		}
+		for _, line := range agreed.Text() {
+			fmt.Fprintln(p.Stdout, line)
+		}
+		fmt.Fprintln(p.Stdout)
+		for _, f := range agreed.Judge() {
+			fmt.Fprintf(p.Stdout, "%s  %s\n", f.Level, f.Sentence)
+		}
+		for _, o := range agreed.Overrides {
+			fmt.Fprintf(p.Stdout, "   accepted: %s, because: %s\n", o.ID, clean.Clean(o.Why))
+		}
+		fmt.Fprintf(p.Stdout, "plan hash %s\n", agreed.HashHex())
+		return nil
+	}
+	return c
+}
+
+// planned is the agreed plan that a file makes, as the ceremony would take it.
+// What is wrong in the file is written to stdout whole, with the lines.
+func (p *Process) planned(name, dir string) (*plan.Plan, error) {
+	src, _, err := readFile(name, plan.MaxDocument)
+	if err != nil {
+		return nil, usage("%v. Nothing was touched.", err)
+	}
+	doc, err := plan.Parse(name, src)
+	if err != nil {
+		return nil, p.wrong(name, err)
+	}
+	f := p.flagsOf(doc.Kind)
+	f.plan, f.dir = name, dir
+	digest, err := f.readPlan(doc.Kind)
+	if err != nil {
+		return nil, err
+	}
+	t, err := f.target()
+	if e := forgetPIN(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer t.Wipe()
+	if _, err := t.hsmConfig(); err != nil {
+		return nil, err
+	}
+	t.values = append(t.values, digest...)
+	q, _, err := p.request(doc.Kind, f, t)
+	if err != nil {
+		return nil, err
+	}
+	agreed, err := q.Resolve(p.Now())
+	if err != nil {
+		return nil, p.wrong(name, err)
+	}
+	f.said(agreed)
+	if err := f.doc.Bind(agreed); err != nil {
+		return nil, p.wrong(name, err)
+	}
+	return agreed, nil
+}
+
+// wrong writes everything that is wrong, and ends with code 2.
+func (p *Process) wrong(name string, err error) error {
+	fmt.Fprintln(p.Stdout, err)
+	return usage("%s is no plan that a ceremony can be held by. Nothing was touched.", clean.Clean(name))
+}
+
+// flagsOf are the flags of a ceremony's command.
+func (p *Process) flagsOf(kind vaultstate.Kind) *flags {
+	c := &cobra.Command{Use: strings.TrimSpace(string(kind))}
+	f := ceremonyFlags(c)
+	switch kind {
+	case vaultstate.Init:
+		f.recoveryFlags()
+		c.Flags().StringVar(&f.rootToken, "root-token", "", "")
+		f.rootTokenKeyFlag()
+		f.singleFlags()
+	case vaultstate.RecoveryRekey:
+		f.recoveryFlags()
+	case vaultstate.Rekey:
+		f.singleFlags()
+	case vaultstate.GenerateRoot:
+		f.rootTokenKeyFlag()
+	case plan.Unseal:
+		c.Flags().BoolVar(&f.deep, "deep", false, "")
+	case vaultstate.Rotate:
+	}
+	return f
+}
