@@ -5,6 +5,7 @@
 #   make rehearse ARGS='rekey -dir D'   any other; ARGS goes to "conclave rehearse"
 #   make test                           every check and test, then a table of the tools
 #   make test PKGS=./vaultstate/...     the same for some packages
+#   make test-kill                      the program killed 250 times; make test has a sample
 #   make build                          ./conclave
 #   make lint                           golangci-lint alone
 #   make setup                          the tools alone (softhsm2, gnupg, tmux)
@@ -38,6 +39,11 @@ setup:
 .PHONY: test
 test: setup
 	@PKGS='$(PKGS)' .ci/test
+
+.PHONY: test-kill
+test-kill:
+	@.ci/setup softhsm
+	CONCLAVE_KILLS=all REQUIRE=softhsm go test -timeout 60m -v -run '^TestKill$$' .
 
 .PHONY: lint
 lint:

@@ -28,15 +28,19 @@ import (
 	"conclave/vaultstate/vaulttest/reader"
 )
 
-// How often TestKill runs and kills the program, and the fewest that must fall
-// before, inside and after the commit.
-const (
-	killMeasured = 20
-	killInCommit = 200
-	killAnyTime  = 50
-	killFewest   = 20
-	killAtOnce   = 2
+// effort is how often TestKill runs and kills the program, and the fewest that
+// must fall before, inside and after the commit.
+type effort struct{ measured, inCommit, anyTime, fewest int }
+
+// Every kill is followed by a whole run of the program, so all of them take ten
+// minutes and more: the variable CONCLAVE_KILLS=all (make test-kill) asks for
+// them, and the other tests are joined by a sample.
+var (
+	allKills    = effort{20, 200, 50, 20}
+	sampleKills = effort{5, 40, 16, 2}
 )
+
+const killAtOnce = 2
 
 // TestKill kills the real program (SIGKILL) in a recovery rekey of a practice
 // vault. It measures how long the commit takes, from its begun to its swapped,
@@ -82,8 +86,12 @@ type killer struct {
 }
 
 func (k *killer) all() {
+	n := sampleKills
+	if os.Getenv("CONCLAVE_KILLS") == "all" {
+		n = allKills
+	}
 	var commits, runs []time.Duration
-	for range killMeasured {
+	for range n.measured {
 		commit, whole := k.measure()
 		commits, runs = append(commits, commit), append(runs, whole)
 	}
@@ -93,14 +101,14 @@ func (k *killer) all() {
 	k.Logf("from the commit's begun to its swapped: median %v of %d runs (%v to %v); a whole run: %v",
 		median, len(commits), commits[0], commits[len(commits)-1], whole)
 	k.which = map[string]int{}
-	k.each(killInCommit, func(i int) {
-		k.kill(true, 3*median*time.Duration(i)/(killInCommit-1))
+	k.each(n.inCommit, func(i int) {
+		k.kill(true, 3*median*time.Duration(i)/time.Duration(n.inCommit-1))
 	})
-	k.Logf("killed %d times at 0 to %v after the commit's begun: %s", killInCommit, 3*median, k.counts())
-	k.each(killAnyTime, func(int) { k.kill(false, rand.N(whole)) })
-	k.Logf("and %d times at any time: %s", killAnyTime, k.counts())
-	if k.before < killFewest || k.inside < killFewest || k.after < killFewest {
-		k.Errorf("fewer than %d fell before, inside or after the commit", killFewest)
+	k.Logf("killed %d times at 0 to %v after the commit's begun: %s", n.inCommit, 3*median, k.counts())
+	k.each(n.anyTime, func(int) { k.kill(false, rand.N(whole)) })
+	k.Logf("and %d times at any time: %s", n.anyTime, k.counts())
+	if k.before < n.fewest || k.inside < n.fewest || k.after < n.fewest {
+		k.Errorf("fewer than %d fell before, inside or after the commit", n.fewest)
 	}
 }
 
