@@ -116,7 +116,7 @@ func (p practice) decrypt(name, file string) string {
 		p.t.Fatalf("%s: %d files, %v", file, len(files), err)
 	}
 	newest := slices.MaxFunc(files, func(a, b string) int { return modified(p.t, a).Compare(modified(p.t, b)) })
-	home, err := os.MkdirTemp("", "g") //nolint:usetesting // its sockets' paths would be too long
+	home, err := os.MkdirTemp("", "g") // not t.TempDir: its sockets' paths would be too long
 	if err != nil {
 		p.t.Fatal(err)
 	}
