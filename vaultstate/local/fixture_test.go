@@ -94,7 +94,7 @@ func (r *real) open(t *testing.T, cfg hsm.Config, flavour local.Flavour) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = r.Vault.Close() })
+	t.Cleanup(func() { _ = r.Close() })
 	r.key = reader.Key{Lib: cfg.Lib, TokenLabel: cfg.TokenLabel, PIN: r.known.PIN, Label: cfg.KeyLabel}
 	t.Setenv("SOFTHSM2_CONF", r.store.Conf())
 }
