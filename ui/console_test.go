@@ -69,7 +69,7 @@ func TestMain(m *testing.M) {
 // shell starts the program as a shell does, in a process group of its own: one
 // that has no parent in its session cannot be stopped.
 func shell() int {
-	cmd := exec.CommandContext(context.Background(), os.Args[0]) //nolint:gosec // the test itself
+	cmd := exec.CommandContext(context.Background(), os.Args[0])
 	cmd.Env = append(os.Environ(), "UI_TEST_SHELL=")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Foreground: true, Ctty: 0}
@@ -128,7 +128,7 @@ func startConsole(t *testing.T, name string, env ...string) *console {
 		t.Fatal(err)
 	}
 	x.before = x.settings()
-	x.cmd = exec.CommandContext(context.Background(), os.Args[0]) //nolint:gosec // the test itself
+	x.cmd = exec.CommandContext(context.Background(), os.Args[0])
 	x.cmd.Env = append(os.Environ(), "UI_TEST_PROGRAM="+name, "UI_TEST_REPORT="+x.report, "TERM=xterm-256color", "LC_ALL=C.UTF-8")
 	x.cmd.Env = append(x.cmd.Env, env...)
 	x.cmd.Stdin, x.cmd.Stdout, x.cmd.Stderr = near, near, near

@@ -45,7 +45,7 @@ func TestNoteOnEveryPage(t *testing.T) {
 		if len(s.run.noted) != 1 || s.run.noted[0] != want {
 			t.Errorf("kind %v: noted %+v", p.Kind, s.run.noted)
 		}
-		if len(s.run.answers) != 0 || strings.Contains(s.View(), "Note a deviation") || s.Model.prompt.Kind != p.Kind {
+		if len(s.run.answers) != 0 || strings.Contains(s.View(), "Note a deviation") || s.prompt.Kind != p.Kind {
 			t.Errorf("kind %v: the page does not stand:\n%s", p.Kind, s.View())
 		}
 	}

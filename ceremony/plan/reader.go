@@ -226,7 +226,7 @@ func (r *reader) value(attrs hcl.Attributes, a argument) (text string, where hcl
 		r.refuse(where, "More than one file", "%s is one file, without a comma in its name.", a.name)
 		return "", where, false
 	}
-	if a.path && !(a.flag == "previous" && text == "none") {
+	if a.path && (a.flag != "previous" || text != "none") {
 		text = r.d.beside(text)
 	}
 	return text, where, true

@@ -239,7 +239,7 @@ func (h *history) print(p *Process, k vaultKey, anchored bool) {
 	w := p.Stdout
 	fmt.Fprintf(w, "%s\n  vault %s\n\n", kind, clean.Clean(k.vault))
 	for _, l := range h.links {
-		end := string(l.rep.Last.Kind)
+		end := l.rep.Last.Kind
 		switch l.rep.State {
 		case transcript.Interrupted:
 			end = "INTERRUPTED"

@@ -218,7 +218,7 @@ func verified(t *testing.T, dir string, records int) {
 		t.Fatalf("%d records in %s, want %d (%v)", len(found), dir, records, err)
 	}
 	for _, file := range found {
-		out, err := exec.CommandContext(context.Background(), conclave, "transcript", "verify", filepath.Dir(file)).CombinedOutput() //nolint:gosec // our own program
+		out, err := exec.CommandContext(context.Background(), conclave, "transcript", "verify", filepath.Dir(file)).CombinedOutput()
 		if err != nil {
 			t.Errorf("%s: %v\n%s", file, err, out)
 		}

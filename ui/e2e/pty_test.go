@@ -28,7 +28,7 @@ type ptyScreen struct {
 
 func openPTY(t *testing.T, args ...string) *ptyScreen {
 	t.Helper()
-	s := &ptyScreen{t: t, cmd: exec.CommandContext(context.Background(), conclave, args...), done: make(chan struct{}), //nolint:gosec // our own program
+	s := &ptyScreen{t: t, cmd: exec.CommandContext(context.Background(), conclave, args...), done: make(chan struct{}),
 		vt: vt10x.New(vt10x.WithSize(80, 24))}
 	s.cmd.Env = []string{"TERM=xterm-256color", "LC_ALL=C.UTF-8", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}
 	far, err := pty.StartWithSize(s.cmd, &pty.Winsize{Cols: 80, Rows: 24})

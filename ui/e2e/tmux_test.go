@@ -37,7 +37,7 @@ func openTmux(t *testing.T) *tmuxScreen {
 
 func (s *tmuxScreen) run(args ...string) string {
 	s.t.Helper()
-	cmd := exec.CommandContext(context.Background(), s.tmux, append([]string{"-S", s.socket}, args...)...) //nolint:gosec // a tool of the tests
+	cmd := exec.CommandContext(context.Background(), s.tmux, append([]string{"-S", s.socket}, args...)...)
 	cmd.Env = []string{"TERM=xterm-256color", "LC_ALL=C.UTF-8", "HOME=" + s.t.TempDir(), "PATH=" + os.Getenv("PATH")}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *tmuxScreen) code() int {
 // settings are the terminal's, as stty prints them.
 func (s *tmuxScreen) settings() string {
 	s.t.Helper()
-	out, err := exec.CommandContext(context.Background(), "stty", "-a", "-F", s.tty).CombinedOutput() //nolint:gosec // a tool of the tests
+	out, err := exec.CommandContext(context.Background(), "stty", "-a", "-F", s.tty).CombinedOutput()
 	if err != nil {
 		s.t.Fatalf("%v: %s", err, out)
 	}
