@@ -68,8 +68,8 @@ func (r *Run) markPresent(_ context.Context, in Input) error {
 		case in.Present[i]:
 			here = append(here, who)
 		case r.mustBeHere(who):
-			return askAgain(who.Name+" ("+string(who.Role)+") is not here.", "The ceremony has not begun; nothing is changed.",
-				"Wait for them, or stop and plan it anew.")
+			return askAgain(who.Name+" ("+string(who.Role)+") is not marked as here.", "The ceremony has not begun; nothing is changed.",
+				"Mark them once they are here, or stop and plan it anew.")
 		}
 	}
 	if n := count(here, Custodian); r.plan.NeedsQuorum() && n < r.status.Threshold {

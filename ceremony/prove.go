@@ -20,6 +20,14 @@ type proof struct {
 	handed bool
 	last   Person
 	back   bool
+	kept   *Input // what was typed when the HSM was lost: nobody types it again
+}
+
+func (p *proof) wipe() {
+	if p.kept != nil {
+		p.kept.Secret.Wipe()
+		p.kept = nil
+	}
 }
 
 // proveStep has every custodian, not only a threshold, prove the new share
@@ -44,6 +52,14 @@ func proveShares(r *Run) *page {
 	s, who := d.shares[p.turn], r.receivers()[p.turn]
 	if !p.handed {
 		return r.callProver(who)
+	}
+	if p.kept != nil {
+		return r.work("check the share that was typed", Prompt{IfPowerFails: "nothing counts: the vault is as it was."}, func(ctx context.Context) ([]string, error) {
+			in := *p.kept
+			p.kept = nil // kept again if the HSM is lost again
+			defer in.Secret.Wipe()
+			return nil, r.proveOne(ctx, in)
+		})
 	}
 	head := who.Name + ": type your new share back. It is not shown."
 	if s.PGP != "" {
@@ -103,6 +119,9 @@ func (r *Run) proveOne(ctx context.Context, in Input) error {
 		return &again{problem}
 	case errors.As(err, &wrong):
 		return r.unproven(g, wrong)
+	case loginEnded(err):
+		p.kept = &Input{Secret: in.Secret.Clone(), Source: in.Source}
+		fallthrough
 	case err != nil:
 		return fmt.Errorf("proving share %d: %w", s.Number, err)
 	}

@@ -228,7 +228,11 @@ func (r *Run) advance() error {
 				return err
 			}
 		}
-		if p := s.Next(r); p != nil {
+		p := r.loginAgain()
+		if p == nil {
+			p = s.Next(r)
+		}
+		if p != nil {
 			r.show(p)
 			return nil
 		}

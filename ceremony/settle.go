@@ -87,6 +87,9 @@ func (r *Run) fail(ctx context.Context, err error) {
 		work = r.step().ID
 	}
 	r.working = ""
+	if loginEnded(err) {
+		r.loggedIn = false
+	}
 	if p.State == "" {
 		p.State = r.stands()
 	}

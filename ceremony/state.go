@@ -52,6 +52,7 @@ func (r *Run) wipe() {
 	r.env.PIN.Wipe()
 	r.pin.wipe()
 	r.quorum.wipe()
+	r.proof.wipe()
 	r.delivery.wipe()
 }
 

@@ -19,10 +19,8 @@ func meetHSM(r *Run) *page {
 		return r.work("find the HSM", unchanged, r.findHSM)
 	case !h.compared:
 		return r.compareHSM()
-	case !r.loggedIn && r.token.PIN == hsm.PINFinalTry && !h.finalTry:
-		return r.confirmFinalTry()
 	case !r.loggedIn:
-		return r.askPIN()
+		return r.enterPIN()
 	case h.missing && r.key.Ref == "":
 		return r.generateKey()
 	case !h.tested:
@@ -139,6 +137,36 @@ func (r *Run) confirmFinalTry() *page {
 			return r.record("confirmed", Operator, who.Name, transcript.Facts{"role": string(Operator), "word": "LAST", "what": "the last try of the PIN"})
 		},
 	}
+}
+
+// loginEnded tells whether nobody is logged in at the token after an error: it
+// was said, or the library has to be started anew.
+func loginEnded(err error) bool {
+	for _, e := range []error{hsm.ErrNotLoggedIn, hsm.ErrWorker, hsm.ErrTimeout, hsm.ErrTokenGone} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// loginAgain asks for the PIN once more where the login was lost after the HSM
+// had been met. The step that needs it goes on then from where it stands.
+func (r *Run) loginAgain() *page {
+	if !r.hello.tested || r.loggedIn || r.closed {
+		return nil
+	}
+	p := r.enterPIN()
+	p.Text = append(p.Text, "The login at the HSM was lost. Once the PIN is right, this step goes on from where it stands.")
+	return p
+}
+
+// enterPIN asks for the PIN, and first whether the last try is to be used.
+func (r *Run) enterPIN() *page {
+	if r.token.PIN == hsm.PINFinalTry && !r.hello.finalTry {
+		return r.confirmFinalTry()
+	}
+	return r.askPIN()
 }
 
 // askPIN takes one PIN for one try. With a protected path it is entered at the

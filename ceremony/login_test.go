@@ -1,0 +1,59 @@
+package ceremony_test
+
+import (
+	"fmt"
+	"testing"
+
+	"conclave/ceremony"
+)
+
+// TestLoginLost: the process with the HSM's library ends, and the login with
+// it, before any work of a ceremony. The PIN is asked anew, the ceremony goes on
+// to its good end, and nobody types a share twice.
+func TestLoginLost(t *testing.T) {
+	for _, c := range ceremony.All {
+		t.Run(c.ID, func(t *testing.T) {
+			shares, works := 0, 1
+			for at := -1; at < works; at++ {
+				s := newSite(t)
+				if c.ID != "init" {
+					s = initialised(t)
+				}
+				m := s.open(c, s.request(c))
+				asked, pins, work := 0, 0, 0
+				m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+					switch p.Kind {
+					case ceremony.AskShare:
+						asked++
+					case ceremony.AskSecret:
+						pins++
+					case ceremony.Work:
+						if pins == 0 {
+							break
+						}
+						if work == at {
+							s.token.loggedIn = false
+						}
+						work++
+					}
+					return ceremony.Input{}, false
+				}
+				m.drive(nil)
+				m.expect(ceremony.CodeDone)
+				if at < 0 {
+					shares, works = asked, work
+					continue
+				}
+				if asked != shares {
+					t.Errorf("lost before work %d: %d shares were typed, %d without", at, asked, shares)
+				}
+				if n := len(m.find("failed")); n != pins-1 {
+					t.Errorf("lost before work %d: %d failures, %d PINs", at, n, pins)
+				}
+			}
+			if works < 2 {
+				t.Fatal("hardly any work was seen: " + fmt.Sprint(works))
+			}
+		})
+	}
+}
