@@ -124,7 +124,7 @@ func (l ScriptLine) ended() Mark {
 // deviationLines are the deviations as they are read at the close.
 func (r *Run) deviationLines() []Line {
 	if len(r.deviations) == 0 {
-		return []Line{{Mark: Good, Text: "no deviation was noted: None"}}
+		return []Line{{Mark: Good, Text: "deviations: None"}}
 	}
 	var lines []Line
 	for i, d := range r.deviations {

@@ -74,7 +74,7 @@ func TestNoteAnywhere(t *testing.T) {
 func TestNoDeviation(t *testing.T) {
 	s := initialised(t)
 	m := s.must(s.open(ceremony.Unseal, s.request(ceremony.Unseal)))
-	if !strings.Contains(m.seen.String(), "no deviation was noted: None") {
+	if !strings.Contains(m.seen.String(), "deviations: None") {
 		t.Error("nobody was told that there was no deviation")
 	}
 	if v, ok := m.find("closed")[0].Facts["deviations"]; !ok || len(v.([]string)) != 0 {

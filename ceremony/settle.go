@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"conclave/assets/clean"
 	"conclave/ceremony/transcript"
@@ -55,7 +56,10 @@ func (r *Run) settle(ctx context.Context, err error) {
 		}
 		r.settle(ctx, err)
 	case errors.As(err, &lost):
-		r.end(Outcome{CodeFailed, "The record could not be written, so the ceremony stopped. " + r.cancel(ctx)})
+		// Why, and what to do: the record will not say it.
+		why := r.env.Explain(lost.err)
+		r.end(Outcome{CodeFailed, strings.TrimSpace("The record could not be written, so the ceremony stopped. " +
+			clean.Clean(why.Happened) + " " + r.cancel(ctx) + " " + clean.Clean(why.Do))})
 	case errors.As(err, &end):
 		r.finishStopped(ctx, end)
 	case errors.Is(err, errKept):

@@ -119,7 +119,7 @@ func TestLostRecord(t *testing.T) {
 					break
 				}
 				o := m.run.Outcome()
-				if o.Code != ceremony.CodeFailed || !strings.HasPrefix(o.Sentence, "The record could not be written") {
+				if o.Code != ceremony.CodeFailed || !strings.HasPrefix(o.Sentence, "The record could not be written") || !strings.Contains(o.Sentence, errDisk.Error()) {
 					t.Fatalf("event %d: %+v", n, o)
 				}
 				m.canary()
