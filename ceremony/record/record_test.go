@@ -357,3 +357,14 @@ func TestJSON(t *testing.T) {
 		t.Errorf("the JSON gives %+v", p)
 	}
 }
+
+// TestTornIsNamed: a cut-off last line is named also where a head says that the
+// lines are not all there.
+func TestTornIsNamed(t *testing.T) {
+	for _, s := range []transcript.State{transcript.Interrupted, transcript.Changed} {
+		got := strings.Join(record.Verdict(transcript.Report{State: s, Torn: 7, Head: transcript.Head{Count: 4}}), "\n")
+		if !strings.Contains(got, "The last line is torn: the write of event 5 was cut off after 7 bytes.") {
+			t.Errorf("%s: %s", s, got)
+		}
+	}
+}

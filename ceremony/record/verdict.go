@@ -23,13 +23,11 @@ func Verdict(rep transcript.Report) []string {
 		}
 	case transcript.Interrupted:
 		lines = append(lines, "INTERRUPTED: consistent as far as it goes, "+n+"; the last event is missing.")
-		if rep.Torn > 0 {
-			lines = append(lines, fmt.Sprintf("The last line is torn: the write of event %d was cut off after %d bytes.", rep.Head.Count+1, rep.Torn))
-		}
+		lines = append(lines, torn(rep)...)
 	case transcript.Broken:
 		return []string{fmt.Sprintf("BROKEN in line %d. Nothing after it was read.", rep.Line)}
 	case transcript.Changed:
-		return []string{"CHANGED: the lines fit together, but they are not those that the head names."}
+		return append([]string{"CHANGED: the lines fit together, but what names or signs them does not agree."}, torn(rep)...)
 	}
 	lines = append(lines, anchor(rep))
 	if n := len(rep.Receipts); n > 0 {
@@ -39,6 +37,14 @@ func Verdict(rep transcript.Report) []string {
 		lines = append(lines, "PRACTICE: a rehearsal. It is no evidence of a ceremony.")
 	}
 	return append(lines, "It does not show who sat at the keyboard, nor that the machine told the truth.")
+}
+
+// torn names a last line that was cut off while it was written.
+func torn(rep transcript.Report) []string {
+	if rep.Torn == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("The last line is torn: the write of event %d was cut off after %d bytes.", rep.Head.Count+1, rep.Torn)}
 }
 
 func anchor(rep transcript.Report) string {
