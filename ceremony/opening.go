@@ -58,19 +58,22 @@ func (r *Run) open(ctx context.Context) error {
 	// is told in the step that looks at the vault.
 	r.status, _ = r.env.Vault.Status(ctx)
 	p := r.plan
-	seq, previous := 1, ""
-	if r.env.Roster != nil {
-		seq, previous = r.env.Roster.Sequence+1, r.env.Roster.Head
+	seq, previous, ended := 1, "", ""
+	if o := r.env.Roster; o != nil {
+		seq, previous, ended = o.Sequence+1, o.Head, o.Outcome
 	}
 	m := r.env.Machine
 	r.hello.headerPlan = p.HashHex()
-	err := r.record("header", Program, "", transcript.Facts{
+	facts := transcript.Facts{
 		"format": 1, "ceremony": r.c.ID, "id": p.ID, "purpose": p.Purpose, "practice": p.Practice,
 		"program": m.Program, "program_sha256": m.SelfSHA256, "os": m.OS, "host": m.Host,
-		"vault": p.Storage, "sequence": seq, "previous_head": previous,
+		"vault": p.Storage, "sequence": seq, "previous_head": previous, "previous_outcome": ended,
 		"plan_sha256": r.hello.headerPlan, "plan": p.Text(),
-	})
-	if err != nil {
+	}
+	if n := r.env.Number; n.Run > 0 {
+		facts["run"], facts["run_before"], facts["run_before_outcome"] = n.Run, n.Head, n.Outcome
+	}
+	if err := r.record("header", Program, "", facts); err != nil {
 		return err
 	}
 	for _, o := range p.Overrides {

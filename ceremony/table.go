@@ -49,6 +49,7 @@ type Env struct {
 	Shelf   Shelf
 	Roster  *custodian.Roster // of earlier records; nil if none was given
 	Machine Machine
+	Number  Numbering
 
 	Now      func() time.Time
 	Explain  func(error) Problem // turns an error into three sentences
@@ -59,6 +60,14 @@ type Env struct {
 	// environment has it; Machine.Login says which. The run owns it. Empty: the
 	// PIN is asked for.
 	PIN secret.Bytes
+}
+
+// Numbering is this run among all of its directory, of whatever vault, those
+// that were aborted or interrupted included. The zero value is none.
+type Numbering struct {
+	Run     int
+	Head    string // of the transcript of the run before, "" if there is none
+	Outcome string // of the run before
 }
 
 // Machine is what is known of the program and the computer, as facts for the

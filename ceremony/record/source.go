@@ -102,6 +102,7 @@ var Sources = []Source{
 	{Group: "Integrity", Field: "hash chain", From: []string{"*"}},
 	{Group: "Integrity", Field: "head in hex and words", Elsewhere: "head.txt, and on the people's paper"},
 	{Group: "Integrity", Field: "head of the ceremony before", From: []string{"header.previous_head"}},
+	{Group: "Integrity", Field: "number among all runs, and the end of the run before", From: []string{"header.run", "header.run_before_outcome", "header.previous_outcome"}},
 	{Group: "Integrity", Field: "independent check", Elsewhere: "sha256sum and a shell, as the report prints it"},
 
 	{Group: "Retention", Field: "class and end date"},

@@ -59,7 +59,11 @@ func (p *Page) about(out *document) {
 	if n := f.Number("sequence"); n > 0 {
 		out.row("number", fmt.Sprintf("%d of this vault", n))
 	}
-	out.row("record before", f.Text("previous_head"))
+	out.row("record before", strings.Join(filled(f.Text("previous_head"), f.Text("previous_outcome")), ", "))
+	if n := f.Number("run"); n > 0 {
+		out.row("run", fmt.Sprintf("%d of all that were begun in its directory", n))
+		out.row("run before", strings.Join(filled(f.Text("run_before"), f.Text("run_before_outcome")), ", "))
+	}
 	out.row("program", f.Text("program"))
 	out.row("its SHA-256", nonEmpty("", f.Text("program_sha256")))
 	if f.Text("program_sha256") != "" {

@@ -69,8 +69,9 @@ const (
 var Kinds = map[string]Kind{
 	kindHeader: kind("the ceremony begins; always the first event",
 		must(Number, "format"), must(Text, "ceremony", "id"), must(Flag, "practice"), must(Text, "program"),
-		may(Text, "purpose", "program_sha256", "os", "host", "place", "vault", "previous_head", "plan_sha256"),
-		may(Number, "sequence"), may(List, "plan")),
+		may(Text, "purpose", "program_sha256", "os", "host", "place", "vault", "previous_head", "previous_outcome", "plan_sha256",
+			"run_before", "run_before_outcome"),
+		may(Number, "sequence", "run"), may(List, "plan")),
 	"person": kind("somebody who takes part",
 		must(Text, "name", "role"), must(Flag, "present"), may(Number, "number"), may(Text, "organisation")),
 	"machine": kind("what the program found of the machine that it runs on",
