@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +32,7 @@ type Job struct {
 	Addresses []string     // where the vault's server would answer
 	Roster    *custodian.Roster
 	Machine   ceremony.Machine
+	Run       int // the number that the plan names; 0 if it names none
 	Progress  func(ceremony.Line)
 	Now       func() time.Time
 }
@@ -69,9 +71,16 @@ func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
 	if err != nil {
 		return nil, err
 	}
+	number, err := folder.Enter(j.Parent, filepath.Base(a.Folder.Dir()), j.Plan.Practice)
+	if err == nil && j.Run > 0 && number.Number != j.Run {
+		err = fmt.Errorf("another ceremony began in %s meanwhile: this would be run %d, and the plan says %d", j.Parent, number.Number, j.Run)
+	}
+	if err != nil {
+		return nil, err
+	}
 	env := ceremony.Env{
 		Plan: j.Plan, Vault: a.vault, HSM: a.token, Journal: a.Folder, Shelf: a.Folder, Roster: j.Roster,
-		Machine: j.Machine, Now: j.Now, Explain: ui.Explain, Progress: j.Progress, PIN: j.PIN,
+		Machine: j.Machine, Now: j.Now, Number: ceremony.Numbering{Run: number.Number, Head: number.Head, Outcome: number.Outcome}, Explain: ui.Explain, Progress: j.Progress, PIN: j.PIN,
 		Seal: func() error {
 			_, err := a.Folder.Seal(rosterOf(j.Roster), report, reportHTML)
 			return err

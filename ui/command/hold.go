@@ -10,6 +10,7 @@ import (
 	"conclave/assets/clean"
 	"conclave/ceremony"
 	"conclave/ceremony/custodian"
+	"conclave/ceremony/folder"
 	"conclave/ceremony/plan"
 	"conclave/ui"
 	"conclave/ui/term"
@@ -69,6 +70,12 @@ func (p *Process) job(kind vaultstate.Kind, f *flags, t *target) (Job, error) {
 	if err != nil {
 		return j, err
 	}
+	number, err := folder.NextRun(f.dir, false)
+	if err != nil {
+		return j, usage("-dir: %v. Nothing was touched.", err)
+	}
+	j.Run = number.Number
+	q.Values = append(q.Values, plan.Value{Name: "run", Text: number.Text(), Source: "counted in " + f.dir})
 	j.Roster = roster
 	if err := p.terminal(f, &q); err != nil {
 		return j, err

@@ -49,7 +49,10 @@ func (p *Process) verifyChain(dirs []string, head *transcript.Head) error {
 	if len(keys) > 1 && head != nil {
 		return usage("the records are of %d vaults, and -head is of one. Nothing was checked.", len(keys))
 	}
-	code := CodeDone
+	code, err := p.verifyRuns(dirs)
+	if err != nil {
+		return err
+	}
 	for _, k := range keys {
 		h := &history{links: vaults[k]}
 		if err := h.judge(); err != nil {
@@ -198,6 +201,10 @@ func (h *history) follows(last, l *link) bool {
 	case n == sequence(last.rep):
 		h.changed = append(h.changed, fmt.Sprintf("%s and %s are both number %d of the vault", last.name(), l.name(), n))
 	case names == last.rep.Head.String() && n == sequence(last.rep)+1:
+		if said := l.rep.Header.Facts.Text("previous_outcome"); said != "" && said != outcomeOf(last.rep) && last.rep.Code() != CodeChanged {
+			h.changed = append(h.changed, fmt.Sprintf("%s says that %s was %s, and it is %s", l.name(), last.name(), said, outcomeOf(last.rep)))
+			return false
+		}
 		return true
 	case n > sequence(last.rep)+1:
 		h.gaps = append(h.gaps, missing(sequence(last.rep)+1, n-1)+" before "+l.name())
@@ -207,6 +214,14 @@ func (h *history) follows(last, l *link) bool {
 		h.changed = append(h.changed, l.name()+" names another record before it than "+last.name())
 	}
 	return false
+}
+
+// outcomeOf is how a record ended, as the header of the next names it.
+func outcomeOf(rep transcript.Report) string {
+	if rep.State == transcript.Interrupted {
+		return "interrupted"
+	}
+	return rep.Last.Kind
 }
 
 func missing(from, to int) string {
@@ -253,6 +268,11 @@ func (h *history) print(p *Process, k vaultKey, anchored bool) {
 			l.rep.Header.Time.UTC().Format("2006-01-02 15:04"), end, l.rep.Head.String()[:8])
 	}
 	h.printShares(p)
+	for _, l := range h.links {
+		if last := l.rep.Last; l.rep.State == transcript.Closed && last.Kind == "aborted" {
+			fmt.Fprintf(w, "  aborted  %s\n", clean.Clean(l.name()+": "+last.Facts.Text("reason")))
+		}
+	}
 	for _, s := range h.gaps {
 		fmt.Fprintf(w, "  gap      %s\n", clean.Clean(s))
 	}

@@ -16,6 +16,7 @@ import (
 )
 
 func init() {
+	commands["run"] = run
 	commands["after"] = after
 	commands["receipt"] = receipt
 }
@@ -100,4 +101,32 @@ func receipt(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	_, err = fmt.Fprint(ts.Stdout(), r.Head().Receipt())
 	ts.Check(err)
+}
+
+// run DIR closed|aborted|open: a record with its number among all runs.
+func run(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	f, err := folder.Create(filepath.Dir(dir), filepath.Base(dir), false)
+	ts.Check(err)
+	defer func() { _ = f.Close() }()
+	n, err := folder.Enter(filepath.Dir(dir), filepath.Base(dir), false)
+	ts.Check(err)
+	entries := []transcript.Entry{{Kind: "header", Step: "brief", Evidence: transcript.ByProgram, Facts: transcript.Facts{"format": 1, "ceremony": "rotate",
+		"id": "ID-" + filepath.Base(dir), "practice": false, "program": "conclave", "vault": dir, "run": n.Number, "run_before": n.Head, "run_before_outcome": n.Outcome}}}
+	switch args[1] {
+	case "closed":
+		entries = append(entries, transcript.Entry{Kind: "closed", Step: "close", Claimed: "Olga", Evidence: transcript.ByKeyboard,
+			Facts: transcript.Facts{"verdict": "done", "overrides": []string{}}})
+	case "aborted":
+		entries = append(entries, transcript.Entry{Kind: "aborted", Step: "plan", Claimed: "Olga", Evidence: transcript.ByKeyboard,
+			Facts: transcript.Facts{"reason": "the safe is jammed", "step": "plan"}})
+	}
+	for _, e := range entries {
+		_, err := f.Append(e)
+		ts.Check(err)
+	}
+	if args[1] != "open" {
+		_, err = f.Seal()
+		ts.Check(err)
+	}
 }
