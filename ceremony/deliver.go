@@ -27,6 +27,8 @@ type delivery struct {
 	told      bool         // where the files lie was shown
 	next      int          // index of the next share to show
 	handed    bool         // its custodian has the keyboard
+	displays  []string     // what else may show the screen, in sentences
+	private   bool         // nothing does, custodian and witness say
 	text      secret.Bytes // what is shown
 	last      Person
 	back      bool
@@ -53,7 +55,10 @@ func handOutStep() []Step {
 func handOut(r *Run) *page {
 	d := &r.delivery
 	nothing := "nothing counts: the vault is as it was."
+	why, unreasoned := r.unreasoned()
 	switch {
+	case unreasoned:
+		return r.askWhyPlain(why)
 	case !r.begun: // an init: nobody's authority is needed
 		return r.work("make the new keys", Prompt{IfPowerFails: nothing,
 			Lines: []Line{{Text: "made, wrapped by the HSM, staged on disk, and opened again from there"}}}, r.begin)
@@ -65,6 +70,8 @@ func handOut(r *Run) *page {
 		return nil
 	case d.next < len(d.shares) && !d.handed:
 		return r.callReceiver()
+	case d.next < len(d.shares) && !d.private:
+		return r.conditions(r.receivers()[d.next])
 	case d.next < len(d.shares):
 		return r.showShare()
 	case !d.back:
@@ -185,13 +192,17 @@ func (r *Run) callReceiver() *page {
 		if err := r.guard(ctx); err != nil {
 			return err
 		}
+		if r.env.Displays != nil {
+			d.displays = r.env.Displays()
+		}
 		d.handed = true
 		return nil
 	}, nil)
 }
 
 // showShare shows one share to its custodian, in groups with check characters,
-// until they say that it is written down.
+// until they say that it is written down. Then it is wiped: what is typed back
+// is compared with its fingerprint.
 func (r *Run) showShare() *page {
 	d := &r.delivery
 	s, who := d.shares[d.next], r.receivers()[d.next]
@@ -205,12 +216,13 @@ func (r *Run) showShare() *page {
 			Text:    []string{"You type it back, so a slip of the pen is found."}, Recorded: "shown once, from when to when. No character of it."},
 		do: func(context.Context, Input) error {
 			d.text.Wipe()
+			s.Plain.Wipe()
 			err := r.record("shown", Custodian, who.Name, transcript.Facts{"what": "share", "to": who.Name, "number": s.Number,
 				"from": stamp(from), "until": stamp(r.now())})
 			if err != nil {
 				return err
 			}
-			d.next, d.handed, d.last = d.next+1, false, who
+			d.next, d.handed, d.private, d.last = d.next+1, false, false, who
 			return nil
 		},
 	}

@@ -206,7 +206,11 @@ func (m *room) input(p ceremony.Prompt) ceremony.Input {
 		m.write(p)
 	case ceremony.Choose:
 		return ceremony.Input{Choice: p.Choices[0].ID}
-	case ceremony.Read, ceremony.Ask, ceremony.Work, ceremony.Attest:
+	case ceremony.Ask:
+		if p.StepID == "issue" && p.Default == "" {
+			return ceremony.Input{Text: "no custodian has a key yet"}
+		}
+	case ceremony.Read, ceremony.Work, ceremony.Attest:
 	}
 	return ceremony.Input{}
 }

@@ -77,6 +77,9 @@ func (r *Run) open(ctx context.Context) error {
 		return err
 	}
 	for _, o := range p.Overrides {
+		if r.waits(o) {
+			continue
+		}
 		if err := r.override(o.ID, o.Sentence, o.Who, o.Why); err != nil {
 			return err
 		}

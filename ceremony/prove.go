@@ -20,7 +20,10 @@ type proof struct {
 	handed bool
 	last   Person
 	back   bool
-	kept   *Input // what was typed when the HSM was lost: nobody types it again
+	taking *taking // who proved theirs and is asked to answer for it
+	taken  []int   // share numbers that somebody answers for
+	owed   []int   // …that were proven in the run before, and nobody answers for yet
+	kept   *Input  // what was typed when the HSM was lost: nobody types it again
 }
 
 func (p *proof) wipe() {
@@ -40,6 +43,18 @@ func proveStep() []Step {
 
 func proveShares(r *Run) *page {
 	p, d := &r.proof, &r.delivery
+	if p.taking != nil {
+		return r.acknowledge(p.taking)
+	}
+	if len(p.owed) > 0 {
+		p.turn = p.owed[0] - 1
+		if who := r.receivers()[p.turn]; !p.handed {
+			return r.callProver(who)
+		} else if r.take(who, p.owed[0]); p.taking != nil {
+			p.owed = p.owed[1:]
+			return r.acknowledge(p.taking)
+		}
+	}
 	if len(p.proven) == len(d.shares) {
 		if !p.back && p.last.Name != "" {
 			return r.backTo(p.last, &p.back)
@@ -132,8 +147,12 @@ func (r *Run) proveOne(ctx context.Context, in Input) error {
 	if err := r.entered(g, "good", ""); err != nil {
 		return err
 	}
-	return r.recordAs("proven", who.Name, transcript.ByShare, transcript.Facts{"number": s.Number, "custodian": who.Name,
-		"set": d.set, "fingerprint": s.Fingerprint.String()})
+	if err := r.recordAs("proven", who.Name, transcript.ByShare, transcript.Facts{"number": s.Number, "custodian": who.Name,
+		"set": d.set, "fingerprint": s.Fingerprint.String()}); err != nil {
+		return err
+	}
+	r.take(who, s.Number)
+	return nil
 }
 
 // isShare compares a share with the fingerprint of the one that was handed out.

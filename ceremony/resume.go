@@ -116,6 +116,11 @@ func (r *Run) goOn(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	r.begun, r.agreed, r.resume.done = true, got, true
+	if o, ok := r.unreasoned(); ok { // nobody is shown a share by this run
+		if err := r.override(o.ID, o.Sentence, r.person(Operator).Name, "shown in the run before"); err != nil {
+			return nil, err
+		}
+	}
 	r.quorum.submitted, r.quorum.back = true, true
 	d := &r.delivery
 	d.set, d.taken, d.filed, d.told, d.back = got.Set, true, true, true, true
@@ -135,6 +140,11 @@ func (r *Run) goOn(ctx context.Context) ([]string, error) {
 	}
 	d.next = len(d.shares)
 	r.proof.proven = slices.Clone(got.Proven)
+	for _, n := range slices.Sorted(slices.Values(got.Proven)) {
+		if !slices.ContainsFunc(set.Holdings, func(h custodian.Holding) bool { return h.Number == n && h.Acknowledged != "" }) {
+			r.proof.owed = append(r.proof.owed, n)
+		}
+	}
 	return []string{fmt.Sprintf("%d of %d shares were proven before", len(got.Proven), got.Shares)}, nil
 }
 

@@ -52,6 +52,7 @@ type Env struct {
 	Number  Numbering
 
 	Now      func() time.Time
+	Displays func() []string     // what else may show this screen, in sentences; may be nil
 	Explain  func(error) Problem // turns an error into three sentences
 	Progress func(Line)          // a sub-step of Work; may be nil
 	Seal     func() error        // writes head.txt and the rest after the last event; may be nil

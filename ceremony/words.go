@@ -141,6 +141,10 @@ func inWords(e transcript.Entry) string {
 		return fmt.Sprintf("share %d is for %s", f.Number("number"), f.Text("custodian"))
 	case "shown":
 		return f.Text("what") + " shown to " + f.Text("to")
+	case "showing":
+		return f.Text("what") + " is shown to " + f.Text("to")
+	case "acknowledged":
+		return fmt.Sprintf("share %d taken, with its duties", f.Number("number"))
 	case "proven":
 		return fmt.Sprintf("share %d proven", f.Number("number"))
 	case "override":

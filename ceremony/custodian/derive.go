@@ -101,6 +101,8 @@ func (d *deriver) event(ev transcript.Event) error {
 			Fingerprint: f.Text("fingerprint"), PGP: f.Text("pgp"), File: f.Text("file"), SHA256: f.Text("sha256")})
 	case "proven":
 		return d.proven(ev)
+	case "acknowledged":
+		d.acknowledged(ev)
 	case "void":
 		if s := r.set(f.Text("set")); s != nil && s.State == Pending {
 			s.State, s.Ended = Void, r.Ceremony
@@ -149,6 +151,18 @@ func (d *deriver) proven(ev transcript.Event) error {
 		}
 	}
 	return nil
+}
+
+func (d *deriver) acknowledged(ev transcript.Event) {
+	s := d.r.set(ev.Facts.Text("set"))
+	if s == nil {
+		return
+	}
+	for i := range s.Holdings {
+		if h := &s.Holdings[i]; h.Number == ev.Facts.Number("number") {
+			h.Acknowledged = stamp(ev.Time)
+		}
+	}
 }
 
 // swapped makes the pending set the valid one, or takes that back.

@@ -34,6 +34,8 @@ type Holding struct {
 	File        string `json:"file"`        // the encrypted share in the ceremony's directory
 	SHA256      string `json:"sha256"`      // of that file
 	Proven      string `json:"proven"`      // when its holder last proved it, UTC; "" if never
+	// When its holder took it and its duties, UTC; "" if never, or before records said so.
+	Acknowledged string `json:"acknowledged,omitempty"`
 
 	Set      string `json:"-"`
 	Replaced bool   `json:"-"` // its set is not the valid one

@@ -25,7 +25,7 @@ var Controls = []Source{
 	{Group: "BR 6.1.1.1", Field: "multi-person control and split knowledge", From: []string{"quorum.result=accepted", "issued", "confirmed"}},
 
 	{Group: "PCI 3.7.6", Field: "PCI DSS 4.0.1: split knowledge and dual control of clear-text keys", From: []string{"quorum.result=accepted", "issued", "proven", "confirmed"}},
-	{Group: "PCI 3.7.8", Field: "PCI DSS 4.0.1: custodians acknowledge their responsibilities"},
+	{Group: "PCI 3.7.8", Field: "PCI DSS 4.0.1: custodians acknowledge their responsibilities", From: []string{"acknowledged.duties"}},
 }
 
 func (p *Page) controls(out *document) {

@@ -124,6 +124,7 @@ type Share struct {
 	File        string    `json:"file,omitempty"`
 	SHA256      string    `json:"sha256,omitempty"`
 	Proven      time.Time `json:"proven,omitzero"`
+	Taken       time.Time `json:"acknowledged,omitzero"`
 }
 
 // Work is something that the program did.
@@ -193,7 +194,7 @@ func (p *Page) add(ev transcript.Event) {
 		p.step(ev)
 	case "confirmed":
 		p.Confirmed = append(p.Confirmed, act)
-	case "issued", "share", "proven":
+	case "issued", "share", "proven", "acknowledged":
 		p.share(ev)
 	case "void":
 		p.Void = append(p.Void, act)
@@ -293,6 +294,12 @@ func (p *Page) share(ev transcript.Event) {
 		for i := range p.Shares {
 			if s := &p.Shares[i]; s.Set == f.Text("set") && s.Number == f.Number("number") {
 				s.Proven = ev.Time
+			}
+		}
+	case "acknowledged":
+		for i := range p.Shares {
+			if s := &p.Shares[i]; s.Set == f.Text("set") && s.Number == f.Number("number") {
+				s.Taken = ev.Time
 			}
 		}
 	}

@@ -45,7 +45,7 @@ var Sources = []Source{
 	{Group: "People", Field: "quorum met", From: []string{"quorum.result=accepted"}},
 	{Group: "People", Field: "identity check"},
 	{Group: "People", Field: "arrivals, departures, breaks"},
-	{Group: "People", Field: "custodians' acknowledgement"},
+	{Group: "People", Field: "custodians' acknowledgement", From: []string{"acknowledged.duties"}},
 
 	{Group: "Equipment", Field: "HSM: maker, model, serial, firmware", From: []string{"equipment.manufacturer", "equipment.model", "equipment.serial", "equipment.firmware"}},
 	{Group: "Equipment", Field: "PKCS#11 library and its SHA-256", From: []string{"equipment.library", "equipment.library_sha256"}},
@@ -75,7 +75,7 @@ var Sources = []Source{
 	{Group: "Shares", Field: "fingerprint of the share", From: []string{"share.fingerprint"}},
 	{Group: "Shares", Field: "delivered", From: []string{"share.delivery", "share.file", "share.sha256"}},
 	{Group: "Shares", Field: "verified", From: []string{"proven"}},
-	{Group: "Shares", Field: "acknowledged"},
+	{Group: "Shares", Field: "acknowledged", From: []string{"acknowledged"}},
 	{Group: "Shares", Field: "sets that never counted", From: []string{"void"}},
 
 	{Group: "Hashes", Field: "value, and who read it", From: []string{"read.text_sha256"}},

@@ -232,6 +232,9 @@ func (p *Page) shares(out *document) {
 		if !s.Proven.IsZero() {
 			proven = "proven " + clock(s.Proven)
 		}
+		if !s.Taken.IsZero() {
+			proven += ", acknowledged " + clock(s.Taken)
+		}
 		out.row(fmt.Sprintf("share %d", s.Number), strings.Join(filled(s.Custodian, proven, delivered(s)), ", "))
 		out.row("", nonEmpty("fingerprint ", fingerprintWords(s.Fingerprint)))
 		out.row("", nonEmpty("to the key ", s.PGP))

@@ -20,6 +20,7 @@ import (
 	"conclave/hsm"
 	"conclave/hsm/secret"
 	"conclave/ui"
+	"conclave/ui/term"
 	"conclave/vaultstate/local"
 )
 
@@ -86,6 +87,7 @@ func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
 			return err
 		},
 	}
+	env.Displays = func() []string { return term.Displays(os.DirFS("/"), os.Getenv) }
 	a.Run = ceremony.New(ceremonyOf, env)
 	return a, nil
 }

@@ -155,6 +155,8 @@ func (p *player) answer(prompt, page string) (string, error) {
 			p.holder = m[1]
 		}
 		return m[1], nil
+	case prompt == "reason": // of shares that are shown
+		return "no keys yet", nil
 	case strings.HasPrefix(prompt, "Press enter"):
 		return "", nil
 	case strings.HasPrefix(prompt, "Type the number"):

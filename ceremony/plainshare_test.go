@@ -1,0 +1,152 @@
+package ceremony_test
+
+import (
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"conclave/assets/words"
+	"conclave/ceremony"
+	"conclave/ceremony/transcript"
+	"conclave/hsm/secret"
+)
+
+// TestPlainShares: shares are shown in plain for a reason that is recorded with
+// the override, to one custodian at a time, after custodian and witness said
+// that nobody else sees the screen; the record has when each display began.
+func TestPlainShares(t *testing.T) {
+	s := newSite(t)
+	s.practice = false
+	q := s.request(ceremony.Init)
+	m := s.openWith(ceremony.Init, q, func(e *ceremony.Env) {
+		e.Displays = func() []string { return []string{"A second screen is connected: HDMI-A-1."} }
+	})
+	m.drive(func(p ceremony.Prompt) bool { return at(p, "issue", ceremony.Ask) })
+	if len(m.find("override"))+len(m.find("issued")) != 0 {
+		t.Fatal("something was made or recorded before the reason")
+	}
+	m.answer(ceremony.Input{})
+	m.answer(ceremony.Input{Text: strings.Repeat("0f", 33)})
+	if len(m.find("override")) != 0 {
+		t.Fatal("the override is recorded without a reason")
+	}
+	m.answer(ceremony.Input{Text: " no keys  yet "})
+	if o := m.find("override"); len(o) != 1 || o[0].Facts.Text("id") != "plain-shares" || o[0].Facts.Text("why") != "no keys yet" || o[0].Facts.Text("who") != "Olga Example" {
+		t.Fatalf("the override is %v", o)
+	}
+
+	m.drive(func(p ceremony.Prompt) bool { return at(p, "issue", ceremony.Choose) })
+	p := m.run.Prompt()
+	if p.By.Name != five[0] || !strings.Contains(p.Heading, "Wim Waters") || len(p.Lines) != 1 || !strings.Contains(p.Lines[0].Text, "HDMI-A-1") {
+		t.Errorf("the page before the share is %+v", p)
+	}
+	m.answer(ceremony.Input{Choice: "no"})
+	if len(m.find("showing")) != 0 || !at(m.run.Prompt(), "issue", ceremony.Choose) {
+		t.Fatal("a share is shown although it was not yet so")
+	}
+	m.answer(ceremony.Input{Choice: "yes"})
+	if p := m.run.Prompt(); p.Kind != ceremony.Show || p.Reveal.Group != 7 || p.Reveal.Text.Len() != 77 || p.Reveal.Seconds == 0 {
+		t.Fatalf("the share is shown like %+v", p)
+	}
+	s.must(m)
+
+	var order []string
+	for _, e := range events(m) {
+		if e.Kind == "showing" || e.Kind == "shown" {
+			order = append(order, e.Kind+" "+e.Facts.Text("to"))
+		}
+		if e.Kind == "attested" && strings.Contains(e.Facts.Text("what"), "sees the screen") {
+			order = append(order, "so "+e.Claimed)
+			if e.Evidence != transcript.ByKeyboard || !strings.Contains(strings.Join(e.Facts.List("lines"), " "), "HDMI-A-1") {
+				t.Errorf("the conditions: %v", e)
+			}
+		}
+	}
+	var want []string
+	for _, name := range five {
+		want = append(want, "so "+name, "so Wim Waters", "showing "+name, "shown "+name)
+	}
+	if got := strings.Join(order[:len(want)], ", "); got != strings.Join(want, ", ") {
+		t.Errorf("the order is %s", got)
+	}
+}
+
+func events(m *room) []transcript.Event {
+	_, list := m.events()
+	return list
+}
+
+// TestShownIsWiped: of the shares that are shown, the program holds one more
+// only until its custodian has written it down.
+func TestShownIsWiped(t *testing.T) {
+	s := newSite(t)
+	m := s.open(ceremony.Init, s.request(ceremony.Init))
+	var shown []secret.Bytes
+	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+		if p.Kind == ceremony.Show && p.Reveal.What == "share" {
+			shown = append(shown, p.Reveal.Text)
+		}
+		return ceremony.Input{}, false
+	}
+	m.drive(func(p ceremony.Prompt) bool {
+		for i, x := range shown { // before this page: all of them were written down
+			if x.Len() > 0 {
+				t.Errorf("share %d is still held at a page for %s", i+1, p.By.Name)
+			}
+		}
+		return p.StepID == "prove"
+	})
+	if plain := ceremony.PlainShares(m.run); plain != 0 {
+		t.Errorf("%d shares are still held when all were shown", plain)
+	}
+	m.abort()
+}
+
+// TestAcknowledge: whoever has proven a share takes it and its duties, with a
+// receipt that fits the record; whoever does not, stops the ceremony.
+func TestAcknowledge(t *testing.T) {
+	s := newSite(t)
+	m := s.must(s.openPGP(false))
+	taken := m.find("acknowledged")
+	if len(taken) != len(five) {
+		t.Fatalf("%d custodians took their share", len(taken))
+	}
+	set, ok := s.roster.ValidSet()
+	if !ok {
+		t.Fatal("no set is valid")
+	}
+	for i, e := range taken {
+		if e.Claimed != five[i] || e.Facts.Number("number") != i+1 || len(e.Facts.List("duties")) != 3 || set.Holdings[i].Acknowledged == "" {
+			t.Errorf("share %d: %v", i+1, e)
+		}
+	}
+	receipts := 0
+	list := events(m)
+	for _, e := range m.find("receipt") {
+		n := e.Facts.Number("event")
+		if list[n-1].Kind != "proven" {
+			continue
+		}
+		receipts++
+		// The head of event n is what the line after it names.
+		sum, err := hex.DecodeString(list[n].Prev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(words.Words(sum[:8]), " "); got != e.Facts.Text("words") || list[n-1].Claimed != e.Facts.Text("to") {
+			t.Errorf("the receipt of event %d for %s does not fit", n, e.Facts.Text("to"))
+		}
+	}
+	if receipts != len(five) {
+		t.Errorf("%d receipts of proofs", receipts)
+	}
+
+	s = newSite(t)
+	m = s.openPGP(false)
+	m.drive(func(p ceremony.Prompt) bool { return at(p, "prove", ceremony.Choose) && p.By.Name == five[1] })
+	m.answer(ceremony.Input{Choice: "decline"})
+	m.expect(ceremony.CodeStopped)
+	if len(m.find("void")) != 1 || !strings.Contains(m.find("aborted")[0].Facts.Text("reason"), "Bob Baker does not take share 2") {
+		t.Errorf("the record says %v", m.find("aborted"))
+	}
+}
