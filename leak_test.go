@@ -176,6 +176,8 @@ var (
 	absent   = regexp.MustCompile(`│  [▸ ]   [A-Z].*(operator|witness|custodian)`)
 	cursorOn = regexp.MustCompile(`│  ▸   [A-Z].*(operator|witness|custodian)`)
 	typeWord = regexp.MustCompile(`Type ([A-Z]+) to`)
+	asked    = regexp.MustCompile(`([A-Z][a-z]+ [A-Z][a-z]+), custodian [0-9]+: is this`)
+	openAt   = regexp.MustCompile(`([0-9]+):____`)
 	group    = regexp.MustCompile(`(?m)^ (✓|▸| ) +([0-9]+)   (\S[^\n]{2,28}?)(?:   |$)`)
 	speaker  = regexp.MustCompile(`([A-Z][a-z]+ [A-Z][a-z]+): `)
 )
@@ -228,11 +230,31 @@ func (r *room) answer(t *testing.T, p *terminal, page string) {
 		r.write(t, p, page)
 	case has("which share. Never a group"):
 		p.send(r.share(t, who(t, page)) + "\r")
+	case openAt.MatchString(page):
+		p.send(r.card(t, page, openAt.FindAllStringSubmatch(page, -1)) + "\r")
 	case typeWord.MatchString(page):
 		p.send(typeWord.FindStringSubmatch(page)[1] + "\r")
 	default:
 		p.send("\r")
 	}
+}
+
+// card is what stands on somebody's card in the groups that are open.
+func (r *room) card(t *testing.T, page string, open [][]string) string {
+	t.Helper()
+	key, err := r.keys[asked.FindStringSubmatch(page)[1]].Key()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := ""
+	for _, m := range open {
+		n, err := strconv.Atoi(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += key.Fingerprint[4*n-4 : 4*n]
+	}
+	return text
 }
 
 func who(t *testing.T, page string) string {

@@ -36,6 +36,16 @@ func (s *site) keyFor(name string) plan.File {
 	return plan.File{Name: strings.ToLower(strings.Fields(name)[0]) + ".asc", Data: armored}
 }
 
+// publicKey is the file of a key that somebody has already.
+func (s *site) publicKey(name string) plan.File {
+	s.t.Helper()
+	key, err := s.pgp[name].Key()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return plan.File{Name: strings.ToLower(strings.Fields(name)[0]) + ".asc", Data: key.Binary}
+}
+
 // openPGP is an init with a PGP key for each share, and one for the token.
 func (s *site) openPGP(token bool) *room {
 	s.t.Helper()

@@ -85,14 +85,9 @@ func (r *Run) note(d Deviation) error {
 	case d.Effect == DoAgain && !r.page.Again:
 		return refuse("effect", "This step cannot be done again: what it did is done.")
 	}
-	n := len(r.deviations) + 1
-	err := r.record("deviation", Operator, "", transcript.Facts{"number": n, "expected": d.Expected, "happened": d.Happened,
-		"decided": d.Decided, "decided_by": d.By, "effect": string(d.Effect)})
-	if err != nil {
+	if err := r.deviate(d); err != nil {
 		return err
 	}
-	r.deviations = append(r.deviations, d)
-	r.remark(fmt.Sprintf("note %d", n))
 	switch d.Effect {
 	case StopNow:
 		return &stop{code: CodeStopped, by: d.By, reason: d.Happened}
@@ -102,6 +97,19 @@ func (r *Run) note(d Deviation) error {
 	case GoOn:
 	}
 	return errKept
+}
+
+// deviate records a deviation whose words are good.
+func (r *Run) deviate(d Deviation) error {
+	n := len(r.deviations) + 1
+	err := r.record("deviation", Operator, "", transcript.Facts{"number": n, "expected": d.Expected, "happened": d.Happened,
+		"decided": d.Decided, "decided_by": d.By, "effect": string(d.Effect)})
+	if err != nil {
+		return err
+	}
+	r.deviations = append(r.deviations, d)
+	r.remark(fmt.Sprintf("note %d", n))
+	return nil
 }
 
 // remark marks the present step in the script.

@@ -210,9 +210,26 @@ func (m *room) input(p ceremony.Prompt) ceremony.Input {
 		if p.StepID == "issue" && p.Default == "" {
 			return ceremony.Input{Text: "no custodian has a key yet"}
 		}
+		if len(p.Groups) > 0 {
+			return ceremony.Input{Text: m.s.card(p.By.Name, p.Groups)}
+		}
 	case ceremony.Read, ceremony.Work, ceremony.Attest:
 	}
 	return ceremony.Input{}
+}
+
+// card is what stands on somebody's card in groups of the fingerprint.
+func (s *site) card(name string, groups []int) string {
+	s.t.Helper()
+	key, err := s.pgp[name].Key()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var out []string
+	for _, g := range groups {
+		out = append(out, strings.ToUpper(key.Fingerprint[4*g-4:4*g]))
+	}
+	return strings.Join(out, " ")
 }
 
 // typed is a share as its custodian types it, in groups.

@@ -121,6 +121,7 @@ type Prompt struct {
 
 	Field   string // Ask, AskSecret: what is typed
 	Default string // Ask: taken when the line is empty
+	Groups  []int  // Ask: which groups of a fingerprint, from 1
 	Word    string // HandOver, Confirm: what must be typed
 	From    string // HandOver: who leaves; "" for nobody
 	Other   bool   // HandOver: somebody else may go first; custodians always may

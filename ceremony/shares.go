@@ -16,6 +16,7 @@ type odd struct {
 	given
 	problem Problem
 	clash   string // whose share has the same x-coordinate; "" if it is not that
+	whose   string // in whose hands the earlier records have it, if not theirs
 }
 
 // scheme is the kind of check characters that shares of this ceremony have.
@@ -67,6 +68,9 @@ func (r *Run) takeShare(_ context.Context, in Input) error {
 		q.odd = q.clash(g)
 	}
 	if q.odd != nil {
+		if q.odd.whose != "" {
+			raw.Wipe() // it is used in no case
+		}
 		return r.entered(g, "refused", q.odd.problem.Happened)
 	}
 	return r.keep(g, "")
@@ -107,9 +111,9 @@ func (q *quorum) holds(raw secret.Bytes) string {
 func (q *quorum) clash(g given) *odd {
 	for _, other := range q.given {
 		if g.raw.Len() == 33 && share.X(other.raw) == share.X(g.raw) {
-			return &odd{g, Problem{Happened: "This share has the number of the one that " + other.who.Name + " gave, and is another.",
+			return &odd{given: g, clash: other.who.Name, problem: Problem{Happened: "This share has the number of the one that " + other.who.Name + " gave, and is another.",
 				State: "One of the two is wrong: misread, or of another set. Nothing went to the vault; the other shares are kept.",
-				Do:    g.who.Name + " or " + other.who.Name + " types theirs again."}, other.who.Name}
+				Do:    g.who.Name + " or " + other.who.Name + " types theirs again."}}
 		}
 	}
 	return nil
@@ -142,16 +146,14 @@ func (r *Run) judge(g *given) *odd {
 	switch {
 	case set.State == custodian.Replaced:
 		return &odd{given: *g, problem: Problem{Happened: "This is an old share.",
-			State: fmt.Sprintf("%s of the set of %s, which %s replaced. Nothing went to the vault; the other shares are kept.", typed, day(set.Issued), set.Ended),
+			State: fmt.Sprintf("%s of the set of %s, which %s replaced: so say the earlier records. Nothing went to the vault; the other shares are kept.", typed, day(set.Issued), set.Ended),
 			Do:    g.who.Name + " types the newer share."}}
 	case set.State != custodian.Valid:
 		return &odd{given: *g, problem: Problem{Happened: "This is a share of a set that never counted.",
-			State: fmt.Sprintf("%s of the set of %s, from %s. Nothing went to the vault; the other shares are kept.", typed, day(set.Issued), set.Ceremony),
+			State: fmt.Sprintf("%s of the set of %s, from %s: so say the earlier records. Nothing went to the vault; the other shares are kept.", typed, day(set.Issued), set.Ceremony),
 			Do:    g.who.Name + " types the share that counts."}}
 	case h.Custodian != g.who.Name:
-		return &odd{given: *g, problem: Problem{Happened: "This is the share of " + h.Custodian + ", typed in " + g.who.Name + "'s turn.",
-			State: typed + ". One person must not hold two shares. Nothing went to the vault; the other shares are kept.",
-			Do:    g.who.Name + " types their own share."}}
+		return &odd{given: *g, whose: h.Custodian, problem: foreign(h.Custodian, g.who.Name, typed)}
 	}
 	g.known = true
 	return nil
@@ -173,6 +175,9 @@ func day(s string) string { return s[:min(len(s), len("2006-01-02"))] }
 func (r *Run) decideOdd() *page {
 	q := &r.quorum
 	o := q.odd
+	if o.whose != "" {
+		return r.stopForeign(o.whose, o.who, o.problem, func() { q.odd = nil })
+	}
 	choices := []Choice{
 		{"again", o.who.Name + " types again", "what was typed is wiped; the other shares are kept"},
 		{"other", "Somebody else goes next", "what was typed is wiped"},

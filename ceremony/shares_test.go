@@ -189,7 +189,7 @@ func TestReplacedShare(t *testing.T) {
 				return ceremony.Input{}, false
 			}
 			s.must(m)
-			m.says("This is an old share. Typed: Bob Baker, share 2 of the set of 2026-11-25, which KC-2 replaced.")
+			m.says("This is an old share. Typed: Bob Baker, share 2 of the set of 2026-11-25, which KC-2 replaced: so say the earlier records.")
 			if c.choice == "insists" {
 				m.says("Found by trying combinations: wrong is the share of Bob Baker.")
 			}

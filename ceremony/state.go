@@ -33,6 +33,7 @@ type state struct {
 	token      hsm.Info
 	key        hsm.Key
 	loggedIn   bool
+	cards      cards
 	quorum     quorum
 	delivery   delivery
 	proof      proof

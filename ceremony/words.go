@@ -145,6 +145,8 @@ func inWords(e transcript.Entry) string {
 		return f.Text("what") + " is shown to " + f.Text("to")
 	case "acknowledged":
 		return fmt.Sprintf("share %d taken, with its duties", f.Number("number"))
+	case "pgp-key":
+		return "key of " + f.Text("custodian") + ": " + f.Text("result")
 	case "proven":
 		return fmt.Sprintf("share %d proven", f.Number("number"))
 	case "override":

@@ -52,6 +52,8 @@ type Page struct {
 
 	Steps     []Step  `json:"steps"`
 	Confirmed []Act   `json:"confirmed"`
+	PGPKeys   []Act   `json:"pgp_keys"` // compared with their holders' cards
+	Holders   []Act   `json:"holders"`  // who joins, stays and leaves
 	Shares    []Share `json:"shares"`
 	Void      []Act   `json:"void"`
 	Tokens    []Act   `json:"tokens"`
@@ -145,7 +147,7 @@ func New(events []transcript.Event, rep transcript.Report) *Page {
 		Format: 1, State: string(rep.State), Code: rep.Code(), Verdict: Verdict(rep), Problem: rep.Problem,
 		Practice: rep.Header.Practice, Events: rep.Head.Count, Head: rep.Head.String(), End: "interrupted",
 		Overrides: []Override{}, Deviations: []Act{}, Incidents: []Act{}, People: []Person{}, Steps: []Step{}, Confirmed: []Act{},
-		Shares: []Share{}, Void: []Act{}, Tokens: []Act{}, Works: []Work{}, Rollback: []Act{},
+		PGPKeys: []Act{}, Holders: []Act{}, Shares: []Share{}, Void: []Act{}, Tokens: []Act{}, Works: []Work{}, Rollback: []Act{},
 		SignOff: []Act{}, Receipts: []Act{}, events: events, anchored: rep.Anchored,
 	}
 	for _, ev := range events {
@@ -194,6 +196,10 @@ func (p *Page) add(ev transcript.Event) {
 		p.step(ev)
 	case "confirmed":
 		p.Confirmed = append(p.Confirmed, act)
+	case "pgp-key":
+		p.PGPKeys = append(p.PGPKeys, act)
+	case "holders":
+		p.Holders = append(p.Holders, act)
 	case "issued", "share", "proven", "acknowledged":
 		p.share(ev)
 	case "void":
@@ -226,6 +232,8 @@ func incident(ev transcript.Event) bool {
 		return true
 	case "share-entered":
 		return ev.Facts.Text("result") == "refused"
+	case "pgp-key":
+		return ev.Facts.Text("result") != "same"
 	case "quorum":
 		return ev.Facts.Text("result") != "accepted"
 	case "step":

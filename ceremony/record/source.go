@@ -71,7 +71,7 @@ var Sources = []Source{
 
 	{Group: "Shares", Field: "holder and number", From: []string{"share.custodian", "share.number"}},
 	{Group: "Shares", Field: "PGP fingerprint", From: []string{"share.pgp"}},
-	{Group: "Shares", Field: "PGP subkey"},
+	{Group: "Shares", Field: "PGP subkey", From: []string{"pgp-key.subkey"}},
 	{Group: "Shares", Field: "fingerprint of the share", From: []string{"share.fingerprint"}},
 	{Group: "Shares", Field: "delivered", From: []string{"share.delivery", "share.file", "share.sha256"}},
 	{Group: "Shares", Field: "verified", From: []string{"proven"}},

@@ -21,6 +21,7 @@ func (p *Page) report() *document {
 	p.target(out)
 	p.steps(out)
 	p.acts(out)
+	p.keys(out)
 	p.shares(out)
 	p.works(out)
 	p.signOff(out)
@@ -292,6 +293,11 @@ func incidentText(a Act) string {
 	switch a.Kind {
 	case "share-entered":
 		return fmt.Sprintf("a share %s was refused: %s", enteredFor(a), f.Text("reason"))
+	case "pgp-key":
+		if f.Text("result") == "unchecked" {
+			return "the PGP key of " + f.Text("custodian") + " was not compared with a card of their own"
+		}
+		return "the PGP key of " + f.Text("custodian") + " was NOT the one on their card (groups " + f.Text("groups") + ")"
 	case "quorum":
 		return fmt.Sprintf("%d shares did not make the key", f.Number("given"))
 	case "step":

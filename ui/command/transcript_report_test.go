@@ -22,7 +22,7 @@ var unrehearsed = []string{"place", "retries", "sets that never counted", "abort
 
 // nowhere are the rows that no event has yet, and nothing else.
 var nowhere = []string{"approval", "clock check", "local time zone", "identity check", "arrivals, departures, breaks",
-	"entropy source", "cards; bag numbers in and out", "server's version, address, cluster", "nonces of a server", "PGP subkey",
+	"entropy source", "cards; bag numbers in and out", "server's version, address, cluster", "nonces of a server",
 	"where materials are kept", "next drill", "class and end date"}
 
 // TestSources holds rehearsals and looks in their records for every row that a

@@ -38,7 +38,13 @@ func (w *World) hints(p ceremony.Prompt) []string {
 		who, _, _ := strings.Cut(strings.ToLower(p.By.Name), " ")
 		return []string{"PRACTICE: the share is in front of you if you type, in another terminal:",
 			"conclave rehearse share " + who + " -dir " + quoted(w.Dir)}
-	case ceremony.Read, ceremony.People, ceremony.Ask, ceremony.HandOver, ceremony.Confirm, ceremony.Show,
+	case ceremony.Ask:
+		if len(p.Groups) > 0 {
+			if card, err := w.card(p.By.Name, []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}); err == nil {
+				return []string{"PRACTICE: the card says " + card}
+			}
+		}
+	case ceremony.Read, ceremony.People, ceremony.HandOver, ceremony.Confirm, ceremony.Show,
 		ceremony.Choose, ceremony.Work, ceremony.Attest:
 	}
 	return nil

@@ -39,7 +39,9 @@ func (p *Player) Answer(q ceremony.Prompt) (ceremony.Input, bool) {
 		}
 	case ceremony.Ask:
 		in.Text = q.Default
-		if q.Default == "" {
+		if len(q.Groups) > 0 {
+			in.Text, p.Err = p.w.card(q.By.Name, q.Groups)
+		} else if q.Default == "" {
 			p.Err = fmt.Errorf("nobody knows the %s", q.Field)
 		}
 	case ceremony.AskSecret:

@@ -1,0 +1,349 @@
+package ceremony
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"conclave/assets/clean"
+	"conclave/ceremony/plan"
+	"conclave/ceremony/transcript"
+)
+
+// A PGP key in a file is whoever's key it is. The holder's own card says whose:
+// each custodian types four of the ten groups of the fingerprint from it. The
+// groups are chosen at random, anew each time, so that no key made to look alike
+// at one end will do; the fingerprint is on no page meanwhile, so that nobody
+// copies it from there; and which of the four was wrong is not said.
+const (
+	groupsOfAll   = 10 // of a fingerprint: 40 digits
+	groupsAsked   = 4
+	digitsOfGroup = 4
+	mostTries     = 2 // answers that do not fit, before the people decide
+)
+
+// cards is what the step that compares the keys remembers.
+type cards struct {
+	turn   int // index of whose key it is
+	handed bool
+	asked  []int // groups, from 1; nil: to be chosen
+	tries  int
+	decide bool // too many did not fit
+	none   bool // they have no card with them
+	last   Person
+	back   bool
+	shown  bool // all fingerprints, to be held against the printed plan
+
+	compared bool // with those who held shares before
+	agreed   going
+}
+
+// cardsStep compares keys and people with what was meant, before anything is
+// made for them.
+func cardsStep() []Step {
+	return []Step{{ID: "keys", Title: "PGP keys", By: Custodian, Next: compareCards,
+		Needs: func(r *Run) bool { return r.resume.id == "" && (len(r.plan.Keys) > 0 || len(r.holders()) > 0) },
+		Note: func(r *Run) string {
+			if len(r.plan.Keys) == 0 {
+				return ""
+			}
+			return fmt.Sprintf("%d of %d", r.cards.turn, len(r.plan.Keys))
+		},
+		Redo: func(r *Run) { r.cards = cards{} }}}
+}
+
+func compareCards(r *Run) *page {
+	c := &r.cards
+	switch {
+	case c.turn < len(r.plan.Keys) && !c.handed:
+		return r.callCard()
+	case c.turn < len(r.plan.Keys) && c.decide:
+		return r.otherKey()
+	case c.turn < len(r.plan.Keys) && c.none:
+		return r.noCard()
+	case c.turn < len(r.plan.Keys):
+		return r.askCard()
+	case len(r.plan.Keys) > 0 && !c.back:
+		return r.backTo(c.last, &c.back)
+	case len(r.plan.Keys) > 0 && !c.shown:
+		return r.showKeys()
+	}
+	return r.agreeHolders()
+}
+
+func (r *Run) callCard() *page {
+	c := &r.cards
+	from := c.last
+	if from.Name == "" {
+		from = r.person(Operator)
+	}
+	return r.handOver(from, r.receivers()[c.turn], "", func(context.Context) error {
+		c.handed = true
+		return nil
+	}, nil)
+}
+
+// askCard asks for the groups. The page holds no digit of them.
+func (r *Run) askCard() *page {
+	c := &r.cards
+	key, who := r.plan.Keys[c.turn], r.receivers()[c.turn]
+	if c.asked == nil {
+		c.asked = someGroups()
+	}
+	of := "names nobody"
+	if len(key.UserIDs) > 0 {
+		of = key.UserIDs[0]
+	}
+	facts := []Fact{{"key of", of}, {"encrypts by", key.Algorithm + ", made " + day(stamp(key.Created)) + validTo(key.Expires)}}
+	for row := range 2 {
+		facts = append(facts, Fact{string(rune('A' + row)), blanks(c.asked, row)})
+	}
+	return &page{
+		Prompt: Prompt{Kind: Ask, By: who, Heading: fmt.Sprintf("%s, custodian %d: is this your key?", who.Name, who.Number),
+			Field: fmt.Sprintf("groups %s of the fingerprint", numbers(c.asked)), Groups: slices.Clone(c.asked), Facts: facts, Lines: r.keyLines(key, who),
+			Text:     []string{"Type the four open groups from your own card or device. They are not on this screen. NONE: no card is here.",
+				"A revocation counts only if the file of the key holds it."},
+			Recorded: "fingerprint, subkey, which groups, who typed them."},
+		do: r.takeCard,
+	}
+}
+
+// keyLines say what is known of a key that was found good.
+func (r *Run) keyLines(key plan.Key, who Person) []Line {
+	lines := []Line{{Mark: Good, Text: "one key in the file, not a private one; nobody else in the plan uses it"}}
+	warned := false
+	for _, w := range r.plan.Warnings {
+		if rest, ok := strings.CutPrefix(w, key.File+": "); ok {
+			lines, warned = append(lines, Line{Mark: Warn, Text: rest}), true
+		}
+	}
+	if !warned {
+		lines = append(lines, Line{Mark: Good, Text: "encrypts now and until the next drill"})
+	}
+	switch before, known := r.keyBefore(who.Name); {
+	case !known:
+	case before == key.Fingerprint:
+		lines = append(lines, Line{Mark: Good, Text: "the key that they had before"})
+	case before != "":
+		lines = append(lines, Line{Mark: Warn, Text: "ANOTHER KEY than before. The earlier records say " + spaced(before)})
+	}
+	return lines
+}
+
+func validTo(end time.Time) string {
+	if end.IsZero() {
+		return ", never expires"
+	}
+	return ", valid to " + day(stamp(end))
+}
+
+// takeCard compares what was typed.
+func (r *Run) takeCard(_ context.Context, in Input) error {
+	c := &r.cards
+	key, who := r.plan.Keys[c.turn], r.receivers()[c.turn]
+	field := "fingerprint of " + who.Name
+	if bad, err := r.refuses(field, in.Text); err != nil {
+		return err
+	} else if bad {
+		return askAgain("This looks like a share or another secret. It was not recorded.", r.stands(), "Type groups of the fingerprint of your key, and no share.")
+	}
+	if sameWord(in.Text, "NONE") {
+		c.none = true
+		return nil
+	}
+	typed, ok := digits(in.Text)
+	if !ok {
+		return askAgain("Four groups of four digits are needed, 0 to 9 and A to F.", "Nothing is compared before all four are in.",
+			"Type the groups "+numbers(c.asked)+" in this order.")
+	}
+	want := ""
+	for _, g := range c.asked {
+		want += key.Fingerprint[(g-1)*digitsOfGroup : g*digitsOfGroup]
+	}
+	if typed != want {
+		if err := r.recordCard("other"); err != nil {
+			return err
+		}
+		c.asked, c.tries = nil, c.tries+1
+		if c.decide = c.tries >= mostTries; c.decide {
+			return nil
+		}
+		return askAgain("These are not the groups of the key in the plan.", "Which of the four is wrong is not said. "+r.stands(),
+			"Other groups are asked now. Read them from your own card; if they do not fit either, this is not your key.")
+	}
+	return r.cardDone("same")
+}
+
+// cardDone goes on with the next one.
+func (r *Run) cardDone(result string) error {
+	if err := r.recordCard(result); err != nil {
+		return err
+	}
+	c := &r.cards
+	c.last = r.receivers()[c.turn]
+	c.turn, c.handed, c.asked, c.tries, c.decide, c.none = c.turn+1, false, nil, 0, false, false
+	return nil
+}
+
+func (r *Run) recordCard(result string) error {
+	c := &r.cards
+	key, who := r.plan.Keys[c.turn], r.receivers()[c.turn]
+	facts := transcript.Facts{"custodian": who.Name, "number": who.Number, "fingerprint": key.Fingerprint, "result": result,
+		"subkey": key.Subkey, "algorithm": key.Algorithm, "created": stamp(key.Created), "file": clean.Clean(key.File), "sha256": key.SHA256}
+	if !key.Expires.IsZero() {
+		facts["expires"] = stamp(key.Expires)
+	}
+	if len(c.asked) > 0 {
+		facts["groups"] = numbers(c.asked)
+	}
+	if before, known := r.keyBefore(who.Name); known {
+		facts["before"] = before
+	}
+	return r.record("pgp-key", who.Role, who.Name, facted(facts, lists{"user_ids": key.UserIDs}))
+}
+
+// otherKey is the page after answers that do not fit: it never goes on with the
+// key.
+func (r *Run) otherKey() *page {
+	who := r.receivers()[r.cards.turn]
+	happened := "The key in the plan is not the one on the card of " + who.Name + "."
+	choices := []Choice{
+		{"stop", "Stop", "nothing is made for this key; find out who put its file into the plan"},
+		{"again", who.Name + " reads the card once more", "other groups are asked; the record has those that did not fit"},
+	}
+	return &page{
+		Prompt: Prompt{Kind: Choose, By: who, Heading: happened, Choices: choices, Recorded: "what you choose.",
+			Text:    []string{fmt.Sprintf("%d answers did not fit. Whoever has the private half of this key would read the share.", r.cards.tries)},
+			Problem: &Problem{Badge: "STOPPED", Happened: happened, State: r.stands(), Do: "Take the card and the printed plan, and compare all of it."}},
+		do: func(_ context.Context, in Input) error {
+			switch in.Choice {
+			case "stop":
+				return &stop{code: CodeStopped, by: who.Name, reason: happened}
+			case "again":
+				r.cards.decide, r.cards.tries = false, mostTries-1
+				return nil
+			}
+			return r.chooseAgain()
+		},
+	}
+}
+
+// noCard lets the people go on without a card: a deviation, and a rule that is
+// weakened.
+func (r *Run) noCard() *page {
+	who := r.receivers()[r.cards.turn]
+	happened := who.Name + " has no card of their own here to compare the key with."
+	choices := []Choice{
+		{"back", who.Name + " has found it", "the groups are asked"},
+		{"stop", "Stop", r.stands()},
+		{"without", "Go on without it", "a deviation and an override: nobody has compared this key"},
+	}
+	return &page{
+		Prompt: Prompt{Kind: Choose, By: r.person(Witness), Heading: happened, Choices: choices, Recorded: "what you choose.",
+			Text: []string{"The key is then whoever's the file says. A telephone call to where the card is kept is better than nothing."}},
+		do: func(_ context.Context, in Input) error {
+			r.cards.none = false
+			switch in.Choice {
+			case "back":
+				return nil
+			case "stop":
+				return &stop{code: CodeStopped, by: r.person(Witness).Name, reason: happened}
+			case "without":
+				r.cards.asked = nil
+				err := r.deviate(Deviation{Happened: happened, Expected: "each custodian compares their key with their own card",
+					Decided: "to go on with the key in the plan, compared by nobody", By: r.person(Witness).Name, Effect: GoOn})
+				if err != nil {
+					return err
+				}
+				if err := r.override("unchecked-key", "A PGP key was not compared with its holder's own card.", r.person(Witness).Name, happened); err != nil {
+					return err
+				}
+				return r.cardDone("unchecked")
+			}
+			r.cards.none = true
+			return r.chooseAgain()
+		},
+	}
+}
+
+// showKeys shows whole what was typed in part.
+func (r *Run) showKeys() *page {
+	who := r.person(Witness)
+	var facts []Fact
+	for i, k := range r.plan.Keys {
+		facts = append(facts, Fact{fmt.Sprintf("%d %s", i+1, firstOf(r.receivers()[i].Name)), k.Fingerprint})
+	}
+	return &page{
+		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": do these stand in the printed plan?", Facts: facts,
+			Text: []string{"Each share is encrypted to one of these keys, and nobody without it can read the share."}, Recorded: "that they were held against the plan."},
+		do: func(context.Context, Input) error {
+			r.cards.shown = true
+			return r.record("attested", who.Role, who.Name, transcript.Facts{"what": "the keys are those of the printed plan"})
+		},
+	}
+}
+
+// someGroups chooses four of ten.
+func someGroups() []int {
+	all := make([]int, groupsOfAll)
+	for i := range all {
+		all[i] = i + 1
+	}
+	for i := range groupsAsked {
+		n, err := rand.Int(rand.Reader, big.NewInt(int64(groupsOfAll-i)))
+		if err != nil {
+			panic(err) // crypto/rand never fails
+		}
+		j := i + int(n.Int64())
+		all[i], all[j] = all[j], all[i]
+	}
+	chosen := all[:groupsAsked]
+	slices.Sort(chosen)
+	return chosen
+}
+
+// blanks is half of a fingerprint with the asked groups open.
+func blanks(asked []int, row int) string {
+	var out []string
+	for i := row*groupsOfAll/2 + 1; i <= (row+1)*groupsOfAll/2; i++ {
+		if slices.Contains(asked, i) {
+			out = append(out, fmt.Sprintf("%d:____", i))
+		} else {
+			out = append(out, fmt.Sprintf("%d:....", i))
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// digits are the 16 hex digits of a text; ok if there are no more and no less.
+func digits(text string) (hex string, ok bool) {
+	hex = strings.ToLower(strings.NewReplacer(" ", "", ":", "", "-", "").Replace(text))
+	return hex, len(hex) == groupsAsked*digitsOfGroup && strings.Trim(hex, "0123456789abcdef") == ""
+}
+
+// numbers is "1, 4, 7 and 8".
+func numbers(n []int) string {
+	var names []string
+	for _, i := range n {
+		names = append(names, fmt.Sprint(i))
+	}
+	return list(names)
+}
+
+// spaced is a fingerprint as cards have it.
+func spaced(fingerprint string) string {
+	var groups []string
+	for g := range slices.Chunk([]byte(strings.ToUpper(fingerprint)), digitsOfGroup) {
+		groups = append(groups, string(g))
+	}
+	return strings.Join(groups, " ")
+}
+
+func firstOf(name string) string {
+	f, _, _ := strings.Cut(name, " ")
+	return f
+}
