@@ -52,8 +52,8 @@ type Page struct {
 
 	Steps     []Step  `json:"steps"`
 	Confirmed []Act   `json:"confirmed"`
-	PGPKeys   []Act   `json:"pgp_keys"` // compared with their holders' cards
-	Holders   []Act   `json:"holders"`  // who joins, stays and leaves
+	PGPKeys   []Act   `json:"pgp_keys,omitempty"` // compared with their holders' cards
+	Holders   []Act   `json:"holders,omitempty"`  // who joins, stays and leaves
 	Shares    []Share `json:"shares"`
 	Void      []Act   `json:"void"`
 	Tokens    []Act   `json:"tokens"`
@@ -147,7 +147,7 @@ func New(events []transcript.Event, rep transcript.Report) *Page {
 		Format: 1, State: string(rep.State), Code: rep.Code(), Verdict: Verdict(rep), Problem: rep.Problem,
 		Practice: rep.Header.Practice, Events: rep.Head.Count, Head: rep.Head.String(), End: "interrupted",
 		Overrides: []Override{}, Deviations: []Act{}, Incidents: []Act{}, People: []Person{}, Steps: []Step{}, Confirmed: []Act{},
-		PGPKeys: []Act{}, Holders: []Act{}, Shares: []Share{}, Void: []Act{}, Tokens: []Act{}, Works: []Work{}, Rollback: []Act{},
+		Shares: []Share{}, Void: []Act{}, Tokens: []Act{}, Works: []Work{}, Rollback: []Act{},
 		SignOff: []Act{}, Receipts: []Act{}, events: events, anchored: rep.Anchored,
 	}
 	for _, ev := range events {
