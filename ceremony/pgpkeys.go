@@ -105,7 +105,7 @@ func (r *Run) askCard() *page {
 	return &page{
 		Prompt: Prompt{Kind: Ask, By: who, Heading: fmt.Sprintf("%s, custodian %d: is this your key?", who.Name, who.Number),
 			Field: fmt.Sprintf("groups %s of the fingerprint", numbers(c.asked)), Groups: slices.Clone(c.asked), Facts: facts, Lines: r.keyLines(key, who),
-			Text:     []string{"Type the four open groups from your own card or device. They are not on this screen. NONE: no card is here.",
+			Text: []string{"Type the four open groups from your own card or device. They are not on this screen. NONE: no card is here.",
 				"A revocation counts only if the file of the key holds it."},
 			Recorded: "fingerprint, subkey, which groups, who typed them."},
 		do: r.takeCard,
