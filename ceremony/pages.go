@@ -84,8 +84,13 @@ func (r *Run) handOver(from, to Person, text string, done func(context.Context) 
 		case !sameWord(in.Text, word):
 			return askAgain("That is not "+word+".", "Nothing is shown before "+to.Name+" has the keyboard.", "Type "+word+" to begin.")
 		}
-		if err := r.record("hand-over", to.Role, to.Name, transcript.Facts{"from": from.Name, "to": to.Name}); err != nil {
+		// An interlude may have moved the keyboard since the page was made.
+		left := r.page.From
+		if err := r.record("hand-over", to.Role, to.Name, transcript.Facts{"from": left, "to": to.Name}); err != nil {
 			return err
+		}
+		if r.seat.who.Name != "" {
+			r.seat.who = to
 		}
 		return done(ctx)
 	}}

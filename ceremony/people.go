@@ -49,7 +49,7 @@ func (r *Run) attendance() string {
 // mustBeHere tells whether the ceremony cannot go on without somebody.
 func (r *Run) mustBeHere(who Person) bool {
 	switch who.Role {
-	case Operator, Witness:
+	case Operator, Witness, PINHolder:
 		return true
 	case Custodian:
 		return r.plan.Issues() && who.Number > 0 && !r.plan.SkipProof

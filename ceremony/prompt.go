@@ -19,6 +19,7 @@ const (
 	Operator  = custodian.Operator
 	Witness   = custodian.Witness
 	Custodian = custodian.Custodian
+	PINHolder = custodian.PINHolder
 	Room      = custodian.Room
 	Program   = custodian.Program
 )

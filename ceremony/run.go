@@ -230,7 +230,7 @@ func (r *Run) advance() error {
 		}
 		p := r.loginAgain()
 		if p == nil {
-			p = s.Next(r)
+			p = r.seated(s.Next(r))
 		}
 		if p != nil {
 			r.show(p)

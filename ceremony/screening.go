@@ -37,6 +37,9 @@ func (r *Run) refuses(field, text string) (bool, error) {
 // comparison takes the same time whether or not it fits, and all are made.
 func (r *Run) holdsSecret(text string) bool {
 	found := r.pin.in(text)
+	for i := range r.parts.marks {
+		found |= r.parts.marks[i].in(text)
+	}
 	for _, s := range r.secrets() {
 		found |= partOf(s, text)
 	}

@@ -44,6 +44,8 @@ type state struct {
 	overrides  []plan.Override
 	deviations []Deviation
 	pin        pinMark // while somebody is logged in
+	parts      pinParts
+	seat       seat
 	aftermath  aftermath
 	signing    signing
 }
@@ -52,6 +54,10 @@ type state struct {
 func (r *Run) wipe() {
 	r.env.PIN.Wipe()
 	r.pin.wipe()
+	r.parts.wipe()
+	for i := range r.parts.marks {
+		r.parts.marks[i].wipe()
+	}
 	r.quorum.wipe()
 	r.proof.wipe()
 	r.delivery.wipe()

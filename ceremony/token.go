@@ -62,8 +62,11 @@ func (r *Run) findHSM(ctx context.Context) ([]string, error) {
 }
 
 func (r *Run) loginSource() string {
-	if r.token.ProtectedPath {
+	switch {
+	case r.token.ProtectedPath:
 		return "protected-path"
+	case r.env.PIN.Len() == 0 && r.pinHolders() != nil:
+		return inParts
 	}
 	return r.env.Machine.Login
 }
@@ -173,15 +176,18 @@ func (r *Run) enterPIN() *page {
 // HSM itself; a PIN that the configuration or the environment has is tried once.
 func (r *Run) askPIN() *page {
 	who := r.person(Operator)
+	holders := r.pinHolders()
 	switch {
 	case r.token.ProtectedPath:
 		return r.work("log in at the HSM", Prompt{Heading: who.Name + ": enter the PIN or the cards at the HSM itself",
 			IfPowerFails: "nothing has been changed."}, func(ctx context.Context) ([]string, error) {
-			return []string{"logged in at the HSM's own pad"}, r.login(ctx, Input{})
+			return []string{"logged in at the HSM's own pad"}, r.login(ctx, Input{Source: "protected-path"})
 		})
 	case r.env.PIN.Len() > 0 && !r.hello.tried:
 		return r.work("log in at the HSM", Prompt{Heading: "The PIN comes from the " + r.env.Machine.Login + ".",
 			IfPowerFails: "nothing has been changed."}, r.loginGiven)
+	case holders != nil:
+		return r.askPart(holders)
 	}
 	p := Prompt{Kind: AskSecret, By: who, Heading: who.Name + ": type the PIN of the token. It is not shown.", Field: "PIN",
 		Facts: []Fact{{"token", r.token.Label}, {"PIN state", string(r.token.PIN)}}, Recorded: "that a PIN was entered, by whom, and whether the token took it."}
@@ -198,7 +204,7 @@ func (r *Run) loginGiven(ctx context.Context) ([]string, error) {
 	if err := r.override("given-pin", "Single control: whoever can read the "+r.env.Machine.Login+" and the storage can do all this alone.", r.person(Operator).Name, ""); err != nil {
 		return nil, err
 	}
-	return []string{"logged in with the PIN of the " + r.env.Machine.Login}, r.login(ctx, Input{Secret: r.env.PIN})
+	return []string{"logged in with the PIN of the " + r.env.Machine.Login}, r.login(ctx, Input{Secret: r.env.PIN, Source: r.env.Machine.Login})
 }
 
 func (r *Run) login(ctx context.Context, in Input) error {
@@ -209,7 +215,16 @@ func (r *Run) login(ctx context.Context, in Input) error {
 	if err != nil {
 		result = "refused"
 	}
-	if e := r.record("answer", Operator, who.Name, transcript.Facts{"field": "PIN", "value": result}); e != nil {
+	facts := transcript.Facts{"field": "PIN", "value": result, "source": in.Source}
+	by, name := Operator, who.Name
+	if in.Source == inParts {
+		// Nobody typed the whole of it.
+		by, name = Program, ""
+		for _, h := range r.pinHolders() {
+			facted(facts, lists{"names": append(facts.List("names"), h.Name)})
+		}
+	}
+	if e := r.record("answer", by, name, facts); e != nil {
 		return e
 	}
 	if err == nil {

@@ -77,7 +77,7 @@ func (s *handOverScreen) view(a area) page {
 	body = append(body, in(st.Heading.Render(cut(name, room, a.look.Symbols.More)))...)
 	body = append(body, "", "", "")
 	rule := "nobody else sees the screen or the keys."
-	if s.p.By.Role != ceremony.Custodian {
+	if s.p.By.Role != ceremony.Custodian && s.p.By.Role != ceremony.PINHolder {
 		// What follows is for all to read.
 		rule = "read the page before you type."
 	}

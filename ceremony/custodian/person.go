@@ -8,8 +8,9 @@ const (
 	Operator  Role = "operator"
 	Witness   Role = "witness"
 	Custodian Role = "custodian"
-	Room      Role = "room"    // everybody present
-	Program   Role = "program" // the program works; nobody types
+	PINHolder Role = "pin holder" // types a part of the token's PIN
+	Room      Role = "room"       // everybody present
+	Program   Role = "program"    // the program works; nobody types
 )
 
 // Person is somebody in the room.

@@ -136,6 +136,17 @@ func (d *Document) Organisations() map[string]string {
 	return m
 }
 
+// PINHolders are the names of those who type a part of the PIN.
+func (d *Document) PINHolders() []string {
+	var names []string
+	for _, e := range d.People {
+		if e.Role == custodian.PINHolder {
+			names = append(names, e.Name)
+		}
+	}
+	return names
+}
+
 // beside makes a path that is written in the plan one of the working directory.
 func (d *Document) beside(path string) string {
 	if path == "" || filepath.IsAbs(path) {

@@ -50,12 +50,13 @@ var (
 			{name: "shares", flag: "recovery-shares", kinds: issuing}, {name: "threshold", flag: "recovery-threshold", kinds: issuing},
 			{name: "skip_proof", flag: "skip-proof", kinds: issuing},
 		},
-		"operator":  {{name: "organisation"}},
-		"witness":   {{name: "organisation"}},
-		"custodian": {{name: "organisation"}, {name: "pgp_key", path: true, kinds: issuing}, {name: "fingerprint", kinds: issuing}},
-		"accept":    {{name: "reason"}},
+		"operator":   {{name: "organisation"}},
+		"witness":    {{name: "organisation"}},
+		"pin_holder": {{name: "organisation"}},
+		"custodian":  {{name: "organisation"}, {name: "pgp_key", path: true, kinds: issuing}, {name: "fingerprint", kinds: issuing}},
+		"accept":     {{name: "reason"}},
 	}
-	labelled = []string{"operator", "witness", "custodian", "accept"}
+	labelled = []string{"operator", "witness", "custodian", "pin_holder", "accept"}
 )
 
 // numbers and flags are the settings that are not any text.
@@ -115,14 +116,14 @@ func (r *reader) ceremony(b *hcl.Block) {
 	for _, in := range c.Blocks {
 		arguments := blockArguments[in.Type]
 		content := r.content(in.Body, &hcl.BodySchema{Attributes: attributes(arguments)})
-		if in.Type != "custodian" && in.Type != "accept" {
+		if in.Type != "custodian" && in.Type != "pin_holder" && in.Type != "accept" {
 			if seen[in.Type] {
 				r.refuse(in.DefRange, "More than one "+in.Type, "Only one %s is acted on.", in.Type)
 			}
 			seen[in.Type] = true
 		}
 		switch in.Type {
-		case "operator", "witness", "custodian":
+		case "operator", "witness", "custodian", "pin_holder":
 			r.person(in, content)
 		case "accept":
 			r.accept(in, content)
@@ -153,6 +154,9 @@ func (r *reader) needed(b *hcl.Block, seen map[string]bool) {
 	}
 	if seen["witness"] && r.d.Accepts("no-witness") {
 		r.refuse(b.DefRange, "A witness and none", "There is a witness, and no-witness is accepted: leave out one of them.")
+	}
+	if n := len(r.d.PINHolders()); n != 0 && n != 2 {
+		r.refuse(b.DefRange, "Not two PIN holders", "The PIN is typed in two parts by two people: name two, or none and the operator types it.")
 	}
 	if slices.Contains(issuing, r.d.Kind) {
 		for _, flag := range []string{"recovery-shares", "recovery-threshold"} {
@@ -256,7 +260,7 @@ func (r *reader) settings(attrs hcl.Attributes, list []argument) {
 }
 
 func (r *reader) person(b *hcl.Block, c *hcl.BodyContent) {
-	e := Entry{Person: custodian.Person{Name: strings.Join(strings.Fields(b.Labels[0]), " "), Role: custodian.Role(b.Type)}, where: b.DefRange}
+	e := Entry{Person: custodian.Person{Name: strings.Join(strings.Fields(b.Labels[0]), " "), Role: custodian.Role(strings.ReplaceAll(b.Type, "_", " "))}, where: b.DefRange}
 	if e.Name == "" || e.Name != clean.Clean(e.Name) || len(e.Name) > 120 {
 		r.refuse(b.LabelRanges[0], "No good name", "A name is 1 to 120 bytes of text that can be shown.")
 	}

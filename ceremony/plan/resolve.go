@@ -51,6 +51,7 @@ type Request struct {
 
 	Operator, Witness string
 	Custodians        []string
+	PINHolders        []string // none, or two who type a part of the PIN each
 	NoWitness         bool
 	Organisations     map[string]string // by people's names
 
@@ -254,6 +255,12 @@ func (q Request) people(p *Plan, refuse func(string, string, ...any)) {
 			number = i + 1
 		}
 		add(name, custodian.Custodian, number)
+	}
+	for _, name := range q.PINHolders {
+		add(name, custodian.PINHolder, 0)
+	}
+	if n := len(q.PINHolders); n != 0 && n != 2 {
+		refuse("pin-holder", "%d people are named: the PIN is typed in two parts by two, or by the operator where nobody is named", n)
 	}
 	n := len(q.Custodians)
 	if q.Kind == vaultstate.Init && n > p.Shares {

@@ -33,6 +33,8 @@ func (p *Page) alone() []string {
 	case "":
 	case "typed":
 		list = append(list, "The PIN was typed by one person at this keyboard.")
+	case "typed in two parts":
+		list = append(list, "The PIN was typed in two parts by two people, who could act together: "+strings.Join(p.named("pin holder"), " and ")+".")
 	case "protected-path":
 		list = append(list, "The PIN or the cards were entered at the HSM itself.")
 	default:
@@ -51,6 +53,17 @@ func (p *Page) alone() []string {
 		roles[who.Name] = append(roles[who.Name], who.Role)
 		if len(roles[who.Name]) == 2 {
 			list = append(list, fmt.Sprintf("%s has more than one role: %s.", who.Name, strings.Join(roles[who.Name], ", ")))
+		}
+	}
+	return list
+}
+
+// named are the people of a role.
+func (p *Page) named(role string) []string {
+	var list []string
+	for _, who := range p.People {
+		if who.Role == role {
+			list = append(list, who.Name)
 		}
 	}
 	return list

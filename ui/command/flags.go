@@ -131,7 +131,7 @@ func (f *flags) request(q *plan.Request) error {
 	q.RootToken, q.GenerateKey, q.SkipProof, q.Deep = f.rootToken, f.generateKey, f.skipProof, f.deep
 	q.Operator, q.Witness, q.Custodians, q.NoWitness = f.operator, f.witness, f.custodians, f.noWitness
 	if f.doc != nil {
-		q.Organisations = f.doc.Organisations()
+		q.Organisations, q.PINHolders = f.doc.Organisations(), f.doc.PINHolders()
 	}
 	var err error
 	if q.RecoveryKeys, err = keyFiles("recovery-pgp-keys", f.keys); err != nil {

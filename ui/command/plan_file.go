@@ -90,7 +90,9 @@ func (f *flags) take(doc *plan.Document) error {
 			}
 			continue
 		}
-		set(string(e.Role), e.Name, "the plan")
+		if e.Role != custodian.PINHolder { // no flag names them
+			set(string(e.Role), e.Name, "the plan")
+		}
 	}
 	if len(keys) > 0 {
 		set("recovery-pgp-keys", strings.Join(keys, ","), "the plan")

@@ -33,6 +33,9 @@ func (h Hinted) Prompt() ceremony.Prompt {
 func (w *World) hints(p ceremony.Prompt) []string {
 	switch p.Kind {
 	case ceremony.AskSecret:
+		if p.By.Role == ceremony.PINHolder {
+			return []string{"PRACTICE: this part of the PIN of the practice token is " + pinOf(p.By) + "."}
+		}
 		return []string{"PRACTICE: the PIN of the practice token is " + PIN + "."}
 	case ceremony.AskShare:
 		who, _, _ := strings.Cut(strings.ToLower(p.By.Name), " ")

@@ -20,6 +20,9 @@ const (
 	witnessName  = "Wim Waters"
 )
 
+// pinHolders type a part of the PIN each.
+var pinHolders = []string{"Pat Pine", "Quinn Quick"}
+
 var names = []string{"Alice Adams", "Bob Baker", "Carol Chen", "Dora Dean", "Erik Esser", "Fay Fisher", "Gus Green", "Hana Holt", "Ivan Ivory"}
 
 // custodianNames are the first n custodians.

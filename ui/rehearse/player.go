@@ -45,7 +45,7 @@ func (p *Player) Answer(q ceremony.Prompt) (ceremony.Input, bool) {
 			p.Err = fmt.Errorf("nobody knows the %s", q.Field)
 		}
 	case ceremony.AskSecret:
-		in.Secret = p.w.PIN()
+		in.Secret = secret.Take([]byte(pinOf(q.By)))
 	case ceremony.AskShare:
 		in.Secret, p.Err = p.share(q)
 	case ceremony.HandOver, ceremony.Confirm:

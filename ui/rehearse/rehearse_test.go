@@ -130,7 +130,7 @@ func TestRehearsals(t *testing.T) {
 		vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.RecoveryRekey, vaultstate.Rekey} {
 		w := prepare(t, dir)
 		if i == 6 {
-			w.Shares, w.Threshold, w.PlainShares = 7, 4, true
+			w.Shares, w.Threshold, w.PlainShares, w.PINInParts = 7, 4, true, true
 		}
 		player := w.Player()
 		record, o, out := hold(t, w, kind, player.Answer)

@@ -35,6 +35,7 @@ import (
 	"slices"
 	"strings"
 
+	"conclave/ceremony"
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/plan"
 	"conclave/hsm"
@@ -81,6 +82,7 @@ type World struct {
 	// are shown on the screen instead of encrypted.
 	Shares, Threshold int
 	PlainShares       bool
+	PINInParts        bool // two people type a part of the PIN each
 
 	records map[string]string // directories by the ceremony's id
 }
@@ -203,6 +205,18 @@ func (w *World) token(ctx context.Context) error {
 // PIN is the token's PIN. The caller wipes it.
 func (w *World) PIN() secret.Bytes { return secret.Take([]byte(PIN)) }
 
+// pinOf is what somebody knows of the PIN: a PIN holder half of it.
+func pinOf(who ceremony.Person) string {
+	half := len(PIN) / 2
+	switch {
+	case who.Role != ceremony.PINHolder:
+		return PIN
+	case who.Name == pinHolders[0]:
+		return PIN[:half]
+	}
+	return PIN[half:]
+}
+
 // Close ends the use of the world. Everything stays in the directory.
 func (w *World) Close() error { return nil }
 
@@ -221,6 +235,9 @@ func (w *World) Initialized() (bool, error) {
 func (w *World) Request(kind vaultstate.Kind) (plan.Request, error) {
 	q := plan.Request{Kind: kind, Purpose: "Rehearsal", Practice: true, Storage: w.Storage, Config: w.Config,
 		Operator: operatorName, Witness: witnessName, GenerateKey: kind == vaultstate.Init, Values: w.values()}
+	if w.PINInParts {
+		q.PINHolders = pinHolders
+	}
 	issues := kind == vaultstate.Init || kind == vaultstate.RecoveryRekey
 	switch {
 	case issues:
