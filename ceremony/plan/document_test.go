@@ -217,3 +217,19 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestDocumentPINHolders(t *testing.T) {
+	doc, err := plan.Parse("unseal.hcl", []byte(`ceremony "unseal" {
+  id = "KC-1"
+  vault { storage = "/v" }
+  operator "Olga" {}
+  pin_holder "Pat" { organisation = "Ops" }
+  pin_holder "Quinn" {}
+}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := doc.PINHolders(); len(got) != 2 || got[1] != "Quinn" || doc.Organisations()["Pat"] != "Ops" {
+		t.Errorf("got %q, %v", got, doc.Organisations())
+	}
+}
