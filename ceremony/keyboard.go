@@ -31,7 +31,9 @@ func (r *Run) seated(p *page) *page {
 		p.From = from.Name
 		return p
 	case p.By.Name == from.Name:
-		r.seat.who = Person{}
+		if from.Role != PINHolder { // theirs is the page of the interlude
+			r.seat.who = Person{}
+		}
 		return p
 	}
 	return r.handOver(from, p.By, "", func(context.Context) error { return nil }, nil)
