@@ -23,6 +23,7 @@ type delivery struct {
 	announced bool                     // the set is in the record
 	recorded  int                      // shares that are in the record, their files on disk
 	filed     bool                     // all of it
+	files     map[int]fileOf           // by share number, as this run wrote them
 	token     fileOf
 	told      bool         // where the files lie was shown
 	next      int          // index of the next share to show
@@ -133,9 +134,20 @@ func (r *Run) recordShare(s vaultstate.IssuedShare, who Person) (string, error) 
 	name := ""
 	if s.Encrypted != nil {
 		name = shareFile(s.Number, who)
-		sum, err := r.file(name, s.Encrypted)
+		armored, err := pgp.ArmorNoted(s.Encrypted, r.plan.Practice, r.armorNote(s.Number))
+		if err != nil {
+			return "", fmt.Errorf("writing %s in armor: %w", name, err)
+		}
+		sum, err := r.putShare(name, armored)
 		if err != nil {
 			return "", err
+		}
+		if r.delivery.files == nil {
+			r.delivery.files = map[int]fileOf{}
+		}
+		r.delivery.files[s.Number] = fileOf{name, sum}
+		if r.env.Medium != nil {
+			facts["medium"] = r.env.Medium.Path(".")
 		}
 		facts["delivery"], facts["file"], facts["sha256"] = "pgp", name, sum
 	}
@@ -169,11 +181,15 @@ func (r *Run) tellFiles() *page {
 		to := r.receivers()[i]
 		facts = append(facts, Fact{fmt.Sprintf("%d %s", s.Number, to.Name), r.env.Shelf.Path(shareFile(s.Number, to))})
 	}
+	lines := []Line{{Mark: Good, Text: fmt.Sprintf("%d files are on disk and were read back", len(facts))}}
+	if m := r.env.Medium; m != nil {
+		lines = append(lines, Line{Mark: Good, Text: "a copy of each is on the second medium, " + m.Path(".") + ", and was read back"})
+	}
 	return &page{
 		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": give each custodian their file", Facts: facts,
 			Text: []string{"Each file is encrypted to its custodian's PGP key. They decrypt it on a device of their own and prove the share in the next step. " +
 				"Until all have done so nothing is changed."},
-			Lines:    []Line{{Mark: Good, Text: fmt.Sprintf("%d files are on disk and were read back", len(facts))}},
+			Lines:    lines,
 			Recorded: "each file's name and SHA-256, for whom. No share."},
 		do: func(context.Context, Input) error {
 			d.told, d.next = true, len(d.shares)

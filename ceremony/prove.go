@@ -20,6 +20,7 @@ type proof struct {
 	handed bool
 	last   Person
 	back   bool
+	read   int     // the share whose file was read from its custodian's medium
 	taking *taking // who proved theirs and is asked to answer for it
 	taken  []int   // share numbers that somebody answers for
 	owed   []int   // …that were proven in the run before, and nobody answers for yet
@@ -75,6 +76,9 @@ func proveShares(r *Run) *page {
 			defer in.Secret.Wipe()
 			return nil, r.proveOne(ctx, in)
 		})
+	}
+	if r.carries(s.Number) {
+		return r.readCarried(who, s.Number)
 	}
 	head := who.Name + ": type your new share back. It is not shown."
 	if s.PGP != "" {

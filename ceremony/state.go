@@ -102,6 +102,11 @@ func (r *Run) cancel(ctx context.Context) string {
 		if err := r.record("void", Program, "", transcript.Facts{"set": set, "reason": "the ceremony stopped before its commit"}); err != nil {
 			return "Nothing was changed. The new shares are void: destroy them. The record does not say so: it could not be written."
 		}
+		if len(d.files) > 0 {
+			if err := r.markVoid(set, "the ceremony stopped before its commit"); err != nil {
+				return fmt.Sprintf("Nothing was changed. The new shares are void: destroy them. No file beside theirs says so (%v).", err)
+			}
+		}
 		return "Nothing was changed. The new shares are void: destroy them."
 	}
 	if d.tokenOut {

@@ -47,6 +47,7 @@ type Env struct {
 	HSM     HSM
 	Journal Journal
 	Shelf   Shelf
+	Medium  Shelf             // the second medium; nil for none
 	Roster  *custodian.Roster // of earlier records; nil if none was given
 	Machine Machine
 	Number  Numbering

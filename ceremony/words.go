@@ -143,6 +143,11 @@ func inWords(e transcript.Entry) string {
 		return f.Text("what") + " shown to " + f.Text("to")
 	case "showing":
 		return f.Text("what") + " is shown to " + f.Text("to")
+	case "carried":
+		if !f.Flag("same") {
+			return fmt.Sprintf("share %d: another file is on the medium", f.Number("number"))
+		}
+		return fmt.Sprintf("share %d read from its medium", f.Number("number"))
 	case "acknowledged":
 		return fmt.Sprintf("share %d taken, with its duties", f.Number("number"))
 	case "pgp-key":

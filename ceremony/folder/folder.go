@@ -15,8 +15,9 @@
 //
 // It promises: the directory is 0700 and files are 0600; a file is written
 // once, never over another and never through a link that leads outside; it is synced, with its
-// directory, and was read back and compared when Put or Append returns (what is
-// read back may come from the system's cache). One process at a time writes to
+// directory, and was read back and compared when Put or Append returns (of a file
+// that is put, the system is told to forget its copy first; a line of the
+// transcript may come from its cache). One process at a time writes to
 // the directory. No program of ours removes one.
 //
 // It does not promise that a file which is removed is gone from the medium.

@@ -60,7 +60,7 @@ func (f *Folder) put(name string, data []byte) error {
 		// Half a file must not stand in the way of the next try.
 		return errors.Join(err, f.root.Remove(name))
 	}
-	there, err := f.get(name)
+	there, err := reread(f.root, name)
 	if err != nil {
 		return fmt.Errorf("reading it back: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
@@ -95,18 +96,26 @@ const (
 
 // Armor writes a message in armor; a practice message says that it is one.
 func Armor(message []byte, practice bool) ([]byte, error) {
-	return wrap(messageType, message, practice)
+	return ArmorNoted(message, practice, "")
+}
+
+// ArmorNoted is Armor with a note in the header, in ASCII and on one line.
+func ArmorNoted(message []byte, practice bool, note string) ([]byte, error) {
+	return wrap(messageType, message, practice, note)
 }
 
 // Armor writes the public key in armor.
 func (k Key) Armor(practice bool) ([]byte, error) {
-	return wrap(openpgp.PublicKeyType, k.Binary, practice)
+	return wrap(openpgp.PublicKeyType, k.Binary, practice, "")
 }
 
-func wrap(kind string, data []byte, practice bool) ([]byte, error) {
+func wrap(kind string, data []byte, practice bool, note string) ([]byte, error) {
 	var headers map[string]string
 	if practice {
-		headers = map[string]string{"Comment": practiceHeader}
+		note = strings.TrimSpace(practiceHeader + " " + note)
+	}
+	if note != "" {
+		headers = map[string]string{"Comment": note}
 	}
 	var out bytes.Buffer
 	w, err := armor.Encode(&out, kind, headers)

@@ -66,7 +66,7 @@ func (p *Private) Armor() ([]byte, error) {
 	if err := p.entity.SerializePrivateWithoutSigning(&binary, nil); err != nil {
 		return nil, fmt.Errorf("writing a practice key: %w", err)
 	}
-	return wrap(openpgp.PrivateKeyType, binary.Bytes(), true)
+	return wrap(openpgp.PrivateKeyType, binary.Bytes(), true, "")
 }
 
 // ReadPrivate reads what (*Private).Armor wrote, and no key that is not marked
