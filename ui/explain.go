@@ -115,6 +115,8 @@ var explained = []struct {
 		"Let the other one end, or give this ceremony another directory."}},
 	{folder.ErrNoRecord, sentences{"There is no transcript in this directory.", untouched,
 		"Give the directory that the ceremony wrote, or the transcript file itself."}},
+	{folder.ErrMedium, sentences{"The second medium cannot be read or written.", "",
+		"Look whether it is in, mounted and not full; or put in another one. Then try again."}},
 	{custodian.ErrChain, sentences{"The records that were given do not follow one another.", untouched,
 		"Give all records of this vault since its init, in their order; the error below names the gap."}},
 	{transcript.ErrOver, sentences{"The record of this ceremony is closed.", "Nothing was added to it.",
