@@ -20,6 +20,7 @@ const (
 	Witness   = custodian.Witness
 	Custodian = custodian.Custodian
 	PINHolder = custodian.PINHolder
+	Auditor   = custodian.Auditor
 	Room      = custodian.Room
 	Program   = custodian.Program
 )

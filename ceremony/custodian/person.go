@@ -9,6 +9,7 @@ const (
 	Witness   Role = "witness"
 	Custodian Role = "custodian"
 	PINHolder Role = "pin holder" // types a part of the token's PIN
+	Auditor   Role = "auditor"    // sees everything, does nothing
 	Room      Role = "room"       // everybody present
 	Program   Role = "program"    // the program works; nobody types
 )

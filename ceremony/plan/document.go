@@ -137,10 +137,13 @@ func (d *Document) Organisations() map[string]string {
 }
 
 // PINHolders are the names of those who type a part of the PIN.
-func (d *Document) PINHolders() []string {
+func (d *Document) PINHolders() []string { return d.With(custodian.PINHolder) }
+
+// With are the names of the people of a role, in their order.
+func (d *Document) With(role custodian.Role) []string {
 	var names []string
 	for _, e := range d.People {
-		if e.Role == custodian.PINHolder {
+		if e.Role == role {
 			names = append(names, e.Name)
 		}
 	}

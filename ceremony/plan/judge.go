@@ -40,7 +40,9 @@ func (p *Plan) Judge() []Finding {
 		case n == 1: // single-control is already an override
 		case n == t:
 			add(LevelWarning, "no-spare-share", "All %d shares are needed: the loss of one is the end of the recovery key.", n)
-		case n-t < 2:
+		case n-t < 2 && p.Retention > 2:
+			add(LevelInfo, "", "One spare share: few, for shares that are kept %d years.", p.Retention)
+		case n-t < 2 && p.Retention == 0:
 			add(LevelInfo, "", "One spare share: few, where shares are kept for more than two years.")
 		}
 		if n > 1 && 2*t <= n {

@@ -54,6 +54,11 @@ type Plan struct {
 	Purpose  string
 	Practice bool
 
+	SecondMedium string // directory on a medium that is carried away, "" for none
+	Attendance   int    // how many people must be here; 0: those that the steps need
+	Retention    int    // years that the record is kept; 0: not said
+	Drill        int    // months to the next proof of the shares
+
 	Storage string // absolute path of a local vault's storage directory
 	Config  string // the server's configuration, "" if none was given
 
@@ -66,7 +71,7 @@ type Plan struct {
 	SkipProof   bool
 	Deep        bool // unseal: read every entry, not only core/
 
-	People    []custodian.Person // in order: operator, witness, custodians
+	People    []custodian.Person // in order: operator, witness, PIN holders, auditors, custodians
 	Overrides []Override
 	Values    []Value
 	Warnings  []string // of the PGP keys: they work, and yet
@@ -75,6 +80,9 @@ type Plan struct {
 // Custodians returns the custodians: those who receive a share first, in the
 // order of their numbers.
 func (p *Plan) Custodians() []custodian.Person { return p.with(custodian.Custodian) }
+
+// PINHolders returns who types a part of the PIN, in the order of the parts.
+func (p *Plan) PINHolders() []custodian.Person { return p.with(custodian.PINHolder) }
 
 func (p *Plan) with(role custodian.Role) []custodian.Person {
 	var list []custodian.Person

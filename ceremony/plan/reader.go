@@ -30,6 +30,10 @@ var (
 		{name: "id", flag: "id"},
 		{name: "purpose", flag: "purpose"},
 		{name: "previous", flag: "previous", path: true},
+		{name: "second_medium", flag: "second-medium", path: true},
+		{name: "attendance", flag: "attendance"},
+		{name: "retention_years", flag: "retention-years"},
+		{name: "drill_months", flag: "drill-months"},
 		{name: "deep", flag: "deep", kinds: []vaultstate.Kind{Unseal}},
 		{name: "root_token", flag: "root-token", kinds: []vaultstate.Kind{vaultstate.Init}},
 		{name: "root_token_pgp_key", flag: "root-token-pgp-key", path: true, kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.GenerateRoot}},
@@ -53,15 +57,17 @@ var (
 		"operator":   {{name: "organisation"}},
 		"witness":    {{name: "organisation"}},
 		"pin_holder": {{name: "organisation"}},
+		"auditor":    {{name: "organisation"}},
 		"custodian":  {{name: "organisation"}, {name: "pgp_key", path: true, kinds: issuing}, {name: "fingerprint", kinds: issuing}},
 		"accept":     {{name: "reason"}},
 	}
-	labelled = []string{"operator", "witness", "custodian", "pin_holder", "accept"}
+	labelled = []string{"operator", "witness", "pin_holder", "auditor", "custodian", "accept"}
+	several  = []string{"pin_holder", "auditor", "custodian", "accept"}
 )
 
 // numbers and flags are the settings that are not any text.
 var (
-	numbers = []string{"recovery-shares", "recovery-threshold", "key-shares", "key-threshold", "stored-shares"}
+	numbers = []string{"recovery-shares", "recovery-threshold", "key-shares", "key-threshold", "stored-shares", "attendance", "retention-years", "drill-months"}
 	truths  = []string{"deep", "hsm-generate-key", "skip-proof"}
 )
 
@@ -116,14 +122,14 @@ func (r *reader) ceremony(b *hcl.Block) {
 	for _, in := range c.Blocks {
 		arguments := blockArguments[in.Type]
 		content := r.content(in.Body, &hcl.BodySchema{Attributes: attributes(arguments)})
-		if in.Type != "custodian" && in.Type != "pin_holder" && in.Type != "accept" {
+		if !slices.Contains(several, in.Type) {
 			if seen[in.Type] {
 				r.refuse(in.DefRange, "More than one "+in.Type, "Only one %s is acted on.", in.Type)
 			}
 			seen[in.Type] = true
 		}
 		switch in.Type {
-		case "operator", "witness", "custodian", "pin_holder":
+		case "operator", "witness", "pin_holder", "auditor", "custodian":
 			r.person(in, content)
 		case "accept":
 			r.accept(in, content)

@@ -53,7 +53,11 @@ type Request struct {
 	Custodians        []string
 	PINHolders        []string // none, or two who type a part of the PIN each
 	NoWitness         bool
+	Auditors          []string
 	Organisations     map[string]string // by people's names
+
+	SecondMedium                 string
+	Attendance, Retention, Drill Number
 
 	Values    []Value // what the caller resolved: HSM, storage, …
 	Overrides []Override
@@ -84,6 +88,7 @@ func (q Request) Resolve(now time.Time) (*Plan, error) {
 	q.token(p, refuse)
 	q.keys(p, now, refuse)
 	q.people(p, refuse)
+	q.arrangements(p, refuse)
 	p.Values = append(p.Values, q.Values...)
 	q.override(p)
 	if len(bad) > 0 {
@@ -194,7 +199,7 @@ func (q Request) keys(p *Plan, now time.Time, refuse func(string, string, ...any
 			refuse(field, "%v", err)
 			return Key{}, false
 		}
-		for _, finding := range k.Preflight(now, now.AddDate(1, 0, 0)) {
+		for _, finding := range k.Preflight(now, now.AddDate(0, q.drill(), 0)) {
 			switch finding.Level {
 			case pgp.LevelError:
 				refuse(field, "%s: %s", f.Name, finding.Text)
@@ -246,6 +251,9 @@ func (q Request) people(p *Plan, refuse func(string, string, ...any)) {
 	add(q.Operator, custodian.Operator, 0)
 	if !q.NoWitness {
 		add(q.Witness, custodian.Witness, 0)
+	}
+	for _, name := range q.Auditors {
+		add(name, custodian.Auditor, 0)
 	}
 	// The first custodians receive the new shares, in their order. At a recovery
 	// rekey others may follow who only give their old one.

@@ -34,6 +34,8 @@ type flags struct {
 	keyShares, keyThreshold, storedShares int
 	shares, threshold                     int
 	keys, pgpKeys, rootKey, rootToken     string
+
+	arrangements
 }
 
 // hsmFlags are the names under which serverconfig.Resolve knows flags.
@@ -79,6 +81,7 @@ func ceremonyFlags(c *cobra.Command) *flags {
 	s.BoolVar(&f.plain, "plain", false, "line by line, without a screen")
 	s.BoolVar(&f.piped, "allow-piped-secrets", false, "secrets through a pipe: an override")
 	s.BoolVar(&f.recorder, "allow-recorder", false, "although the terminal is recorded: an override")
+	f.arrangementFlags()
 	common(s)
 	return f
 }
@@ -133,6 +136,7 @@ func (f *flags) request(q *plan.Request) error {
 	if f.doc != nil {
 		q.Organisations, q.PINHolders = f.doc.Organisations(), f.doc.PINHolders()
 	}
+	f.arrange(q)
 	var err error
 	if q.RecoveryKeys, err = keyFiles("recovery-pgp-keys", f.keys); err != nil {
 		return err

@@ -84,14 +84,14 @@ func (f *flags) take(doc *plan.Document) error {
 		if e.KeyFile != "" {
 			keys = append(keys, e.KeyFile)
 		}
-		if e.Role == custodian.Custodian {
+		switch e.Role {
+		case custodian.Operator, custodian.Witness:
+			set(string(e.Role), e.Name, "the plan")
+		case custodian.Custodian:
 			if !typed["custodian"] {
 				f.custodians = append(f.custodians, e.Name)
 			}
-			continue
-		}
-		if e.Role != custodian.PINHolder { // no flag names them
-			set(string(e.Role), e.Name, "the plan")
+		case custodian.PINHolder, custodian.Auditor, custodian.Room, custodian.Program: // arrange takes them
 		}
 	}
 	if len(keys) > 0 {

@@ -1,0 +1,62 @@
+package plan
+
+import (
+	"fmt"
+	"path/filepath"
+)
+
+// usualDrill is how many months lie between two proofs of the shares, where a
+// plan does not say it: custody is a year old before anybody notices a loss.
+const usualDrill = 12
+
+func (q Request) drill() int {
+	if q.Drill.Given && q.Drill.Value > 0 {
+		return q.Drill.Value
+	}
+	return usualDrill
+}
+
+// arrangements are what the plan says of the room, and of the time after the
+// day. They are in the agreed plan only where somebody said them.
+func (q Request) arrangements(p *Plan, refuse func(string, string, ...any)) {
+	p.Drill = q.drill()
+	for _, a := range []struct {
+		name, unit string
+		Number
+		most int
+		to   *int
+	}{
+		{"attendance", "people", q.Attendance, 300, &p.Attendance},
+		{"retention-years", "years", q.Retention, 100, &p.Retention},
+		{"drill-months", "months", q.Drill, 60, &p.Drill},
+	} {
+		switch {
+		case !a.Given:
+		case a.Value < 1 || a.Value > a.most:
+			refuse(a.name, "%d: say 1 to %d %s", a.Value, a.most, a.unit)
+		default:
+			*a.to = a.Value
+			p.Values = append(p.Values, Value{a.name, fmt.Sprintf("%d %s", a.Value, a.unit), "flag"})
+		}
+	}
+	if q.Attendance.Given && len(p.People) > 0 && q.Attendance.Value > len(p.People) && p.named() {
+		refuse("attendance", "%d people must be here, and %d are named", q.Attendance.Value, len(p.People))
+	}
+	if q.SecondMedium == "" {
+		return
+	}
+	p.SecondMedium = filepath.Clean(q.SecondMedium)
+	p.Values = append(p.Values, Value{"second-medium", p.SecondMedium, "flag"})
+	if !filepath.IsAbs(p.SecondMedium) {
+		refuse("second-medium", "%s: say the whole path, from /", p.SecondMedium)
+	} else if p.SecondMedium == filepath.Clean(q.Storage) {
+		refuse("second-medium", "this is the vault's own storage")
+	}
+}
+
+// named tells whether everybody has a name already: without a plan's file some
+// are asked for on the day.
+func (p *Plan) named() bool {
+	_, operator := p.First("operator")
+	return operator && (!p.Issues() || len(p.Custodians()) >= p.Shares) && (!p.NeedsQuorum() || len(p.Custodians()) > 0)
+}
