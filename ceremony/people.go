@@ -53,7 +53,7 @@ func (r *Run) mustBeHere(who Person) bool {
 		return true
 	case Custodian:
 		return r.plan.Issues() && who.Number > 0 && !r.plan.SkipProof
-	case Room, Program:
+	case Auditor, Room, Program:
 	}
 	return false
 }
@@ -72,6 +72,10 @@ func (r *Run) markPresent(_ context.Context, in Input) error {
 				"Mark them once they are here, or stop and plan it anew.")
 		}
 	}
+	if n := len(here); n < r.plan.Attendance {
+		return askAgain(fmt.Sprintf("%d people are here; the plan needs %d.", n, r.plan.Attendance),
+			"The ceremony has not begun; nothing is changed.", "Wait for more of them, or stop and plan it anew.")
+	}
 	if n := count(here, Custodian); r.plan.NeedsQuorum() && n < r.status.Threshold {
 		return askAgain(fmt.Sprintf("%d custodians are here; the vault needs the shares of %d.", n, r.status.Threshold),
 			"The ceremony has not begun; nothing is changed.", "Wait for more of them, or stop and plan it anew.")
@@ -85,7 +89,30 @@ func (r *Run) markPresent(_ context.Context, in Input) error {
 			return err
 		}
 	}
+	if err := r.oneOrganisation(here); err != nil {
+		return err
+	}
 	r.present, r.hello.marked = here, true
+	return nil
+}
+
+// oneOrganisation repeats the plan's arithmetic with who is really here: those
+// who give their shares may all answer to one superior.
+func (r *Run) oneOrganisation(here []Person) error {
+	if !r.plan.NeedsQuorum() || r.status.Threshold < 1 {
+		return nil
+	}
+	of := map[string]int{}
+	for _, who := range here {
+		if who.Role != Custodian || who.Organisation == "" {
+			continue
+		}
+		name := strings.ToLower(who.Organisation)
+		if of[name]++; of[name] == r.status.Threshold {
+			return r.override("one-organisation", fmt.Sprintf("%d of the custodians who are here are of %s: it can act alone.",
+				r.status.Threshold, who.Organisation), "", "")
+		}
+	}
 	return nil
 }
 
