@@ -192,7 +192,6 @@ func (q Request) token(p *Plan, refuse func(string, string, ...any)) {
 // keys reads the PGP keys and refuses those that cannot decrypt, before
 // anything else happens: one unusable key in an init locks everybody out.
 func (q Request) keys(p *Plan, now time.Time, refuse func(string, string, ...any)) {
-	seen := map[string]string{}
 	read := func(field string, f File) (Key, bool) {
 		k, err := pgp.Read(f.Name, f.Data)
 		if err != nil {
@@ -216,11 +215,16 @@ func (q Request) keys(p *Plan, now time.Time, refuse func(string, string, ...any
 		if !ok {
 			continue
 		}
-		if other, twice := seen[k.Fingerprint]; twice {
-			refuse("recovery-pgp-keys", "%s and %s are the same key: two shares would go to one person", other, f.Name)
-		}
-		seen[k.Fingerprint] = f.Name
 		p.Keys = append(p.Keys, k)
+	}
+	all := []pgp.Key{}
+	for _, k := range p.Keys {
+		all = append(all, k.Key)
+	}
+	for _, same := range pgp.Duplicates(all) {
+		for _, i := range same[1:] {
+			refuse("recovery-pgp-keys", "%s and %s are the same key: two shares would go to one person", p.Keys[same[0]].File, p.Keys[i].File)
+		}
 	}
 	if q.RootTokenKey != nil {
 		if k, ok := read("root-token-pgp-key", *q.RootTokenKey); ok {
