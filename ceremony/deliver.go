@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"conclave/ceremony/custodian"
 	"conclave/ceremony/transcript"
 	"conclave/hsm/secret"
 	"conclave/vaultstate"
@@ -193,7 +194,7 @@ func (r *Run) tellFiles() *page {
 			Recorded: "each file's name and SHA-256, for whom. No share."},
 		do: func(context.Context, Input) error {
 			d.told, d.next = true, len(d.shares)
-			return r.record("attested", Operator, who.Name, transcript.Facts{"what": "each custodian has their file"})
+			return r.record("attested", Operator, who.Name, transcript.Facts{"what": custodian.HandedOver})
 		},
 	}
 }

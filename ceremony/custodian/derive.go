@@ -45,6 +45,7 @@ type deriver struct {
 	first  bool    // there is no previous roster
 	before *Roster // as it was before the last swap, for an undo
 	undo   bool    // the people chose to put the old state back
+	holders
 }
 
 func newDeriver(previous *Roster) *deriver {
@@ -92,13 +93,18 @@ func (d *deriver) event(ev transcript.Event) error {
 		}
 		r.Sets = append(r.Sets, Set{ID: f.Text("set"), Ceremony: r.Ceremony, Issued: stamp(ev.Time), State: Pending,
 			Shares: f.Number("shares"), Threshold: f.Number("threshold")})
+	case "person", "pgp-key":
+		d.know(ev)
+	case "shown", "attested":
+		d.delivered(ev)
 	case "share":
 		s := r.set(f.Text("set"))
 		if s == nil || s.State != Pending {
 			return fmt.Errorf("event %d: a share of a set that is not being issued", ev.Seq)
 		}
 		s.Holdings = append(s.Holdings, Holding{Number: f.Number("number"), Custodian: f.Text("custodian"),
-			Fingerprint: f.Text("fingerprint"), PGP: f.Text("pgp"), File: f.Text("file"), SHA256: f.Text("sha256")})
+			Fingerprint: f.Text("fingerprint"), PGP: f.Text("pgp"), File: f.Text("file"), SHA256: f.Text("sha256"),
+			Organisation: d.organisations[f.Text("custodian")], Subkey: d.subkeys[f.Text("pgp")]})
 	case "proven":
 		return d.proven(ev)
 	case "acknowledged":

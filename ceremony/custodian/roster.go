@@ -34,6 +34,10 @@ type Holding struct {
 	File        string `json:"file"`        // the encrypted share in the ceremony's directory
 	SHA256      string `json:"sha256"`      // of that file
 	Proven      string `json:"proven"`      // when its holder last proved it, UTC; "" if never
+	// What records say since they have it; "" before.
+	Organisation string `json:"organisation,omitempty"` // of its holder
+	Subkey       string `json:"subkey,omitempty"`       // fingerprint of the key within PGP that decrypts it
+	Delivered    string `json:"delivered,omitempty"`    // when it was shown, or its file handed over, UTC
 	// When its holder took it and its duties, UTC; "" if never, or before records said so.
 	Acknowledged string `json:"acknowledged,omitempty"`
 
