@@ -200,6 +200,8 @@ func (m *room) input(p ceremony.Prompt) ceremony.Input {
 			return m.typed(m.received(p.By.Name))
 		}
 		return m.typed(m.s.held[p.By.Name])
+	case ceremony.Form:
+		return ceremony.Input{Fields: make([]string, len(p.Fields))}
 	case ceremony.HandOver, ceremony.Confirm:
 		return ceremony.Input{Text: p.Word}
 	case ceremony.Show:

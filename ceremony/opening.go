@@ -45,6 +45,7 @@ func opening() []Step {
 			Note: func(r *Run) string { return fmt.Sprintf("%d here", len(r.present)) },
 			Redo: func(r *Run) { r.hello.marked, r.present = false, nil }},
 		{ID: "machine", Title: "Machine", By: Operator, Next: machine, Redo: func(r *Run) { r.hello.machine = false }},
+		roomStep(),
 		{ID: "plan", Title: "Plan", By: Operator, Next: agreePlan, Redo: func(r *Run) { r.hello.planned = false }},
 		{ID: "vault", Title: "Vault", By: Operator, Next: meetVault},
 		{ID: "hsm", Title: "HSM", By: Operator, Next: meetHSM,

@@ -41,6 +41,7 @@ const (
 	Choose                // one of Prompt.Choices
 	Work                  // the program works; front ends answer it at once
 	Attest                // a result to look at; enter goes on
+	Form                  // lines of public text, Prompt.Fields; each may stay empty
 )
 
 // Stamp ties an answer to the prompt that it answers.
@@ -81,6 +82,9 @@ type Problem struct {
 	Do       string
 	Code     string // for support: "C_Encrypt, CKR_DEVICE_ERROR"; may be ""
 }
+
+// Field is one line of a Form.
+type Field struct{ ID, Label, Default string }
 
 // Attendance is one row of the People page.
 type Attendance struct {
@@ -133,6 +137,7 @@ type Prompt struct {
 	Stays   string // Confirm
 	Undo    string // Confirm
 
+	Fields  []Field // Form
 	People  []Attendance
 	Choices []Choice
 	Entry   Entry
@@ -148,8 +153,9 @@ type Prompt struct {
 type Input struct {
 	Stamp   Stamp
 	Text    string
-	Choice  string // a Choice.ID
-	Present []bool // in the order of Prompt.People
+	Choice  string   // a Choice.ID
+	Present []bool   // in the order of Prompt.People
+	Fields  []string // in the order of Prompt.Fields
 	Secret  secret.Bytes
 	// How a secret came in: "typed", "pasted", "pipe" or "auto".
 	Source string

@@ -45,6 +45,7 @@ type state struct {
 	deviations []Deviation
 	pin        pinMark // while somebody is logged in
 	parts      pinParts
+	evidence   evidence
 	seat       seat
 	aftermath  aftermath
 	signing    signing

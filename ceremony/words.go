@@ -117,6 +117,10 @@ func inWords(e transcript.Entry) string {
 			return f.Text("name") + " is not here"
 		}
 		return f.Text("name") + " is here, " + f.Text("role")
+	case "room":
+		return "the room: " + f.Text("place")
+	case "clock-check":
+		return fmt.Sprintf("a watch, %d s off", f.Number("offset_s"))
 	case "equipment":
 		return "token " + f.Text("token")
 	case "key":

@@ -47,6 +47,8 @@ func (m *Model) screenFor(p ceremony.Prompt) screen {
 		return newRead(p)
 	case ceremony.People:
 		return newPeople(p)
+	case ceremony.Form:
+		return newForm(p)
 	case ceremony.Ask:
 		return newAsk(p)
 	case ceremony.AskSecret:

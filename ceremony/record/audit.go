@@ -111,6 +111,19 @@ func (p *Page) open() []string {
 			add("Step %d, %s, was %s (event %d).", s.Number, s.Title, unfinished[s.State], s.Event)
 		}
 	}
+	for _, ev := range p.of("room") {
+		switch b, asked := ev.Facts["backup"].(string); {
+		case asked && noBackup(b):
+			add("The HSM's key has no backup: if this HSM is lost, no share opens anything (event %d).", ev.Seq)
+		case b == notStated, strings.EqualFold(b, "unknown"):
+			add("Whether the HSM's key has a backup was not stated (event %d). Without one, the loss of the HSM is final.", ev.Seq)
+		}
+	}
+	for _, ev := range p.of("clock-check") {
+		if n := ev.Facts.Number("offset_s"); n > 60 || n < -60 {
+			add("The watch of %s was %d seconds off the machine's clock (event %d).", ev.Claimed, n, ev.Seq)
+		}
+	}
 	for _, w := range p.Works {
 		if w.State == "begun" {
 			add("The program began to %s, and no end is recorded (event %d).", w.Name, w.Event)
@@ -146,6 +159,15 @@ func (p *Page) open() []string {
 		}
 	}
 	return append(list, p.signOffLacks()...)
+}
+
+// notStated is what the ceremony records of a line that was left empty.
+const notStated = "not stated"
+
+// noBackup tells whether somebody said that there is none.
+func noBackup(text string) bool {
+	t := strings.Trim(strings.ToLower(text), " .")
+	return t == "no backup" || t == "no" || t == "none"
 }
 
 // unfinished is the state of a step that was not done, in words.

@@ -116,11 +116,32 @@ func (p *Page) alive() []string {
 	return append(list, "Where they are kept after the ceremony, the record of the ceremony does not show.")
 }
 
+func (p *Page) falseProgram() string {
+	text := "A false program, library or machine: the digests of the program and of the library are what the program itself reports."
+	for _, ev := range p.of("room") {
+		if h := ev.Facts.Text("program_hash"); h != notStated {
+			text += fmt.Sprintf(" Entered from an independent check of the program, and the same: %s (event %d).", h, ev.Seq)
+		}
+	}
+	return text
+}
+
+func (p *Page) wrongClock() string {
+	var by []string
+	for _, ev := range p.of("clock-check") {
+		by = append(by, fmt.Sprintf("%s (%d s off, event %d)", ev.Claimed, ev.Facts.Number("offset_s"), ev.Seq))
+	}
+	if len(by) == 0 {
+		return "A wrong clock: times are this machine's."
+	}
+	return "A wrong clock: times are this machine's, checked by the watches of " + strings.Join(by, " and ") + "."
+}
+
 func (p *Page) falseRecord() []string {
 	list := []string{
-		"A false program, library or machine: the digests of the program and of the library are what the program itself reports.",
+		p.falseProgram(),
 		"People who typed for others: a name by keyboard only is what was claimed.",
-		"A wrong clock: times are this machine's.",
+		p.wrongClock(),
 		"A token that does not tell the truth: all that is said of it is in its own words.",
 	}
 	if p.Equipment.Flag("software") {

@@ -34,11 +34,11 @@ var Sources = []Source{
 	{Group: "Header", Field: "plan read aloud", From: []string{"read.title=plan"}},
 	{Group: "Header", Field: "program's version and SHA-256", From: []string{"header.program", "header.program_sha256"}},
 	{Group: "Header", Field: "host and system", From: []string{"header.host", "header.os"}},
-	{Group: "Header", Field: "place", From: []string{"header.place"}},
+	{Group: "Header", Field: "place", From: []string{"header.place", "room.place"}},
 	{Group: "Header", Field: "start and end", From: []string{"header", "closed", "aborted"}},
 	{Group: "Header", Field: "approval"},
-	{Group: "Header", Field: "clock check"},
-	{Group: "Header", Field: "local time zone"},
+	{Group: "Header", Field: "clock check", From: []string{"clock-check"}},
+	{Group: "Header", Field: "local time zone", From: []string{"clock-check.zone"}},
 
 	{Group: "People", Field: "name, role, organisation", From: []string{"person.name", "person.role", "person.organisation"}},
 	{Group: "People", Field: "present or absent", From: []string{"person.present"}},
@@ -54,7 +54,7 @@ var Sources = []Source{
 	{Group: "Equipment", Field: "key self-test", From: []string{"self-test"}},
 	{Group: "Equipment", Field: "machine: memory, terminal, recorders", From: []string{"machine"}},
 	{Group: "Equipment", Field: "entropy source"},
-	{Group: "Equipment", Field: "cards; bag numbers in and out"},
+	{Group: "Equipment", Field: "cards; bag numbers in and out", From: []string{"room.bags", "room.equipment"}},
 
 	{Group: "Target", Field: "storage and its digest before", From: []string{"target.storage", "target.digest"}},
 	{Group: "Target", Field: "digest after", From: []string{"outcome.digest", "swapped.after"}},

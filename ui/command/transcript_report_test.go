@@ -17,12 +17,12 @@ import (
 // unrehearsed are the rows of record.Sources that no rehearsal by itself gives:
 // of things that go wrong, or that only a plan can say. record's own tests have
 // them.
-var unrehearsed = []string{"place", "retries", "sets that never counted", "aborted or interrupted run",
+var unrehearsed = []string{"retries", "sets that never counted", "aborted or interrupted run",
 	"happened, decided, by whom"}
 
 // nowhere are the rows that no event has yet, and nothing else.
-var nowhere = []string{"approval", "clock check", "local time zone", "identity check", "arrivals, departures, breaks",
-	"entropy source", "cards; bag numbers in and out", "server's version, address, cluster", "nonces of a server",
+var nowhere = []string{"approval", "identity check", "arrivals, departures, breaks",
+	"entropy source", "server's version, address, cluster", "nonces of a server",
 	"where materials are kept", "next drill", "class and end date"}
 
 // TestSources holds rehearsals and looks in their records for every row that a

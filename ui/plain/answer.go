@@ -100,6 +100,8 @@ func (s *session) typed(p ceremony.Prompt) (ceremony.Input, error) {
 		return s.people(p)
 	case ceremony.Ask:
 		return s.public(p)
+	case ceremony.Form:
+		return s.form(p)
 	case ceremony.AskSecret, ceremony.AskShare:
 		return s.secret(p)
 	case ceremony.HandOver:
@@ -222,6 +224,28 @@ func (s *session) public(p ceremony.Prompt) (ceremony.Input, error) {
 		err = &again{"Nothing was typed."}
 	}
 	return ceremony.Input{Text: t, Source: "typed"}, err
+}
+
+// form reads one line after the other; only enter leaves one as it was, or empty.
+func (s *session) form(p ceremony.Prompt) (ceremony.Input, error) {
+	in := ceremony.Input{Source: "typed"}
+	for _, f := range p.Fields {
+		s.in.fresh()
+		text := f.Label
+		if f.Default != "" {
+			text += " (only enter: " + f.Default + ")"
+		}
+		s.ask(text)
+		t, err := s.text()
+		if err != nil {
+			return in, err
+		}
+		if t == "" {
+			t = f.Default
+		}
+		in.Fields = append(in.Fields, t)
+	}
+	return in, nil
 }
 
 func (s *session) choose(p ceremony.Prompt) (ceremony.Input, error) {

@@ -35,7 +35,7 @@ func (s *session) played(p ceremony.Prompt) (ceremony.Input, *stopped) {
 				s.sayf("%s chooses: %s.", who, c.Title)
 			}
 		}
-	case ceremony.Read, ceremony.People, ceremony.Attest, ceremony.Work:
+	case ceremony.Read, ceremony.People, ceremony.Form, ceremony.Attest, ceremony.Work:
 	}
 	return in, nil
 }

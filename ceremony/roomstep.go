@@ -1,0 +1,244 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"conclave/assets/clean"
+	"conclave/ceremony/plan"
+	"conclave/ceremony/transcript"
+	"conclave/vaultstate"
+)
+
+// The room: what no program can see and an auditor asks for. All of it is typed
+// on one page; what is left empty is recorded as not stated.
+
+const (
+	notStated = "not stated"
+	mostOff   = 60 * time.Second // of a watch, before it is said
+	mostLine  = 400              // bytes of one line
+)
+
+// The fields of the page.
+const (
+	fieldPlace     = "place"
+	fieldBags      = "bags"
+	fieldEquipment = "equipment"
+	fieldValue     = "value"
+	fieldHash      = "hash"
+	fieldBackup    = "backup"
+	fieldWatchOne  = "watch 1"
+	fieldWatchTwo  = "watch 2"
+)
+
+// evidence is what the page has got so far.
+type evidence struct {
+	done   bool
+	typed  map[string]string // kept while another field is asked for again
+	warned bool              // a watch that is off was told
+}
+
+func roomStep() Step {
+	return Step{ID: "room", Title: "The room", By: Operator, Next: askRoom, Redo: func(r *Run) { r.evidence = evidence{} }}
+}
+
+// askRoom asks where the ceremony changes something.
+func askRoom(r *Run) *page {
+	if r.evidence.done || r.plan.Kind == plan.Unseal {
+		return nil
+	}
+	operator := r.person(Operator)
+	p := Prompt{Kind: Form, By: operator, Heading: operator.Name + ": what the program cannot see",
+		Text:     []string{"What is left empty is recorded as not stated. The watches last: hours, minutes, seconds as both show them now."},
+		Recorded: "every line, and how far the watches are off this machine's clock."}
+	for _, f := range r.roomFields() {
+		f.Default = r.evidence.typed[f.ID]
+		p.Fields = append(p.Fields, f)
+	}
+	if r.wraps() {
+		p.Text = append(p.Text, "If this HSM and its backups are lost, no share opens anything. Its key's backup: who, how, where, when last restored; NO BACKUP if there is none.")
+	}
+	return &page{Prompt: p, do: r.takeRoom}
+}
+
+func (r *Run) roomFields() []Field {
+	list := []Field{
+		{ID: fieldPlace, Label: "place"},
+		{ID: fieldBags, Label: "bags opened"},
+		{ID: fieldEquipment, Label: "equipment"},
+		{ID: fieldValue, Label: "value of today"},
+		{ID: fieldHash, Label: "program's hash"},
+	}
+	if r.wraps() {
+		list = append(list, Field{ID: fieldBackup, Label: "key's backup"})
+	}
+	list = append(list, Field{ID: fieldWatchOne, Label: calledBy(r.person(Operator)) + "'s watch"})
+	if w := r.person(Witness); w.Role == Witness {
+		list = append(list, Field{ID: fieldWatchTwo, Label: calledBy(w) + "'s watch"})
+	}
+	return list
+}
+
+func calledBy(who Person) string {
+	name, _, _ := strings.Cut(who.Name, " ")
+	return clean.Cut(name, 16)
+}
+
+// wraps tells whether the ceremony wraps something new by the HSM's key.
+func (r *Run) wraps() bool { return r.plan.Issues() || r.plan.Kind == vaultstate.Rekey }
+
+func (r *Run) takeRoom(_ context.Context, in Input) error {
+	e, fields := &r.evidence, r.roomFields()
+	if len(in.Fields) != len(fields) {
+		return askAgain("The answers do not fit the fields.", "Nothing was recorded.", "Type them again.")
+	}
+	e.typed = map[string]string{}
+	var bad error
+	for i, f := range fields {
+		text := strings.Join(strings.Fields(clean.Cut(in.Fields[i], mostLine)), " ")
+		err := r.roomText(f, in.Fields[i], &text)
+		var ask *again
+		switch {
+		case err == nil:
+			e.typed[f.ID] = text
+		case !errors.As(err, &ask):
+			return err
+		case bad == nil:
+			bad = err
+		}
+	}
+	if bad != nil {
+		return bad
+	}
+	return r.recordRoom(r.now())
+}
+
+// roomText looks at one field. The hash has the shape of a secret: of it only
+// whether it fits is kept.
+func (r *Run) roomText(f Field, typed string, text *string) error {
+	if f.ID == fieldHash {
+		return r.hashText(typed, text)
+	}
+	switch secret, err := r.refuses("the room: "+f.Label, typed); {
+	case err != nil:
+		return err
+	case secret:
+		return askAgain("The line "+f.Label+" looks like a share, a PIN, a token or a key.", "It was not recorded.", "Say it without the secret.")
+	}
+	if (f.ID == fieldWatchOne || f.ID == fieldWatchTwo) && *text != "" {
+		if _, err := offset(*text, r.now()); err != nil {
+			return askAgain("A watch shows hours, minutes and seconds: 14:02:30.", "Nothing was recorded.", "Type what it shows now.")
+		}
+	}
+	return nil
+}
+
+// hashText compares what was read elsewhere with what this program says of
+// itself. A false program would say the right thing, too: it is the paper that
+// counts, and this is the copy of it.
+func (r *Run) hashText(typed string, text *string) error {
+	own := r.env.Machine.SelfSHA256
+	if len(own) != 64 {
+		*text = ""
+		return nil
+	}
+	want := own[:16] + own[48:]
+	hex := strings.ToLower(strings.Join(strings.Fields(typed), ""))
+	switch {
+	case hex == "":
+		*text = ""
+	case hex == want || hex == own:
+		*text = grouped(want)
+	default:
+		if err := r.record("answer", Operator, r.person(Operator).Name, transcript.Facts{"field": "independent check of the program's hash", "value": "not the same"}); err != nil {
+			return err
+		}
+		return askAgain("This is not the hash that the program reports of itself.", "Nothing is changed.",
+			"Type the first and the last four groups of four from the witness's paper. If they differ indeed, stop: this is another program.")
+	}
+	return nil
+}
+
+func grouped(hex string) string {
+	var groups []string
+	for i := 0; i+4 <= len(hex); i += 4 {
+		groups = append(groups, hex[i:i+4])
+	}
+	return strings.Join(groups, " ")
+}
+
+var watchForm = regexp.MustCompile(`^[0-9]{1,2}[:.][0-9]{2}([:.][0-9]{2})?$`)
+
+// offset is how far a watch is ahead of the machine. Without seconds, it is not
+// off in the same minute.
+func offset(watch string, now time.Time) (time.Duration, error) {
+	if !watchForm.MatchString(watch) {
+		return 0, fmt.Errorf("%q is no time of day", watch)
+	}
+	watch = strings.ReplaceAll(watch, ".", ":")
+	form, whole := "15:04:05", true
+	if strings.Count(watch, ":") == 1 {
+		form, whole = "15:04", false
+	}
+	t, err := time.Parse(form, watch)
+	if err != nil {
+		return 0, fmt.Errorf("reading a watch: %w", err)
+	}
+	machine := time.Date(0, 1, 1, now.Hour(), now.Minute(), now.Second(), 0, time.UTC)
+	if !whole {
+		machine = machine.Truncate(time.Minute)
+	}
+	d := t.Sub(machine)
+	switch {
+	case d > 12*time.Hour:
+		d -= 24 * time.Hour
+	case d < -12*time.Hour:
+		d += 24 * time.Hour
+	}
+	return d, nil
+}
+
+func (r *Run) recordRoom(now time.Time) error {
+	e := &r.evidence
+	watches := map[string]Person{fieldWatchOne: r.person(Operator), fieldWatchTwo: r.person(Witness)}
+	names := []string{fieldWatchOne, fieldWatchTwo}
+	for _, name := range names {
+		d, err := offset(e.typed[name], now)
+		if err == nil && d.Abs() > mostOff && !e.warned {
+			e.warned = true
+			return askAgain(fmt.Sprintf("%s's watch is %d seconds off this machine's clock, which says %s.", watches[name].Name, int(d.Seconds()), now.Format("15:04:05 MST")),
+				"Nothing was recorded.", "Look again, or set the clock and begin anew. Recorded as it is, it stays a remark in the record.")
+		}
+	}
+	stated := func(name string) string {
+		if e.typed[name] == "" {
+			return notStated
+		}
+		return e.typed[name]
+	}
+	facts := transcript.Facts{"place": stated(fieldPlace), "bags": stated(fieldBags), "equipment": stated(fieldEquipment), "value": stated(fieldValue),
+		"program_hash": stated(fieldHash)}
+	if r.wraps() {
+		facts["backup"] = stated(fieldBackup)
+	}
+	if err := r.record("room", Operator, r.person(Operator).Name, facts); err != nil {
+		return err
+	}
+	for _, name := range names {
+		who, watch := watches[name], e.typed[name]
+		d, err := offset(watch, now)
+		if err != nil {
+			continue // not stated
+		}
+		err = r.record("clock-check", who.Role, who.Name, transcript.Facts{"watch": watch, "machine": now.Format("15:04:05"), "zone": now.Format("MST -07:00"), "offset_s": int(d.Seconds())})
+		if err != nil {
+			return err
+		}
+	}
+	e.done, e.typed = true, nil
+	return nil
+}

@@ -1,0 +1,110 @@
+package ceremony_test
+
+import (
+	"strings"
+	"testing"
+
+	"conclave/ceremony"
+)
+
+func isForm(p ceremony.Prompt) bool { return p.Kind == ceremony.Form }
+
+// filled answers a form by the ids of its fields.
+func filled(p ceremony.Prompt, lines map[string]string) ceremony.Input {
+	in := ceremony.Input{Source: "typed"}
+	for _, f := range p.Fields {
+		in.Fields = append(in.Fields, lines[f.ID])
+	}
+	return in
+}
+
+// atRoom is a site's ceremony that stands at the page of the room.
+func atRoom(t *testing.T, c ceremony.Ceremony) *room {
+	t.Helper()
+	s := newSite(t)
+	if c.ID != "init" {
+		s = initialised(t)
+	}
+	m := s.openWith(c, s.request(c), func(e *ceremony.Env) { e.Machine.SelfSHA256 = strings.Repeat("ab12", 8) + strings.Repeat("cd34", 8) })
+	m.drive(isForm)
+	return m
+}
+
+// TestRoomEmpty: what is left empty is not stated, and no watch is checked.
+func TestRoomEmpty(t *testing.T) {
+	m := atRoom(t, ceremony.Rekey)
+	m.answer(filled(m.run.Prompt(), nil))
+	f := m.find("room")[0].Facts
+	for _, name := range []string{"place", "bags", "equipment", "value", "program_hash", "backup"} {
+		if f.Text(name) != "not stated" {
+			t.Errorf("%s is %q", name, f.Text(name))
+		}
+	}
+	if n := len(m.find("clock-check")); n != 0 {
+		t.Errorf("%d watches were checked", n)
+	}
+	m.s.must(m)
+}
+
+// TestRoomSaid: what is typed is in the record, and the backup of the key is
+// asked for only where something new is wrapped by it.
+func TestRoomSaid(t *testing.T) {
+	for _, c := range []ceremony.Ceremony{ceremony.Init, ceremony.Rotate} {
+		m := atRoom(t, c)
+		m.answer(filled(m.run.Prompt(), map[string]string{"place": " Room  7 ", "bags": "A1, A2", "backup": "clone in Bern, restored in May",
+			"hash": "AB12 ab12 ab12 ab12  cd34 cd34 cd34 cd34", "watch 1": "09:00:30", "watch 2": "9.00"}))
+		f := m.find("room")[0].Facts
+		if f.Text("place") != "Room 7" || f.Text("bags") != "A1, A2" || f.Text("program_hash") != "ab12 ab12 ab12 ab12 cd34 cd34 cd34 cd34" {
+			t.Errorf("%s: the room is %v", c.ID, f)
+		}
+		if _, asked := f["backup"]; asked != (c.ID == "init") {
+			t.Errorf("%s: backup asked: %v", c.ID, asked)
+		}
+		w := m.find("clock-check")
+		if len(w) != 2 || w[0].Claimed != "Olga Example" || w[0].Facts.Number("offset_s") < 1 || w[1].Facts.Number("offset_s") != 0 || w[1].Facts.Text("zone") == "" {
+			t.Errorf("%s: the watches are %v", c.ID, w)
+		}
+		m.abort()
+		m.expect(ceremony.CodeStopped)
+	}
+}
+
+// TestRoomWatchOff: a watch that is off is told once, then recorded.
+func TestRoomWatchOff(t *testing.T) {
+	m := atRoom(t, ceremony.Init)
+	lines := map[string]string{"watch 1": "09:05:00", "place": "here"}
+	m.answer(filled(m.run.Prompt(), lines))
+	p := m.run.Prompt()
+	if !isForm(p) || p.Problem == nil || !strings.Contains(p.Problem.Happened, "seconds off") || p.Fields[0].Default != "here" {
+		t.Fatalf("%+v", p)
+	}
+	m.answer(filled(p, lines))
+	if w := m.find("clock-check"); len(w) != 1 || w[0].Facts.Number("offset_s") < 10 {
+		t.Errorf("the record says %v", w)
+	}
+}
+
+// TestRoomRefused: another hash, no time of day, a secret. Nothing of it is in
+// the record.
+func TestRoomRefused(t *testing.T) {
+	const wrong = "ab12 ab12 ab12 ab12 cd34 cd34 cd34 cd35"
+	for id, c := range map[string]struct{ text, says string }{
+		"hash":    {wrong, "not the hash"},
+		"watch 1": {"half past nine", "hours, minutes"},
+		"bags":    {"hvs.CAESIJ1234567890abcdefghijk", "looks like"},
+	} {
+		m := atRoom(t, ceremony.Init)
+		m.answer(filled(m.run.Prompt(), map[string]string{id: c.text, "place": "here"}))
+		p := m.run.Prompt()
+		if !isForm(p) || p.Problem == nil || !strings.Contains(p.Problem.Happened, c.says) {
+			t.Fatalf("%s: %+v", id, p)
+		}
+		if len(m.find("room")) > 0 || strings.Contains(m.journal.paper.String(), c.text) || strings.Contains(m.seen.String(), c.text) {
+			t.Errorf("%s: it was taken", id)
+		}
+		if id == "hash" && answers(m, "independent check of the program's hash")[0].Facts.Text("value") != "not the same" {
+			t.Error("the record does not say that the hashes differ")
+		}
+		m.abort()
+	}
+}
