@@ -224,6 +224,8 @@ func (r *room) answer(t *testing.T, p *terminal, page string) {
 			p.send(" ")
 			page = p.await("the next row", func(s string) bool { return body(s) != body(page) })
 		}
+	case has("ctrl+r record it"):
+		p.send("\x12") // a form may stay empty
 	case has("type the PIN"):
 		p.send(pin + "\r")
 	case has("all written"):

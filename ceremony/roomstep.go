@@ -53,14 +53,14 @@ func askRoom(r *Run) *page {
 	}
 	operator := r.person(Operator)
 	p := Prompt{Kind: Form, By: operator, Heading: operator.Name + ": what the program cannot see",
-		Text:     []string{"What is left empty is recorded as not stated. The watches last: hours, minutes, seconds as both show them now."},
+		Text:     []string{"Empty is recorded as not stated. Hash: the first and last four groups from the witness's own check. The watches last, as they show now: 14:02:30."},
 		Recorded: "every line, and how far the watches are off this machine's clock."}
 	for _, f := range r.roomFields() {
 		f.Default = r.evidence.typed[f.ID]
 		p.Fields = append(p.Fields, f)
 	}
 	if r.wraps() {
-		p.Text = append(p.Text, "If this HSM and its backups are lost, no share opens anything. Its key's backup: who, how, where, when last restored; NO BACKUP if there is none.")
+		p.Text = append(p.Text, "If this HSM and its backups are lost, no share opens anything. Backup: who, how, where, when last restored; or NO BACKUP.")
 	}
 	return &page{Prompt: p, do: r.takeRoom}
 }
@@ -70,7 +70,7 @@ func (r *Run) roomFields() []Field {
 		{ID: fieldPlace, Label: "place"},
 		{ID: fieldBags, Label: "bags opened"},
 		{ID: fieldEquipment, Label: "equipment"},
-		{ID: fieldValue, Label: "value of today"},
+		{ID: fieldValue, Label: "news of today"},
 		{ID: fieldHash, Label: "program's hash"},
 	}
 	if r.wraps() {

@@ -260,6 +260,7 @@ var pages = []struct {
 		s.keys("b")
 	}},
 	{"26-help", "14:24:40", func() *scripted { return rekeyAt(8, "1 of 3", oldSharePrompt()) }, func(s *stage) { s.keys("?") }},
+	{"29-room", "10:36:00", func() *scripted { return initAt(4, "", roomPrompt()) }, func(s *stage) { s.write("Room 7, Basel", "") }},
 	{"27-end", "14:50:00", func() *scripted {
 		r := rekeyAt(14, "", resultPrompt())
 		r.outcome = ceremony.Outcome{Code: ceremony.CodeDone, Sentence: "The root key is replaced. The record is in 2026-11-23-KC-2026-019-rekey."}

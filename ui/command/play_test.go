@@ -155,6 +155,8 @@ func (p *player) answer(prompt, page string) (string, error) {
 			p.holder = m[1]
 		}
 		return m[1], nil
+	case strings.Contains(page, "[room]"): // a line that may stay empty
+		return "", nil
 	case prompt == "reason": // of shares that are shown
 		return "no keys yet", nil
 	case strings.HasPrefix(prompt, "Press enter"):

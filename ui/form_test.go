@@ -1,0 +1,45 @@
+package ui
+
+import (
+	"slices"
+	"testing"
+
+	"conclave/ceremony"
+)
+
+func roomPrompt() ceremony.Prompt {
+	return ceremony.Prompt{Kind: ceremony.Form, By: olga, Heading: "Olga Example: what the program cannot see",
+		Text: []string{"Empty is recorded as not stated. Hash: the first and last four groups from the witness's own check. The watches last, as they show now: 14:02:30.",
+			"If this HSM and its backups are lost, no share opens anything. Backup: who, how, where, when last restored; or NO BACKUP."},
+		Fields: []ceremony.Field{{ID: "place", Label: "place"}, {ID: "bags", Label: "bags opened", Default: "A 4471"}, {ID: "equipment", Label: "equipment"},
+			{ID: "value", Label: "news of today"}, {ID: "hash", Label: "program's hash"}, {ID: "backup", Label: "key's backup"},
+			{ID: "watch 1", Label: "Olga's watch"}, {ID: "watch 2", Label: "Wim's watch"}},
+		Recorded: "every line, and how far the watches are off this machine's clock."}
+}
+
+// TestForm: lines keep what was there, may stay empty, and are given together.
+func TestForm(t *testing.T) {
+	s := stageOf(t, roomPrompt())
+	s.write("Room 7", ", A 4472")
+	s.keys("up")
+	s.write("b")
+	s.keys("ctrl+r")
+	want := []string{"Room 7b", "A 4471, A 4472", "", "", "", "", "", ""}
+	if len(s.run.answers) != 1 || !slices.Equal(s.run.answers[0].Fields, want) {
+		t.Errorf("answered %+v", s.run.answers)
+	}
+}
+
+// TestFormEnds: enter goes on line by line, and from the last one it answers.
+func TestFormEnds(t *testing.T) {
+	s := stageOf(t, roomPrompt())
+	for i := range 8 {
+		if len(s.run.answers) != 0 {
+			t.Fatalf("answered after %d lines", i)
+		}
+		s.keys("enter")
+	}
+	if len(s.run.answers) != 1 {
+		t.Error("not answered after the last line")
+	}
+}
