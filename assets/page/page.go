@@ -14,6 +14,11 @@ import _ "embed"
 //go:embed page.html
 var Template string
 
+// Sheets is a template of html/template for paper that has no record yet.
+//
+//go:embed sheets.html
+var Sheets string
+
 // Style is the text of the page's style element.
 //
 //go:embed page.css

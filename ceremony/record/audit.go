@@ -19,7 +19,7 @@ func (p *Page) Audit(w io.Writer) error { return p.audit().text(w) }
 func (p *Page) AuditHTML(w io.Writer) error { return p.html(w, p.audit()) }
 
 // AuditPDF is Audit on paper.
-func (p *Page) AuditPDF(w io.Writer) error { return p.pdf(w, p.audit()) }
+func (p *Page) AuditPDF(w io.Writer) error { return p.audit().pdf(w, p.Ended) }
 
 func (p *Page) audit() *document {
 	out := p.document("Key ceremony: for the auditor")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // document is a report before it has a form: parts, in each of them rows of a
@@ -15,6 +16,7 @@ type document struct {
 	Practice bool
 	Verdict  []string // the program's own words
 	Head     string
+	Foot     string // of every sheet
 	Parts    []*part
 }
 
@@ -27,18 +29,20 @@ type part struct {
 type itemKind int
 
 const (
-	itemRow  itemKind = iota // a label and a value; without a label it goes on with the last
-	itemNote                 // a sentence of the program
-	itemCode                 // commands to type, in lines
+	itemRow   itemKind = iota // a label and a value; without a label it goes on with the last
+	itemNote                  // a sentence of the program
+	itemCode                  // commands to type, in lines
+	itemBoxes                 // empty boxes for a pen
 )
 
 type item struct {
 	Kind         itemKind
 	Label, Value string
+	Boxes        []string // their names
 }
 
 func (p *Page) document(title string) *document {
-	d := &document{Title: title, Practice: p.Practice, Verdict: p.Verdict, Head: p.Head}
+	d := &document{Title: title, Practice: p.Practice, Verdict: p.Verdict, Head: p.Head, Foot: "head " + p.Head}
 	if p.Problem != "" {
 		d.Parts = []*part{{}}
 		d.row("problem", p.Problem)
@@ -51,7 +55,7 @@ func (d *document) title(s string) { d.Parts = append(d.Parts, &part{Title: s}) 
 
 func (d *document) add(kind itemKind, label, value string) {
 	last := d.Parts[len(d.Parts)-1]
-	last.Items = append(last.Items, item{kind, label, value})
+	last.Items = append(last.Items, item{Kind: kind, Label: label, Value: value})
 }
 
 // row adds a value after its label. Empty values are left out.
@@ -105,7 +109,7 @@ func (d *document) text(w io.Writer) error {
 	for _, l := range d.Verdict {
 		out.wrap("", l)
 	}
-	for _, part := range d.Parts {
+	for n, part := range d.Parts {
 		if part.Title != "" {
 			out.line("")
 			out.line(marked(part.Title))
@@ -119,10 +123,24 @@ func (d *document) text(w io.Writer) error {
 				out.wrap(fmt.Sprintf("  %-*s", indent-2, it.Label), it.Value)
 			case itemNote:
 				out.wrap("  ", it.Value)
+			case itemBoxes:
+				if utf8.RuneCountInString(it.Label) > indent-3 {
+					out.line("  " + it.Label)
+					it.Label = ""
+				}
+				out.line(fmt.Sprintf("  %-*s", indent-2, it.Label) + it.boxText())
 			case itemCode:
 				for l := range strings.SplitSeq(it.Value, "\n") {
 					out.line("    " + l)
 				}
+			}
+		}
+		if d.Head == "" && (part.Break || n == len(d.Parts)-1) {
+			// Before there is a record, a sheet is known by its plan.
+			out.line("")
+			out.line(d.Foot)
+			if part.Break {
+				out.line("\f")
 			}
 		}
 	}

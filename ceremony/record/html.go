@@ -60,7 +60,7 @@ func (p *Page) html(w io.Writer, d *document) error {
 				hp.Runs = append(hp.Runs, htmlRun{Note: it.Value})
 			case itemCode:
 				hp.Runs = append(hp.Runs, htmlRun{Code: it.Value})
-			case itemRow:
+			case itemRow, itemBoxes: // a record has no boxes
 				n := len(hp.Runs)
 				if n == 0 || hp.Runs[n-1].Rows == nil {
 					hp.Runs = append(hp.Runs, htmlRun{})

@@ -32,7 +32,7 @@ func (d *document) markdown(w io.Writer) error {
 				b.WriteString("\n")
 			}
 			switch it.Kind {
-			case itemRow:
+			case itemRow, itemBoxes: // a record has no boxes
 				b.WriteString(markdownRow(it, i > 0 && part.Items[i-1].Kind == itemRow))
 			case itemNote:
 				b.WriteString(it.Value + "\n")

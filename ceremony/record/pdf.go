@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 
 	"codeberg.org/go-pdf/fpdf"
 	"golang.org/x/image/font/gofont/gobold"
@@ -30,16 +31,16 @@ const pageCount = "\ue000"
 // of the sheet at the foot of each. Letters are Latin, Greek and Cyrillic; others
 // are written as escapes. The first PDF of a process is the same, byte by byte,
 // for the same record; later ones are not, since the library counts on.
-func (p *Page) PDF(w io.Writer) error { return p.pdf(w, p.report()) }
+func (p *Page) PDF(w io.Writer) error { return p.report().pdf(w, p.Ended) }
 
-func (p *Page) pdf(w io.Writer, d *document) error {
+func (d *document) pdf(w io.Writer, made time.Time) error {
 	f := fpdf.New("P", "mm", "A4", "")
 	for name, ttf := range map[string][]byte{"text": goregular.TTF, "title": gobold.TTF, "mono": gomono.TTF} {
 		f.AddUTF8FontFromBytes(name, "", ttf)
 	}
 	f.SetCatalogSort(true)
-	f.SetCreationDate(p.Ended)
-	f.SetModificationDate(p.Ended)
+	f.SetCreationDate(made)
+	f.SetModificationDate(made)
 	f.SetTitle(d.mark(), true)
 	f.SetMargins(sheetMargin, sheetMargin, sheetMargin)
 	f.SetAutoPageBreak(true, sheetFoot)
@@ -71,7 +72,7 @@ func (s *sheet) head() {
 func (s *sheet) foot() {
 	s.SetY(-sheetFoot + 4)
 	s.SetFont("mono", "", 7)
-	s.CellFormat(sheetWidth-30, 5, "head "+s.Head, "T", 0, "L", false, 0, "")
+	s.CellFormat(sheetWidth-30, 5, s.Foot, "T", 0, "L", false, 0, "")
 	s.CellFormat(30, 5, fmt.Sprintf("sheet %d of %s", s.PageNo(), pageCount), "T", 0, "R", false, 0, "")
 }
 
@@ -103,6 +104,8 @@ func (s *sheet) part(p *part) {
 		switch it.Kind {
 		case itemRow:
 			s.row(it)
+		case itemBoxes:
+			s.boxRow(it)
 		case itemNote:
 			s.SetFont("text", "", 9)
 			s.MultiCell(sheetWidth, rowHeight+.6, inFont(it.Value), "", "L", false)
