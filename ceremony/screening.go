@@ -175,6 +175,10 @@ var (
 	word64     = regexp.MustCompile(`[A-Za-z0-9+/_-]{43,}`)
 )
 
+// SecretShape tells whether a text looks like a share, a token or a private key,
+// for those who ask for text before there is a run.
+func SecretShape(text string) bool { return secretShape(text) }
+
 // secretShape tells whether a text holds something of the shape of a share, a
 // token or a private key. A PGP fingerprint, 40 hex digits, is none.
 func secretShape(text string) bool {

@@ -12,11 +12,11 @@ import (
 )
 
 func (p *Process) planCommand() *cobra.Command {
-	c := &cobra.Command{Use: "plan COMMAND", Short: "Check a ceremony's plan before the day", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "plan COMMAND", Short: "Write, check and print a ceremony's plan before the day", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return usage("which command of plan? See conclave plan -h. Nothing was touched.")
 		}}
-	c.AddCommand(p.planCheckCommand())
+	c.AddCommand(p.planNewCommand(), p.planCheckCommand(), p.planPrintCommand())
 	return c
 }
 
@@ -57,7 +57,7 @@ func (p *Process) planned(name, dir string) (*plan.Plan, error) {
 	}
 	f := p.flagsOf(doc.Kind)
 	f.plan, f.dir = name, dir
-	digest, err := f.readPlan(doc.Kind)
+	digest, err := f.usePlan(doc.Kind, src)
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,11 @@ func (f *flags) readPlan(kind vaultstate.Kind) ([]plan.Value, error) {
 	if err != nil {
 		return nil, usage("-plan: %v. Nothing was touched.", err)
 	}
+	return f.usePlan(kind, src)
+}
+
+// usePlan is readPlan for the bytes of the file that were read already.
+func (f *flags) usePlan(kind vaultstate.Kind, src []byte) ([]plan.Value, error) {
 	name, err := filepath.Abs(f.plan)
 	if err != nil {
 		return nil, fmt.Errorf("finding the plan: %w", err)
