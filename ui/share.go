@@ -85,11 +85,11 @@ func (s *shareScreen) inspect() {
 		defer whole.Wipe()
 		at := min(s.from+in, len(b))
 		text := whole.Expose()
-		copy(text, b[:at])
+		secret.Copy(text, b[:at])
 		for i := range gap {
 			text[at+i] = '?'
 		}
-		copy(text[at+gap:], b[at:])
+		secret.Copy(text[at+gap:], b[at:])
 		s.is = s.scheme.Inspect(text, s.p.Entry.Bytes)
 		s.is.Typed -= gap
 	})

@@ -10,7 +10,9 @@
 //   - a Bytes prints as "[secret]" under every verb of fmt and in every
 //     encoder of the standard library;
 //   - Equal takes the same time wherever the bytes differ;
-//   - after Wipe the bytes are zero and the handle has length 0.
+//   - after Wipe the bytes are zero and the handle has length 0;
+//   - none of its copies leaves the bytes in vector registers, from where an
+//     interruption would save them (TestRegisters).
 //
 // It does not promise that nobody else copied the bytes: whatever Expose is
 // handed to may keep what it was given. Do shortens the life of such copies
@@ -50,9 +52,21 @@ func New(n int) Bytes {
 // Take moves b into locked memory: it copies b and then clears it.
 func Take(b []byte) Bytes {
 	s := New(len(b))
-	copy(s.Expose(), b)
+	Copy(s.Expose(), b)
 	clear(b)
 	return s
+}
+
+// Copy is copy, for secrets, byte by byte: copy moves whole vector registers,
+// and these stay as they are until somebody else needs them. A goroutine that
+// is interrupted meanwhile has them saved to memory that nobody wipes. In one
+// buffer, dst may begin before src, not after it.
+func Copy(dst, src []byte) int {
+	n := min(len(dst), len(src))
+	for i := range n {
+		dst[i] = src[i]
+	}
+	return n
 }
 
 // Random returns n bytes from crypto/rand.
@@ -78,14 +92,14 @@ func (s Bytes) Len() int { return len(s.Expose()) }
 // Clone returns a copy with an owner of its own.
 func (s Bytes) Clone() Bytes {
 	c := New(s.Len())
-	copy(c.Expose(), s.Expose())
+	Copy(c.Expose(), s.Expose())
 	return c
 }
 
 // Slice returns a copy of the bytes from i up to j, with an owner of its own.
 func (s Bytes) Slice(i, j int) Bytes {
 	c := New(j - i)
-	copy(c.Expose(), s.Expose()[i:j])
+	Copy(c.Expose(), s.Expose()[i:j])
 	return c
 }
 

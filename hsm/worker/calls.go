@@ -171,7 +171,7 @@ func (c *Client) Decrypt(ctx context.Context, limit time.Duration, h Handle, m M
 	}, func(u *unpacker) {
 		b := u.bytes()
 		plain = secret.New(len(b))
-		copy(plain.Expose(), b)
+		secret.Copy(plain.Expose(), b)
 	})
 	if err != nil {
 		plain.Wipe()

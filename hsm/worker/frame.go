@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"conclave/hsm/secret"
 )
 
 // A frame is always frameSize bytes: a head, a body, zeros.
@@ -83,7 +85,7 @@ func (p *packer) bytes(b []byte) {
 		return
 	}
 	binary.BigEndian.PutUint32(p.body[p.n:], uint32(len(b))) //nolint:gosec // it fits the frame
-	p.n += 4 + copy(p.body[p.n+4:], b)
+	p.n += 4 + secret.Copy(p.body[p.n+4:], b) // it may be a PIN or a key
 }
 
 func (p *packer) str(s string) { p.bytes([]byte(s)) }

@@ -123,7 +123,7 @@ func (m *module) login(slot uint, pin []byte) error {
 	m.gen++
 	if checked && !m.hasPIN {
 		m.pin, m.hasPIN = secret.New(len(pin)), true
-		copy(m.pin.Expose(), pin)
+		secret.Copy(m.pin.Expose(), pin)
 	}
 	return nil
 }

@@ -180,7 +180,9 @@ func (e *entry) insert(b byte) {
 		e.full = true
 		return
 	}
-	copy(t[e.at+1:e.n+1], t[e.at:e.n])
+	for i := e.n; i > e.at; i-- { // not copy: see secret.Copy
+		t[i] = t[i-1]
+	}
 	t[e.at] = b
 	e.at++
 	e.n++
@@ -203,7 +205,7 @@ func (e *entry) cut(i, j int) {
 	j = min(j, e.n)
 	i = max(0, min(i, j))
 	t := e.text.Expose()
-	copy(t[i:], t[j:e.n])
+	secret.Copy(t[i:], t[j:e.n])
 	clear(t[e.n-(j-i) : e.n])
 	e.n -= j - i
 	e.at = i

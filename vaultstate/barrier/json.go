@@ -177,7 +177,7 @@ type extra struct {
 
 func keep(m member) extra {
 	raw := secret.New(len(m.value))
-	copy(raw.Expose(), m.value)
+	secret.Copy(raw.Expose(), m.value)
 	return extra{m.name, raw}
 }
 
@@ -204,11 +204,11 @@ type text struct {
 func (t *text) raw(p []byte) {
 	if t.n+len(p) > t.buf.Len() {
 		grown := secret.New(2*t.buf.Len() + len(p) + 256)
-		copy(grown.Expose(), t.buf.Expose()[:t.n])
+		secret.Copy(grown.Expose(), t.buf.Expose()[:t.n])
 		t.buf.Wipe()
 		t.buf = grown
 	}
-	t.n += copy(t.buf.Expose()[t.n:], p)
+	t.n += secret.Copy(t.buf.Expose()[t.n:], p)
 }
 
 func (t *text) str(s string) { t.raw([]byte(s)) }

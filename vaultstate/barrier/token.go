@@ -171,7 +171,7 @@ func tokenText(quoted []byte) (secret.Bytes, error) {
 		}
 	}
 	s := secret.New(n - 2)
-	copy(s.Expose(), quoted[1:n-1])
+	secret.Copy(s.Expose(), quoted[1:n-1])
 	return s, nil
 }
 

@@ -293,6 +293,6 @@ func (c *Config) resolvePIN(h *HSM, s *seal, lookup func(string) (string, bool))
 
 func clone(b []byte) secret.Bytes {
 	s := secret.New(len(b))
-	copy(s.Expose(), b)
+	secret.Copy(s.Expose(), b)
 	return s
 }
