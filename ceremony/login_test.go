@@ -22,15 +22,12 @@ func TestLoginLost(t *testing.T) {
 				m := s.open(c, s.request(c))
 				asked, pins, work := 0, 0, 0
 				m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
-					switch p.Kind {
-					case ceremony.AskShare:
+					switch {
+					case p.Kind == ceremony.AskShare:
 						asked++
-					case ceremony.AskSecret:
+					case p.Kind == ceremony.AskSecret:
 						pins++
-					case ceremony.Work:
-						if pins == 0 {
-							break
-						}
+					case p.Kind == ceremony.Work && pins > 0:
 						if work == at {
 							s.token.loggedIn = false
 						}
