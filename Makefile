@@ -5,7 +5,7 @@
 #   make rehearse ARGS='rekey -dir D'   any other; ARGS goes to "conclave rehearse"
 #   make test                           every check and test, then a table of the tools
 #   make test PKGS=./vaultstate/...     the same for some packages
-#   make test-kill                      the program killed 250 times; make test has a sample
+#   make test-long                      the program killed 250 times, all leak scans; make test has a sample
 #   make build                          ./conclave
 #   make lint                           golangci-lint alone
 #   make setup                          the tools alone (softhsm2, gnupg, tmux)
@@ -40,10 +40,10 @@ setup:
 test: setup
 	@PKGS='$(PKGS)' .ci/test
 
-.PHONY: test-kill
-test-kill:
+.PHONY: test-long
+test-long:
 	@.ci/setup softhsm
-	CONCLAVE_KILLS=all REQUIRE=softhsm go test -timeout 60m -v -run '^TestKill$$' .
+	CONCLAVE_LONG=1 REQUIRE=softhsm go test -timeout 60m -v -run '^(TestKill|TestLeaks)$$' .
 
 .PHONY: lint
 lint:

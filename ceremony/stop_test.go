@@ -54,7 +54,7 @@ func TestAbortAnywhere(t *testing.T) {
 			if c.ID == "init" {
 				from = 12 // the pages before are those of the other
 			}
-			for n := from; ; n++ {
+			for n := from; ; n += stride {
 				s := newSite(t)
 				if c.ID != "init" {
 					s = initialised(t)
@@ -106,7 +106,7 @@ func TestLostRecord(t *testing.T) {
 			if c.ID != "init" {
 				from = 40 // the events before are those of the init
 			}
-			for n := from; ; n++ {
+			for n := from; ; n += stride {
 				s := newSite(t)
 				if c.ID != "init" {
 					s = initialised(t)
@@ -134,7 +134,7 @@ func TestLostRecord(t *testing.T) {
 					t.Fatalf("event %d: left behind: %v", n, after.Pending)
 				}
 			}
-			if swaps < 5 {
+			if stride*swaps < 5 {
 				t.Errorf("only %d events come after the swap", swaps)
 			}
 		})

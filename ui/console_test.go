@@ -61,6 +61,7 @@ func TestMain(m *testing.M) {
 		if os.Getenv("UI_TEST_SHELL") != "" {
 			os.Exit(shell())
 		}
+		lastWait = 10 * time.Second
 		os.Exit(program(name))
 	}
 	os.Exit(m.Run())

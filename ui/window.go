@@ -19,8 +19,8 @@ import (
 )
 
 // lastWait is how long a ceremony that is to stop may take to put itself away.
-// An HSM's own time limit is shorter.
-const lastWait = 60 * time.Second
+// An HSM's own time limit is shorter. A variable for the tests.
+var lastWait = 60 * time.Second
 
 // Screen is the terminal that pages are drawn on, one program after the other:
 // the menu, then a ceremony.

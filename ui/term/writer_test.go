@@ -1,11 +1,7 @@
 package term
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"io"
-	"runtime"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -146,53 +142,5 @@ func TestCover(t *testing.T) {
 	until(t, "another way out", func() bool { return strings.Count(x.sent(), leaveAlt) == 2 })
 	if strings.Count(x.sent(), dropHistory) != 1 {
 		t.Error("covered again though nothing was shown since")
-	}
-}
-
-func TestWriterLeavesNothing(t *testing.T) {
-	x := openQuiet(t)
-	w := NewWriter(x.near, "*")
-	drained := make(chan struct{})
-	go func() { // what the terminal gets is no part of the program
-		defer close(drained)
-		b := make([]byte, 4096)
-		for {
-			n, err := x.far.Read(b)
-			clear(b[:n])
-			if err != nil {
-				return
-			}
-		}
-	}()
-	raw := make([]byte, 33)
-	if _, err := rand.Read(raw); err != nil {
-		t.Fatal(err)
-	}
-	s := secret.New(66)
-	hex.Encode(s.Expose(), raw)
-	clear(raw)
-	masked := make([]byte, 66)
-	for i, c := range s.Expose() {
-		masked[i] = c ^ 0x55
-	}
-	w.Bind(s)
-	for range 20 {
-		if _, err := io.WriteString(w, "\x1b[H"+places(66)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	canary := string(s.Expose())
-	if found(t, masked) == 0 {
-		t.Fatal("the search does not find what is there")
-	}
-	wipeString(&canary)
-	w.Unbind()
-	s.Wipe()
-	_ = x.near.Close()
-	<-drained
-	runtime.GC()
-	debug.FreeOSMemory()
-	if n := found(t, masked); n != 0 {
-		t.Errorf("%d of 55 pieces of the secret are left in memory", n)
 	}
 }
