@@ -2,11 +2,13 @@ package ceremony_test
 
 import (
 	"encoding/hex"
+	"slices"
 	"strings"
 	"testing"
 
 	"conclave/assets/words"
 	"conclave/ceremony"
+	"conclave/ceremony/custodian"
 	"conclave/ceremony/transcript"
 	"conclave/hsm/secret"
 )
@@ -148,5 +150,42 @@ func TestAcknowledge(t *testing.T) {
 	m.expect(ceremony.CodeStopped)
 	if len(m.find("void")) != 1 || !strings.Contains(m.find("aborted")[0].Facts.Text("reason"), "Bob Baker does not take share 2") {
 		t.Errorf("the record says %v", m.find("aborted"))
+	}
+}
+
+// TestProofs: the record says which proof was given. Typed shares are combined
+// when there are enough of them; a run that was cut off may have too few.
+func TestProofs(t *testing.T) {
+	for _, c := range []struct{ before, given, taken int }{{0, 5, 5}, {2, 3, 4}, {3, 2, 3}} {
+		s := newSite(t)
+		q := s.request(ceremony.Init)
+		q.RootToken = "none"
+		m := s.open(ceremony.Init, q)
+		if c.before > 0 { // killed after that many proofs, before the last of them is taken
+			m.drive(func(p ceremony.Prompt) bool { return at(p, "prove", ceremony.Choose) && p.By.Name == five[c.before-1] })
+			m.kill()
+			fresh := m.fresh
+			q = s.request(ceremony.Init)
+			q.RootToken = "none"
+			m = s.open(ceremony.Init, q)
+			m.fresh = fresh
+		}
+		s.must(m)
+		for _, e := range m.find("proven") {
+			if e.Facts.Text("proof") != "share" {
+				t.Errorf("a proof of %s", e.Facts.Text("proof"))
+			}
+		}
+		e := m.find("combined")
+		if len(e) != 1 || e[0].Facts.Number("given") != c.given || e[0].Facts.Number("needed") != 3 || e[0].Facts.Flag("same") != (c.given >= 3) {
+			t.Errorf("%d were proven before: %v", c.before, e)
+		}
+		// Who proved theirs in the run before, and had no time to take it, is asked.
+		if n := len(m.find("acknowledged")); n != c.taken {
+			t.Errorf("%d were proven before: %d took theirs now", c.before, n)
+		}
+		if set, ok := s.roster.ValidSet(); !ok || slices.ContainsFunc(set.Holdings, func(h custodian.Holding) bool { return h.Acknowledged == "" }) {
+			t.Errorf("%d were proven before: the roster lacks who answers for a share", c.before)
+		}
 	}
 }

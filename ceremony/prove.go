@@ -21,6 +21,7 @@ type proof struct {
 	last   Person
 	back   bool
 	read   int     // the share whose file was read from its custodian's medium
+	typed  []int   // share numbers that were proven in this run: the vault combines these
 	taking *taking // who proved theirs and is asked to answer for it
 	taken  []int   // share numbers that somebody answers for
 	owed   []int   // …that were proven in the run before, and nobody answers for yet
@@ -152,11 +153,26 @@ func (r *Run) proveOne(ctx context.Context, in Input) error {
 		return err
 	}
 	if err := r.recordAs("proven", who.Name, transcript.ByShare, transcript.Facts{"number": s.Number, "custodian": who.Name,
-		"set": d.set, "fingerprint": s.Fingerprint.String()}); err != nil {
+		"set": d.set, "fingerprint": s.Fingerprint.String(), "proof": "share"}); err != nil {
 		return err
 	}
+	if !slices.Contains(p.typed, s.Number) {
+		p.typed = append(p.typed, s.Number)
+	}
 	r.take(who, s.Number)
+	if got.Phase == vaultstate.PhaseReady {
+		return r.together()
+	}
 	return nil
+}
+
+// together says in the record what the proofs were worth together: the vault
+// combined what was typed, and it made the staged recovery key as opened through
+// the HSM. A run that went on where another was cut off may have too few shares
+// for that; then each was only compared with its fingerprint.
+func (r *Run) together() error {
+	given, needed := len(r.proof.typed), r.plan.Threshold
+	return r.record("combined", Program, "", transcript.Facts{"set": r.delivery.set, "given": given, "needed": needed, "same": given >= needed})
 }
 
 // isShare compares a share with the fingerprint of the one that was handed out.
@@ -186,6 +202,7 @@ func (r *Run) isShare(raw secret.Bytes, s vaultstate.IssuedShare) error {
 func (r *Run) unproven(g given, w *vaultstate.QuorumError) error {
 	p := &r.proof
 	p.proven = slices.DeleteFunc(p.proven, func(n int) bool { return len(w.Wrong) == 0 || slices.Contains(w.Wrong, n) })
+	p.typed = slices.DeleteFunc(p.typed, func(n int) bool { return !slices.Contains(p.proven, n) })
 	p.handed = false
 	const happened = "The shares that were typed do not make the staged recovery key."
 	if err := r.entered(g, "refused", happened); err != nil {

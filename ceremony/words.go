@@ -147,6 +147,11 @@ func inWords(e transcript.Entry) string {
 		return f.Text("what") + " shown to " + f.Text("to")
 	case "showing":
 		return f.Text("what") + " is shown to " + f.Text("to")
+	case "combined":
+		if !f.Flag("same") {
+			return fmt.Sprintf("%d of %d shares were typed here: not combined", f.Number("given"), f.Number("needed"))
+		}
+		return fmt.Sprintf("%d shares make the staged recovery key", f.Number("given"))
 	case "carried":
 		if !f.Flag("same") {
 			return fmt.Sprintf("share %d: another file is on the medium", f.Number("number"))
