@@ -44,6 +44,7 @@ type Assembled struct {
 	Run    *ceremony.Run
 	Folder *folder.Folder
 	vault  *local.Vault
+	medium *folder.Medium // nil for none
 	token  *lateToken
 }
 
@@ -88,6 +89,9 @@ func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
 		},
 	}
 	env.Displays = func() []string { return term.Displays(os.DirFS("/"), os.Getenv) }
+	if err := a.openMedium(j.Plan, &env); err != nil {
+		return nil, err
+	}
 	a.Run = ceremony.New(ceremonyOf, env)
 	return a, nil
 }
@@ -103,6 +107,9 @@ func (a *Assembled) Close() error {
 		errs = append(errs, a.vault.Close())
 	}
 	errs = append(errs, a.token.Close())
+	if a.medium != nil {
+		errs = append(errs, a.medium.Close())
+	}
 	if a.Folder != nil {
 		errs = append(errs, a.Folder.Close())
 	}
