@@ -69,7 +69,11 @@ func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Folder, err = folder.Create(j.Parent, folder.Name(j.Now(), j.Plan.ID, string(j.Plan.Kind), j.Plan.Practice), j.Plan.Practice)
+	name := folder.Name(j.Now(), j.Plan.ID, string(j.Plan.Kind), j.Plan.Practice)
+	if err := a.openMedium(j.Plan, name); err != nil {
+		return nil, err
+	}
+	a.Folder, err = folder.Create(j.Parent, name, j.Plan.Practice)
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +93,8 @@ func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
 		},
 	}
 	env.Displays = func() []string { return term.Displays(os.DirFS("/"), os.Getenv) }
-	if err := a.openMedium(j.Plan, &env); err != nil {
-		return nil, err
+	if a.medium != nil {
+		env.Medium = a.medium
 	}
 	a.Run = ceremony.New(ceremonyOf, env)
 	return a, nil

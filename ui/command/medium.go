@@ -1,33 +1,16 @@
 package command
 
 import (
-	"path/filepath"
-
-	"conclave/ceremony"
 	"conclave/ceremony/folder"
 	"conclave/ceremony/plan"
 )
 
 // openMedium opens the plan's second medium, if it names one: a directory there
-// of the same name as the record's.
-func (a *Assembled) openMedium(p *plan.Plan, env *ceremony.Env) error {
-	dir := secondMedium(p)
-	if dir == "" || !p.Issues() {
-		return nil
+// of the same name as the record's. That is done before the record begins, so
+// that a medium that is not in stops nothing but the command.
+func (a *Assembled) openMedium(p *plan.Plan, name string) (err error) {
+	if p.SecondMedium != "" && p.Issues() {
+		a.medium, err = folder.OpenMedium(p.SecondMedium, name, p.Practice)
 	}
-	m, err := folder.OpenMedium(dir, filepath.Base(a.Folder.Dir()), p.Practice)
-	if err != nil {
-		return err
-	}
-	a.medium, env.Medium = m, m
-	return nil
-}
-
-func secondMedium(p *plan.Plan) string {
-	for _, v := range p.Values {
-		if v.Name == "second-medium" {
-			return v.Text
-		}
-	}
-	return ""
+	return err
 }

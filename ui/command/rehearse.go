@@ -24,6 +24,7 @@ type rehearsal struct {
 	auto, lines       bool
 	shares, threshold int  // 0: as the practice world has them
 	onScreen          bool // shares are shown instead of encrypted
+	medium            bool // encrypted shares are written to a second medium as well
 	inParts           bool // two people type the PIN
 }
 
@@ -55,6 +56,7 @@ func (p *Process) rehearseCommand() *cobra.Command {
 	s.BoolVar(&r.lines, "plain", false, "line by line; with -auto at full speed")
 	s.IntVar(&r.shares, "recovery-shares", 0, "how many recovery shares are made, `N`")
 	s.IntVar(&r.threshold, "recovery-threshold", 0, "how many of them are needed, `N`")
+	s.BoolVar(&r.medium, "with-medium", false, "encrypted shares lie on a second medium, too: medium/ in the practice vault's directory")
 	s.BoolVar(&r.inParts, "pin-in-parts", false, "two PIN holders type a part of the PIN each")
 	s.BoolVar(&r.onScreen, "shares-on-screen", false, "shares are shown instead of encrypted to PGP keys")
 	c.AddCommand(p.practiceShareCommand())
@@ -101,7 +103,7 @@ func (p *Process) rehearse(ctx context.Context, kind vaultstate.Kind, r *rehears
 	if r.shares != 0 || r.threshold != 0 {
 		w.Shares, w.Threshold = r.shares, r.threshold
 	}
-	w.PlainShares, w.PINInParts = r.onScreen, r.inParts
+	w.PlainShares, w.PINInParts, w.Medium = r.onScreen, r.inParts, r.medium
 	out, record, err := p.practise(ctx, w, kind, r, front)
 	if e := front.close(); err == nil {
 		err = e

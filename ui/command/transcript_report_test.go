@@ -36,7 +36,7 @@ func TestSources(t *testing.T) {
 	}
 	defer func() { _ = stdin.Close() }() // only read
 	var events []transcript.Event
-	for _, args := range [][]string{{"init"}, {"recovery-rekey"}, {"generate-root"}} {
+	for _, args := range [][]string{{"init", "-with-medium"}, {"recovery-rekey"}, {"generate-root"}} {
 		var out, errs bytes.Buffer
 		args = append(append([]string{"rehearse"}, args...), "-auto", "-plain", "-dir", dir)
 		if code := command.Run(args, stdin, &out, &errs, nil); code != 0 {
@@ -67,6 +67,9 @@ func TestSources(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+	if n := len(slices.DeleteFunc(slices.Clone(events), func(e transcript.Event) bool { return e.Kind != "carried" || !e.Facts.Flag("same") })); n != 5 {
+		t.Errorf("%d of 5 share files were read from the second medium", n)
 	}
 	for _, s := range report.Sources {
 		if len(s.From) > 0 && !slices.Contains(unrehearsed, s.Field) && !slices.ContainsFunc(events, s.In) {

@@ -68,6 +68,7 @@ const (
 	configName     = "openbao.hcl"
 	custodiansName = "custodians"
 	paperName      = "paper"
+	mediumName     = "medium"
 )
 
 // World is a practice world. Close ends its use.
@@ -82,6 +83,7 @@ type World struct {
 	// are shown on the screen instead of encrypted.
 	Shares, Threshold int
 	PlainShares       bool
+	Medium            bool // encrypted shares are written to a second medium as well
 	PINInParts        bool // two people type a part of the PIN each
 
 	records map[string]string // directories by the ceremony's id
@@ -239,6 +241,12 @@ func (w *World) Request(kind vaultstate.Kind) (plan.Request, error) {
 		q.PINHolders = pinHolders
 	}
 	issues := kind == vaultstate.Init || kind == vaultstate.RecoveryRekey
+	if issues && w.Medium && !w.PlainShares {
+		q.SecondMedium = filepath.Join(w.Dir, mediumName)
+		if err := own(q.SecondMedium); err != nil {
+			return q, err
+		}
+	}
 	switch {
 	case issues:
 		if w.Shares != defaultShares || w.Threshold != defaultThreshold {
