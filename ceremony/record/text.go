@@ -78,6 +78,28 @@ func (p *Page) about(out *document) {
 	out.row("plan SHA-256", f.Text("plan_sha256"))
 	out.rows("agreed plan", f.List("plan"))
 	out.row("times", "are this machine's clock, UTC")
+	p.room(out)
+}
+
+// room is what people said of it, and their watches.
+func (p *Page) room(out *document) {
+	for _, ev := range p.of("room") {
+		f := ev.Facts
+		out.row("place", f.Text("place"))
+		out.row("bags opened", f.Text("bags"))
+		out.row("equipment", f.Text("equipment"))
+		out.row("news of the day", f.Text("value"))
+		hash := f.Text("program_hash")
+		if hash != notStated {
+			hash += ", entered from an independent check"
+		}
+		out.row("checked hash", hash)
+		out.row("key's backup", f.Text("backup"))
+	}
+	for _, ev := range p.of("clock-check") {
+		f := ev.Facts
+		out.row("watch", fmt.Sprintf("%s: %s when the machine said %s, %s: %d s off", ev.Claimed, f.Text("watch"), f.Text("machine"), f.Text("zone"), f.Number("offset_s")))
+	}
 }
 
 func (p *Page) people(out *document) {
