@@ -85,7 +85,7 @@ func (p *packer) bytes(b []byte) {
 		return
 	}
 	binary.BigEndian.PutUint32(p.body[p.n:], uint32(len(b))) //nolint:gosec // it fits the frame
-	p.n += 4 + secret.Copy(p.body[p.n+4:], b) // it may be a PIN or a key
+	p.n += 4 + secret.Copy(p.body[p.n+4:], b)                // it may be a PIN or a key
 }
 
 func (p *packer) str(s string) { p.bytes([]byte(s)) }
