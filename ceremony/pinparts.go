@@ -18,7 +18,6 @@ type pinParts struct {
 	parts  []secret.Bytes
 	handed bool // whose turn it is has the keyboard
 	marks  [2]pinMark
-	source string // how they came in
 }
 
 func (p *pinParts) wipe() {

@@ -148,10 +148,10 @@ func (r *Run) hashText(typed string, text *string) error {
 	}
 	want := own[:16] + own[48:]
 	hex := strings.ToLower(strings.Join(strings.Fields(typed), ""))
-	switch {
-	case hex == "":
+	switch hex {
+	case "":
 		*text = ""
-	case hex == want || hex == own:
+	case want, own:
 		*text = grouped(want)
 	default:
 		if err := r.record("answer", Operator, r.person(Operator).Name, transcript.Facts{"field": "independent check of the program's hash", "value": "not the same"}); err != nil {
