@@ -40,10 +40,8 @@ func (s *chooseScreen) view(a area) page {
 		body = append(append(body, "", ""), s.choices(a)...)
 		return page{focus: true, body: body, code: p.Code, recorded: s.p.Recorded}
 	}
-	return page{
-		body:     join(s.head(a), a.facts(s.p.Facts), a.marks(s.p.Lines), a.paras(s.p.Text), s.choices(a)),
-		recorded: s.p.Recorded,
-	}
+	body := join(s.head(a), a.facts(s.p.Facts), a.marks(s.p.Lines), a.paras(s.p.Text))
+	return page{body: append(append(body, keep), s.choices(a)...), recorded: s.p.Recorded}
 }
 
 // head is the problem as the page's own sentence where there is one: nothing is
@@ -76,18 +74,19 @@ func (s *chooseScreen) choices(a area) []string {
 	}
 	var out []string
 	for i, c := range s.p.Choices {
-		cursor, title := " ", say(c.Title)
+		cursor, style := " ", st.Text
 		if i == s.at {
-			cursor = sign(a.look, markNow)
-			title = st.Heading.Render(title)
+			cursor, style = sign(a.look, markNow), st.Heading
 		}
-		switch {
-		case c.Consequence == "":
-			out = append(out, cursor+" "+title)
-		case beside:
-			out = append(out, cursor+" "+fill(title, col, a.look.Symbols.More)+say(c.Consequence))
-		default:
-			out = append(out, cursor+" "+title)
+		if c.Consequence != "" && beside {
+			out = append(out, cursor+" "+fill(style.Render(say(c.Title)), col, a.look.Symbols.More)+say(c.Consequence))
+			continue
+		}
+		for _, l := range wrap(c.Title, room) {
+			out = append(out, cursor+" "+style.Render(l))
+			cursor = " "
+		}
+		if c.Consequence != "" {
 			out = append(out, indent(4, wrap(c.Consequence, room-2)...)...)
 		}
 	}

@@ -52,14 +52,14 @@ func (s *handOverScreen) view(a area) page {
 	body := []string{"", ""}
 	var leave []string
 	for _, t := range s.p.Text {
-		leave = append(leave, wrap(t, room)...)
+		leave = append(leave, wrap(t, room-2)...) // the first has a sign before it
 	}
 	if len(leave) > 0 {
 		leave = in(leave...)
 		leave[0] = strings.Repeat(" ", left) + sign(a.look, markGood) + " " + strings.TrimLeft(leave[0], " ")
 	}
 	if s.p.From != "" && s.p.From != s.p.By.Name {
-		leave = append(leave, in(first(s.p.From)+", please step back from the keyboard.")...)
+		leave = append(leave, in(wrap(first(s.p.From)+", please step back from the keyboard.", room)...)...)
 	}
 	if s.p.Problem != nil {
 		leave = in(a.note(s.p.Problem)...)
@@ -81,8 +81,8 @@ func (s *handOverScreen) view(a area) page {
 		// What follows is for all to read.
 		rule = "read the page before you type."
 	}
-	body = append(body, in(first(s.p.By.Name)+": "+rule,
-		"Type "+st.Value.Render(say(s.p.Word))+" to begin.", "")...)
+	body = append(body, in(wrap(first(s.p.By.Name)+": "+rule, room)...)...)
+	body = append(body, in("Type "+st.Value.Render(say(s.p.Word))+" to begin.", "")...)
 	body = append(body, strings.Repeat(" ", left-a.text)+a.field(s.f.String()))
 	if s.f.pasted {
 		body = append(body, in(notPasted)...)

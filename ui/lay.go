@@ -24,6 +24,9 @@ func lay(p page, a area, scroll int) (rows []string, end int) {
 		need += len(p.foot) + 1
 	}
 	room := a.h - need
+	if len(p.foot) == 0 && len(tail) > 0 && len(single(body)) < room {
+		room-- // a blank line before what is recorded, rather than two in the page
+	}
 	if len(body) > room {
 		body = single(body)
 		body = fewer(body, len(body)-room)

@@ -221,6 +221,37 @@ func askPrompt() ceremony.Prompt {
 		Problem: &ceremony.Problem{Happened: "Olga Example is already here as operator.", State: "One person has one role.", Do: "Type somebody else's name."}}
 }
 
+func receiptPrompt() ceremony.Prompt {
+	return ceremony.Prompt{Kind: ceremony.Choose, By: alice, Heading: "Alice Adams: you hold share 1 now",
+		Facts: []ceremony.Fact{{Label: "receipt", Value: "event 76"}, {Label: "words", Value: "goldfish pocketful spigot tolerance bedlamp exodus transit Babylon"}},
+		Text: []string{"I hold this share and answer for it. I keep it where only I can get at it, and give it to nobody.",
+			"I type it only in a ceremony, with a witness, into the machine that the plan names.",
+			"I can compare the words at any time: conclave transcript verify -receipt"},
+		Choices: []ceremony.Choice{{ID: "take", Title: "I acknowledge this, and have written down the words"},
+			{ID: "stop", Title: "I do not take the share", Consequence: "the ceremony stops: a share that nobody answers for must not count"}},
+		Recorded: "entered for Alice Adams: the sentences; the receipt, which is no secret."}
+}
+
+// Names as long as a plan may have them, and of two columns a character.
+const (
+	longName = "Maximiliane Theodora von und zu Hohenstauffen-Wittelsbach X."
+	wideName = "山田太郎山田太郎山田太郎山田太郎山田太郎"
+)
+
+func longPeople() ceremony.Prompt {
+	p := peoplePrompt()
+	p.Heading = longName + ": look at each ID, then mark the person"
+	p.People[0].Person.Name, p.People[1].Person.Name = longName, wideName
+	return p
+}
+
+func longHand() ceremony.Prompt {
+	p := handPrompt()
+	p.By.Name, p.From, p.Word, p.Heading = longName, wideName, "MAXIMILIANE", "Pass the keyboard to "+longName
+	p.Text = []string{wideName + ": share 1 of 3 is in. It is wiped from the screen."}
+	return p
+}
+
 // pages are all pages, each brought to the state that its drawing shows.
 var pages = []struct {
 	name  string
@@ -250,6 +281,9 @@ var pages = []struct {
 	{"12-result", "14:44:09", func() *scripted { return rekeyAt(14, "", resultPrompt()) }, nil},
 	{"20-read", "10:30:00", func() *scripted { return initAt(1, "", readPrompt()) }, nil},
 	{"21-read-long", "10:30:00", func() *scripted { return initAt(4, "", longRead()) }, func(s *stage) { s.keys("pgdown", "down") }},
+	{"16-receipt", "10:30:00", func() *scripted { return initAt(12, "0 of 5", receiptPrompt()) }, nil},
+	{"17-long-people", "10:31:39", func() *scripted { return initAt(2, "4 of 7", longPeople()) }, func(s *stage) { s.keys("down") }},
+	{"18-long-handover", "14:21:29", func() *scripted { return rekeyAt(8, "1 of 3", longHand()) }, nil},
 	{"22-ask", "10:30:00", func() *scripted { return initAt(2, "", askPrompt()) }, func(s *stage) { s.keys("W", "i", "m") }},
 	{"23-stop", "14:23:04", func() *scripted { return rekeyAt(8, "1 of 3", handPrompt()) }, func(s *stage) { s.keys("ctrl+c", "f", "i", "r", "e") }},
 	{"24-blank", "14:23:04", func() *scripted { return rekeyAt(8, "1 of 3", sharePrompt()) }, func(s *stage) { s.tap.tell(term.KeyBlank); s.drive() }},

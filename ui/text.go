@@ -19,13 +19,22 @@ func say(s string) string { return clean.Clean(s) }
 // files and digests, and has to be read aloud to its end.
 const longestText = 2000
 
-// wrap breaks plain text into lines of at most w columns.
+// wrap breaks plain text into lines of at most w columns: at blanks, after
+// hyphens in words, never after the one that begins a flag.
 func wrap(s string, w int) []string {
 	if w < 1 {
 		w = 1
 	}
-	return strings.Split(ansi.Wrap(clean.Cut(s, longestText), w, " "), "\n")
+	s = clean.Cut(s, longestText)
+	if strings.Contains(s, " -") && !strings.Contains(s, tied) {
+		s = strings.ReplaceAll(s, " -", " "+tied)
+		return strings.Split(strings.ReplaceAll(ansi.Wrap(s, w, " "), tied, "-"), "\n")
+	}
+	return strings.Split(ansi.Wrap(s, w, " "), "\n")
 }
+
+// tied is a hyphen that no line breaks after.
+const tied = "\u2011"
 
 // cut shortens a styled string to w columns, with a sign that it did.
 func cut(s string, w int, more string) string {
