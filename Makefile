@@ -9,6 +9,7 @@
 #   make build                          ./conclave
 #   make lint                           golangci-lint alone
 #   make setup                          the tools alone (softhsm2, gnupg, tmux)
+#   make pictures                       the README's pictures, anew, from a ceremony by hand
 #   make clean                          removes what these targets made here
 
 PKGS ?= ./...
@@ -44,6 +45,11 @@ test: setup
 test-long:
 	@.ci/setup softhsm
 	CONCLAVE_LONG=1 REQUIRE=softhsm go test -timeout 60m -v -run '^(TestKill|TestLeaks)$$' .
+
+.PHONY: pictures
+pictures:
+	@.ci/setup softhsm
+	REQUIRE=softhsm go test -count=1 -run '^TestByHand$$' ./ui/e2e -update
 
 .PHONY: lint
 lint:

@@ -53,6 +53,7 @@ func slips(t *testing.T) []hook {
 			share := p.shares["Alice"]
 			p.s.send(share[:45] + slip(share[45:46]) + share[46:])
 			p.sees("Group 7 does not check.")
+			p.pictured("4-share")
 			p.s.send(ctrlG)
 			p.await("group 7 to be open", func(page string) bool { return !strings.Contains(page, "does not check") })
 			p.s.send(share[42:49] + enter)
@@ -64,6 +65,17 @@ func slips(t *testing.T) []hook {
 				return strings.Contains(prose(page), "This is not the share that was handed out here: it is share 3, of Carol Chen.")
 			})
 		}},
+	}
+}
+
+// views are the pages that the README has pictures of; one more is taken in the
+// middle of a slip.
+func views() []hook {
+	return []hook{
+		picture("mark who is here", "1-people"),
+		picture("Three of eight rows agreed", "2-hash"),
+		picture("Alice: nobody else", "3-hand-over"),
+		picture("all have written it", "5-result"),
 	}
 }
 
@@ -94,15 +106,16 @@ func secondThoughts() []hook {
 func TestByHand(t *testing.T) {
 	t.Parallel()
 	need.Tool(t, "softhsm")
-	dir := filepath.Join(t.TempDir(), "D")
-	s := openPTY(t, "rehearse", "init", "-shares-on-screen", "-dir", dir)
-	p := &people{t: t, s: s, shares: map[string]string{}, hooks: slips(t)}
+	in := workplace(t)
+	dir := filepath.Join(in, "D")
+	s := openPTY(t, in, "rehearse", "init", "-shares-on-screen", "-dir", "D")
+	p := &people{t: t, s: s, shares: map[string]string{}, hooks: append(views(), slips(t)...)}
 	p.hold()
 	if code := s.code(); code != 0 {
 		t.Fatalf("init ended with %d:\n%s", code, s.text())
 	}
 	p.allDone(5)
-	second := openPTY(t, "rehearse", "rekey", "-dir", dir)
+	second := openPTY(t, in, "rehearse", "rekey", "-dir", "D")
 	q := &people{t: t, s: second, shares: p.shares, hooks: secondThoughts()}
 	q.hold()
 	if code := second.code(); code != 3 {

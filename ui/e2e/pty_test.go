@@ -26,10 +26,12 @@ type ptyScreen struct {
 	wire strings.Builder // all that the program wrote
 }
 
-func openPTY(t *testing.T, args ...string) *ptyScreen {
+// openPTY runs the program in a directory.
+func openPTY(t *testing.T, in string, args ...string) *ptyScreen {
 	t.Helper()
 	s := &ptyScreen{t: t, cmd: exec.CommandContext(context.Background(), conclave, args...), done: make(chan struct{}),
 		vt: vt10x.New(vt10x.WithSize(80, 24))}
+	s.cmd.Dir = in
 	s.cmd.Env = []string{"TERM=xterm-256color", "LC_ALL=C.UTF-8", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}
 	far, err := pty.StartWithSize(s.cmd, &pty.Winsize{Cols: 80, Rows: 24})
 	if err != nil {
