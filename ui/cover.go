@@ -112,6 +112,19 @@ func (m *Model) viewLock(a area) page {
 	return page{focus: true, body: body}
 }
 
+// stopWhyMsg is a page that knows why the ceremony may have to stop.
+type stopWhyMsg string
+
+// stopWhy opens the page that asks whether the ceremony shall end, with what is
+// known of the reason.
+func (m *Model) stopWhy(reason string) {
+	m.why, m.quiet = field{max: longest}, false
+	for _, r := range say(reason) {
+		m.why.add(r)
+	}
+	m.coverWith(stopping)
+}
+
 // viewStop asks whether the ceremony shall end, and why.
 func (m *Model) viewStop(a area) page {
 	state := m.prompt.Stop

@@ -117,6 +117,8 @@ var explained = []struct {
 		"Give the directory that the ceremony wrote, or the transcript file itself."}},
 	{folder.ErrMedium, sentences{"The second medium cannot be read or written.", "",
 		"Look whether it is in, mounted and not full; or put in another one. Then try again."}},
+	{folder.ErrRuns, sentences{"The list of the runs in this directory cannot be read.", untouched,
+		"Somebody changed it. Put back the copy that belongs to these records, or give the ceremony another directory."}},
 	{custodian.ErrChain, sentences{"The records that were given do not follow one another.", untouched,
 		"Give all records of this vault since its init, in their order; the error below names the gap."}},
 	{transcript.ErrOver, sentences{"The record of this ceremony is closed.", "Nothing was added to it.",

@@ -150,6 +150,9 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, nil
 	case playMsg:
 		return m, m.play(msg)
+	case stopWhyMsg:
+		m.stopWhy(string(msg))
+		return m, nil
 	case StopMsg:
 		m.leaving = true
 		return m, m.stopNow("the program", msg.Reason)
@@ -195,8 +198,7 @@ func (m *Model) key(k keyPress) tea.Cmd {
 		}
 		return nil
 	case keyStop.is(k):
-		m.why, m.quiet = field{max: longest}, false
-		m.coverWith(stopping)
+		m.stopWhy("")
 		return nil
 	case m.run.Busy() || m.screen == nil || m.opt.Now().Sub(m.shown) < grace:
 		return nil

@@ -261,6 +261,7 @@ var pages = []struct {
 }{
 	{"02-people", "10:31:39", func() *scripted { return initAt(2, "4 of 7", peoplePrompt()) }, func(s *stage) { s.keys("down", "down", "down", "down") }},
 	{"03-hash", "10:36:11", func() *scripted { return initAt(4, "", hashPrompt()) }, func(s *stage) { s.keys(" ", " ", " ") }},
+	{"03-hash-differs", "10:36:11", func() *scripted { return initAt(4, "", hashPrompt()) }, func(s *stage) { s.keys(" ", " ", " ", "x") }},
 	{"04-hsm", "10:39:54", func() *scripted { return initAt(5, "", hsmPrompt()) }, nil},
 	{"04-pin", "10:39:54", func() *scripted { return initAt(5, "", pinPrompt()) }, func(s *stage) { s.type_("1234") }},
 	{"06-handover", "14:21:29", func() *scripted { return rekeyAt(8, "1 of 3", handPrompt()) }, func(s *stage) { s.keys("B", "O") }},

@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"fmt"
+
 	tea "github.com/charmbracelet/bubbletea"
 
 	"conclave/ceremony"
@@ -23,6 +25,9 @@ const lines = 8
 func newRead(p ceremony.Prompt) *readScreen {
 	s := &readScreen{p: p}
 	s.p.Facts, s.name, s.digest = withoutHash(p.Facts)
+	if s.name == "" {
+		s.name = "SHA-256"
+	}
 	s.rows = s.digest != "" && len(p.Text) == 0
 	return s
 }
@@ -70,6 +75,9 @@ func (s *readScreen) update(msg tea.Msg) (*ceremony.Input, tea.Cmd) {
 		s.at++
 	case keyUp.is(k) && s.at > 0:
 		s.at--
+	case keyDiffers.is(k) && s.at < hashRows:
+		why := fmt.Sprintf("%s: row %c differs.", s.name, 'A'+s.at)
+		return nil, func() tea.Msg { return stopWhyMsg(why) }
 	case keyEnter.is(k) && s.at == hashRows:
 		return &ceremony.Input{}, nil
 	}
@@ -114,7 +122,7 @@ func (s *readScreen) keys() []binding {
 	case s.at == hashRows:
 		return []binding{keyEnter.as("all rows agree", "all agree"), keyBack, keyBlank, keyHelp, keyStop}
 	}
-	return []binding{keySpace.as("row agrees", "row agrees"), keyBack, keyBlank, keyHelp, keyStop}
+	return []binding{keySpace.as("row agrees", "row agrees"), keyDiffers, keyBack, keyBlank, keyHelp, keyStop}
 }
 
 func (s *readScreen) play(done, total int) {
