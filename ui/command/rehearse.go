@@ -56,7 +56,7 @@ func (p *Process) rehearseCommand() *cobra.Command {
 	s.BoolVar(&r.lines, "plain", false, "line by line; with -auto at full speed")
 	s.IntVar(&r.shares, "recovery-shares", 0, "how many recovery shares are made, `N`")
 	s.IntVar(&r.threshold, "recovery-threshold", 0, "how many of them are needed, `N`")
-	s.BoolVar(&r.medium, "with-medium", false, "encrypted shares lie on a second medium, too: medium/ in the practice vault's directory")
+	s.BoolVar(&r.medium, "with-medium", false, "encrypted shares lie on a second medium, too")
 	s.BoolVar(&r.inParts, "pin-in-parts", false, "two PIN holders type a part of the PIN each")
 	s.BoolVar(&r.onScreen, "shares-on-screen", false, "shares are shown instead of encrypted to PGP keys")
 	c.AddCommand(p.practiceShareCommand())
