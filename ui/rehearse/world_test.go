@@ -215,7 +215,7 @@ func TestCheckGoesRed(t *testing.T) {
 		{"another head", "PRACTICE-head.txt", flip(-3)},
 		{"another roster", "PRACTICE-roster.json", flip(30)},
 		{"a share is missing", "shares/PRACTICE-5-erik-esser.asc", remove},
-		{"a share is changed", "shares/PRACTICE-1-alice-adams.asc", flip(200)},
+		{"a share is changed", "shares/PRACTICE-1-alice-adams.asc", flip(-120)},
 		{"a share is another's", "shares/PRACTICE-1-alice-adams.asc", func(t *testing.T, _ *rehearse.World, path string) {
 			b, err := os.ReadFile(filepath.Join(filepath.Dir(path), "PRACTICE-2-bob-baker.asc"))
 			if err != nil {
