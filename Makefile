@@ -44,7 +44,7 @@ test: setup
 .PHONY: test-long
 test-long:
 	@.ci/setup softhsm
-	CONCLAVE_LONG=1 REQUIRE=softhsm go test -timeout 60m -v -run '^(TestKill|TestLeaks)$$' .
+	CONCLAVE_LONG=1 REQUIRE=softhsm go test -timeout 60m -v -run '^(TestKill|TestLeaks|TestKilledAnywhere)$$' . ./ceremony
 
 .PHONY: pictures
 pictures:

@@ -45,7 +45,7 @@ func (r *Run) commit(ctx context.Context) ([]string, error) {
 	}
 	r.committed, r.outcome, r.checks = true, out, out.Checks
 	r.delivery.wipe()
-	if e := r.record("swapped", Program, "", transcript.Facts{"before": out.Before.Storage.String(), "after": out.After.Storage.String()}); e != nil {
+	if e := r.record("swapped", Program, "", transcript.Facts{"before": out.Before.Storage.String(), "after": out.After.Storage.String(), "set": r.delivery.set}); e != nil {
 		return nil, e
 	}
 	if err != nil {

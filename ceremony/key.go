@@ -125,6 +125,9 @@ func (r *Run) openState(ctx context.Context) ([]string, error) {
 	if err := r.known(st); err != nil {
 		return nil, err
 	}
+	if err := r.voidLost(); err != nil {
+		return nil, err
+	}
 	r.hello.open = true
 	return checkTexts(checks), nil
 }

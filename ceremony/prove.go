@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"conclave/ceremony/custodian"
 	"conclave/ceremony/transcript"
 	"conclave/hsm/secret"
 	"conclave/vaultstate"
@@ -192,6 +193,9 @@ func (r *Run) isShare(raw secret.Bytes, s vaultstate.IssuedShare) error {
 		}
 	}
 	if h, ok := r.holding(raw); ok {
+		if set, _ := r.setOf(h.Set); set.State == custodian.Void || set.State == custodian.Pending {
+			return fmt.Errorf("%w: it is share %d of %s, of the void set of %s, which never counted", errOtherShare, h.Number, h.Custodian, set.Ceremony)
+		}
 		return fmt.Errorf("%w: it is the old share %d of %s", errOtherShare, h.Number, h.Custodian)
 	}
 	return errOtherShare

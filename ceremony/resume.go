@@ -75,7 +75,14 @@ func (r *Run) whyNot(l vaultstate.Leftover, got vaultstate.Progress) string {
 		}
 		return "" // no record of that ceremony was given
 	}
-	if n := got.Shares - len(set.Holdings); n > 0 {
+	// A share left the program once its file was on disk or it was shown to its end.
+	given := 0
+	for _, h := range set.Holdings {
+		if h.File != "" || h.Delivered != "" {
+			given++
+		}
+	}
+	if n := got.Shares - given; n > 0 {
 		return fmt.Sprintf("%d of its %d shares were lost with the program: its record shows that they were not handed out.", n, got.Shares)
 	}
 	for i, who := range r.receivers() {
@@ -164,16 +171,20 @@ func (r *Run) adopt(now vaultstate.State) error {
 	if ro == nil || ro.Outcome != "interrupted" {
 		return nil
 	}
-	swapped := slices.ContainsFunc(r.status.Pending, func(l vaultstate.Leftover) bool {
-		return string(l.ID) == ro.Ceremony && l.State == "rollback"
+	// The operation has the id of the run that staged it, and another may have
+	// gone on with it.
+	i := slices.IndexFunc(r.status.Pending, func(l vaultstate.Leftover) bool {
+		set, _ := r.setOf(l.Set)
+		return l.State == "rollback" && (string(l.ID) == ro.Ceremony || set.State == custodian.Pending)
 	})
-	if !swapped || ro.RecoveryKey == now.RecoveryKey.String() && ro.RootKey == now.RootKey.String() {
+	if i < 0 || ro.RecoveryKey == now.RecoveryKey.String() && ro.RootKey == now.RootKey.String() {
 		return nil
 	}
 	if slices.Contains(ro.OldRecoveryKeys, now.RecoveryKey.String()) {
 		return nil // the comparison with the record refuses it
 	}
-	if err := r.record("swapped", Program, "", transcript.Facts{"before": ro.Storage, "after": now.Storage.String()}); err != nil {
+	if err := r.record("swapped", Program, "", transcript.Facts{"before": ro.Storage, "after": now.Storage.String(),
+		"set": r.status.Pending[i].Set}); err != nil {
 		return err
 	}
 	r.env.Roster = swappedRoster(ro)
@@ -186,18 +197,28 @@ func (r *Run) adopt(now vaultstate.State) error {
 func swappedRoster(ro *custodian.Roster) *custodian.Roster {
 	c := *ro
 	c.Sets = slices.Clone(ro.Sets)
-	if !slices.ContainsFunc(c.Sets, func(s custodian.Set) bool { return s.State == custodian.Pending }) {
-		return &c
+	c.Swap()
+	return &c
+}
+
+// voidLost records that sets are void which an interrupted run left pending and
+// of which nothing is staged any more: it was killed between removing them and
+// saying so. Whether a commit was adopted is known by then.
+func (r *Run) voidLost() error {
+	if r.env.Roster == nil {
+		return nil
 	}
-	for i := range c.Sets {
-		switch s := &c.Sets[i]; s.State {
-		case custodian.Valid:
-			s.State, s.Ended = custodian.Replaced, ro.Ceremony
-		case custodian.Pending:
-			s.State = custodian.Valid
+	for _, s := range r.env.Roster.Sets {
+		if s.State != custodian.Pending || slices.ContainsFunc(r.status.Pending, func(l vaultstate.Leftover) bool { return l.Set == s.ID }) {
+			continue
+		}
+		err := r.record("void", Program, "", transcript.Facts{"set": s.ID,
+			"reason": "the record of " + s.Ceremony + " was cut off, and nothing of the set is staged: it never counted"})
+		if err != nil {
+			return err
 		}
 	}
-	return &c
+	return nil
 }
 
 // known compares the keys with those that the last record left: an older state

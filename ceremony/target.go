@@ -48,6 +48,11 @@ func (r *Run) lookAtVault(ctx context.Context) ([]string, error) {
 	if r.plan.Kind != vaultstate.Init && !st.Initialized {
 		return nil, vaultstate.ErrNotInitialized
 	}
+	if !st.Initialized {
+		if err := r.voidLost(); err != nil {
+			return nil, err
+		}
+	}
 	r.lookForResume(ctx)
 	r.hello.looked = true
 	return append([]string{"initialised: " + yesNo(st.Initialized)}, st.Warnings...), nil

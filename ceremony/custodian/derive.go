@@ -171,7 +171,9 @@ func (d *deriver) acknowledged(ev transcript.Event) {
 	}
 }
 
-// swapped makes the pending set the valid one, or takes that back.
+// swapped makes the pending set the valid one, or takes that back. A record that
+// names the set means that one and no other: what an earlier run left pending
+// can never count after a swap. Older records do not name it.
 func (d *deriver) swapped(f transcript.Facts) {
 	r := d.r
 	if d.undo && d.before != nil {
@@ -191,8 +193,30 @@ func (d *deriver) swapped(f transcript.Facts) {
 	if r.Kind == "rekey" {
 		retire(&r.RootKey, &r.OldRootKeys)
 	}
-	if !slices.ContainsFunc(r.Sets, func(s Set) bool { return s.State == Pending }) {
+	if _, named := f["set"]; named {
+		id := f.Text("set")
+		r.void(func(s *Set) bool { return s.ID != id })
+	}
+	if !r.Swap() {
 		return
+	}
+	retire(&r.RecoveryKey, &r.OldRecoveryKeys)
+}
+
+// void ends the pending sets that are meant.
+func (r *Roster) void(meant func(*Set) bool) {
+	for i := range r.Sets {
+		if s := &r.Sets[i]; s.State == Pending && meant(s) {
+			s.State, s.Ended = Void, r.Ceremony
+		}
+	}
+}
+
+// Swap makes what is pending valid, and what was valid replaced. Without a
+// pending set it does nothing and says so.
+func (r *Roster) Swap() bool {
+	if !slices.ContainsFunc(r.Sets, func(s Set) bool { return s.State == Pending }) {
+		return false
 	}
 	for i := range r.Sets {
 		switch s := &r.Sets[i]; s.State {
@@ -202,7 +226,7 @@ func (d *deriver) swapped(f transcript.Facts) {
 			s.State = Valid
 		}
 	}
-	retire(&r.RecoveryKey, &r.OldRecoveryKeys)
+	return true
 }
 
 // retire makes the present digest an old one.

@@ -228,6 +228,8 @@ func TestSetsOnlyCountAfterTheSwap(t *testing.T) {
 		{"interrupted after the swap", [][]transcript.Entry{issue("set2"), commit("rk2", "root1")[:1]}, "set1 replaced, set2 valid", ""},
 		{"undone", [][]transcript.Entry{issue("set2"), commit("rk2", "root1"), one(undo, back, closed())}, "set1 valid, set2 void", "rk1"},
 		{"kept", [][]transcript.Entry{issue("set2"), commit("rk2", "root1"), one(event("rollback", facts{"choice": "keep"}), closed())}, "set1 replaced, set2 valid", "rk2"},
+		{"another set is put in place", [][]transcript.Entry{issue("set2"), issue("set3"), commitOf("set3")}, "set1 replaced, set2 void, set3 valid", ""},
+		{"a swap without shares after an interruption", [][]transcript.Entry{issue("set2"), commitOf("")}, "set1 valid, set2 void", "rk1"},
 		{"without shares", [][]transcript.Entry{commit("rk1", "root2"), one(closed())}, "set1 valid", "rk1"},
 	}
 	for _, tt := range tests {
@@ -245,6 +247,11 @@ func TestSetsOnlyCountAfterTheSwap(t *testing.T) {
 	if states(r) != "set1 valid" {
 		t.Error("Derive changed the previous roster")
 	}
+}
+
+// commitOf is a swap whose record names the set.
+func commitOf(set string) []transcript.Entry {
+	return one(event("swapped", facts{"before": pad("before"), "after": pad("after"), "set": set}))
 }
 
 // TestFoundStateDoesNotOverrule: a state that was changed outside must not

@@ -133,7 +133,7 @@ var Kinds = map[string]Kind{
 		may(Text, "digest", "recovery_key", "root_key", "seal_key", "mechanism", "set", "path"),
 		may(Number, "shares", "threshold"), may(List, "terms", "checks")),
 	"swapped": kind("the new state took the place of the old",
-		may(Text, "before", "after", "at")),
+		may(Text, "before", "after", "at", "set")),
 	"outcome": kind("the vault after the ceremony, against before",
 		may(Text, "digest_before", "digest", "recovery_key_before", "recovery_key", "root_key_before", "root_key",
 			"seal_key", "mechanism", "rollback", "committed"),

@@ -54,6 +54,9 @@ type Disk struct {
 	// Servers are found to use the disk.
 	Servers []string
 	locked  map[*node]bool
+	// Before is called before every change, with what makes the disk that would
+	// be found if the power went now.
+	Before func(crash func(Loss) *Disk)
 }
 
 type node struct {
@@ -167,6 +170,10 @@ func (d *Disk) Count() map[string]int {
 func (d *Disk) Crash(loss Loss) *Disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return d.crash(loss)
+}
+
+func (d *Disk) crash(loss Loss) *Disk {
 	made := map[*node]*node{}
 	var found func(n *node) *node
 	found = func(n *node) *node {
@@ -204,6 +211,9 @@ func (d *Disk) Crash(loss Loss) *Disk {
 func (d *Disk) call(name string, change bool) error {
 	if d.cut > 0 && d.calls >= d.cut {
 		return ErrCut
+	}
+	if change && d.Before != nil {
+		d.Before(d.crash)
 	}
 	d.calls++
 	if d.count == nil {

@@ -1,0 +1,207 @@
+package ceremony_test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"conclave/ceremony"
+	"conclave/ceremony/custodian"
+	"conclave/ceremony/plan"
+	"conclave/ceremony/transcript"
+	"conclave/hsm/secret"
+	"conclave/vaultstate"
+	"conclave/vaultstate/vaulttest"
+)
+
+// moment is all that is outside the program when it is killed.
+type moment struct {
+	what   string
+	disk   *vaulttest.Disk
+	record []byte
+	fresh  map[string]secret.Bytes // what people wrote down by then
+}
+
+// watched is a journal that takes a moment before and after every event.
+type watched struct {
+	*journal
+	take func(what string)
+}
+
+func (w watched) Append(e transcript.Entry) (transcript.Event, error) {
+	w.take("before the event " + e.Kind)
+	got, err := w.journal.Append(e)
+	w.take("after the event " + e.Kind)
+	return got, err
+}
+
+// moments plays a ceremony to its end, and returns every moment at which it
+// could have been killed with another outcome: before and after each event, and
+// before each change of the file system. Of moments that are alike outside, one
+// is kept.
+func (s *site) moments(c ceremony.Ceremony) []moment {
+	var list []moment
+	seen := map[string]bool{}
+	var m *room
+	changes := 0
+	take := func(what string, crash func(vaulttest.Loss) *vaulttest.Disk) {
+		record := bytes.Clone(m.journal.paper.Bytes())
+		key := fmt.Sprint(len(record), changes, len(m.fresh))
+		if seen[key] {
+			return
+		}
+		seen[key] = true
+		list = append(list, moment{what, crash(vaulttest.Kept), record, maps.Clone(m.fresh)})
+	}
+	m = s.openWith(c, s.withoutToken(c), func(e *ceremony.Env) {
+		e.Journal = watched{e.Journal.(*journal), func(what string) { take(what, s.disk.Crash) }}
+	})
+	s.disk.Before = func(crash func(vaulttest.Loss) *vaulttest.Disk) {
+		take("before a change of the storage", crash)
+		changes++
+	}
+	defer func() { s.disk.Before = nil }()
+	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+		return ceremony.Input{Choice: "keep"}, at(p, "rollback", ceremony.Choose)
+	}
+	m.drive(nil)
+	m.expect(ceremony.CodeDone)
+	return list
+}
+
+func (s *site) withoutToken(c ceremony.Ceremony) plan.Request {
+	q := s.small(c)
+	if c.ID == "init" {
+		q.RootToken = "none"
+	}
+	return q
+}
+
+func isRollback(l vaultstate.Leftover) bool { return l.State == "rollback" }
+
+// TestKilledAnywhere kills an init and a recovery rekey before and after every
+// event and before every change of the storage (one such moment in five, unless
+// CONCLAVE_LONG is set), and holds the ceremony again. It
+// goes on, or says why it begins anew; what was committed stays; nobody's void
+// share passes for a good one; and the roster agrees with the vault.
+func TestKilledAnywhere(t *testing.T) {
+	for _, c := range []ceremony.Ceremony{ceremony.Init, ceremony.RecoveryRekey} {
+		t.Run(c.ID, func(t *testing.T) {
+			// What the runs copy is erased once, at the end: there are hundreds.
+			secret.Do(func() { killAnywhere(t, c) })
+		})
+	}
+}
+
+func killAnywhere(t *testing.T, c ceremony.Ceremony) {
+	s := newSite(t)
+	if c.ID != "init" {
+		s = initialised(t)
+	}
+	base := *s
+	list := s.moments(c)
+	did := map[string]int{}
+	every := 5
+	if os.Getenv("CONCLAVE_LONG") != "" {
+		every = 1
+	}
+	for i, k := range list {
+		if i%every > 0 {
+			continue // a sample: make test-long asks for all
+		}
+		if c.ID != "init" && !bytes.Contains(k.record, []byte(`"quorum"`)) {
+			continue // nothing was begun, as in the init
+		}
+		s := base
+		s.disk, s.token, s.clock = k.disk, newToken(), &clock{ticks: 100_000 + base.clock.ticks}
+		s.n = 50 // an id is used once
+		s.held, s.old = maps.Clone(base.held), map[string]secret.Bytes{}
+		if len(k.record) > 0 {
+			ro, err := custodian.Derive(s.roster, bytes.NewReader(k.record))
+			if err != nil {
+				t.Fatalf("%s: %v", k.what, err)
+			}
+			s.roster = ro
+		}
+		did[s.again(c, k)]++
+		if t.Failed() {
+			t.Fatalf("killed %s, event %d", k.what, bytes.Count(k.record, []byte("\n")))
+		}
+	}
+	t.Logf("of %d moments, one in %d: %v", len(list), every, did)
+	for _, what := range []string{"went on", "removed and began anew", "was committed"} {
+		if did[what] == 0 {
+			t.Errorf("it never %s", what)
+		}
+	}
+}
+
+// again holds the ceremony once more after a kill, and says what became of it.
+func (s *site) again(c ceremony.Ceremony, k moment) string {
+	t := s.t
+	committed := slices.ContainsFunc(s.status().Pending, isRollback)
+	if committed && len(k.fresh) == 2 {
+		for name, raw := range k.fresh {
+			s.held[name] = raw
+		}
+	}
+	if c.ID == "init" && committed {
+		// It is there; another init is refused, and the next ceremony says so.
+		s.must(s.open(ceremony.Unseal, s.request(ceremony.Unseal)))
+		if _, ok := s.roster.ValidSet(); !ok || !s.works(s.held[five[0]], s.held[five[1]]) {
+			t.Errorf("committed, and the shares do not count: %+v", s.roster.Sets)
+		}
+		return "was committed"
+	}
+	m := s.open(c, s.withoutToken(c))
+	maps.Copy(m.fresh, k.fresh)
+	did := "began anew"
+	lied := false
+	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+		switch {
+		case at(p, "vault", ceremony.Choose) && p.Choices[0].ID == "resume":
+			did = "went on"
+		case at(p, "vault", ceremony.Choose):
+			did = "removed and began anew"
+			m.fresh = map[string]secret.Bytes{}
+			if !strings.Contains(strings.Join(p.Text, " "), "emove") && len(p.Text) < 2 {
+				t.Errorf("it does not say why it cannot go on: %q", p.Text)
+			}
+		case at(p, "prove", ceremony.AskShare) && did == "removed and began anew" && !lied && k.fresh[p.By.Name].Len() > 0:
+			// A share of the void set, typed for the new one.
+			lied = true
+			return m.typed(k.fresh[p.By.Name]), true
+		}
+		return ceremony.Input{}, false
+	}
+	m.drive(isFailure)
+	if !m.run.Done() {
+		t.Error(m.run.Prompt().Heading)
+		return "failed"
+	}
+	m.expect(ceremony.CodeDone)
+	if lied {
+		m.says("of the void set of")
+	}
+	m.count()
+	set, ok := s.roster.ValidSet()
+	if committed && c.ID != "init" {
+		did = "was committed"
+	}
+	for _, x := range s.roster.Sets {
+		if x.State == custodian.Pending {
+			t.Errorf("the set of %s is pending still", x.Ceremony)
+		}
+	}
+	if !ok || len(set.Holdings) != 2 || !s.works(s.held[five[0]], s.held[five[1]]) {
+		t.Errorf("the shares do not count: %+v", s.roster.Sets)
+	}
+	if did == "removed and began anew" && len(k.fresh) == 2 && s.works(k.fresh[five[0]], k.fresh[five[1]]) {
+		t.Error("the void shares count")
+	}
+	return did
+}
