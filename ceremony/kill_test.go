@@ -205,3 +205,63 @@ func (s *site) again(c ceremony.Ceremony, k moment) string {
 	}
 	return did
 }
+
+// TestKilledTwice: a run that goes on with what another staged is killed right
+// after its swap. The third finds the commit, whose operation has the id of the
+// first, and the set counts.
+func TestKilledTwice(t *testing.T) {
+	for _, c := range []ceremony.Ceremony{ceremony.Init, ceremony.RecoveryRekey} {
+		t.Run(c.ID, func(t *testing.T) {
+			s := newSite(t)
+			if c.ID != "init" {
+				s = initialised(t)
+			}
+			before := killed(s, c)
+			q := s.request(c)
+			if c.ID == "init" {
+				q.RootToken = "none"
+			}
+			m := s.open(c, q)
+			m.fresh = before.fresh
+			m.journal.failOn = "swapped"
+			m.drive(nil)
+			m.kill()
+			maps.Copy(s.held, before.fresh)
+			u := s.must(s.open(ceremony.Unseal, s.request(ceremony.Unseal)))
+			if n := len(u.find("swapped")); n != 1 {
+				t.Errorf("%d swaps are in the record of the third", n)
+			}
+			if set, _ := s.roster.ValidSet(); set.Ceremony != before.env.Plan.ID {
+				t.Errorf("the set of %q is valid", set.Ceremony)
+			}
+			s.must(s.open(ceremony.Rotate, s.request(ceremony.Rotate)))
+		})
+	}
+}
+
+// TestVoidLost: a run that is stopped removes its set and is killed before it
+// says that the set is void. The next says so, and a rotation does not make the
+// set the valid one.
+func TestVoidLost(t *testing.T) {
+	for _, c := range []ceremony.Ceremony{ceremony.Init, ceremony.RecoveryRekey} {
+		t.Run(c.ID, func(t *testing.T) {
+			s, next := newSite(t), ceremony.Init
+			if c.ID != "init" {
+				s, next = initialised(t), ceremony.Rotate
+			}
+			m := s.open(c, s.request(c))
+			m.drive(func(p ceremony.Prompt) bool { return at(p, "prove", ceremony.HandOver) })
+			m.journal.failOn = "void"
+			m.abort()
+			m.kill()
+			n := s.must(s.open(next, s.request(next)))
+			void := n.find("void")
+			if len(void) != 1 || void[0].Facts.Text("set") != m.find("issued")[0].Facts.Text("set") {
+				t.Errorf("void in the record: %v", void)
+			}
+			if set, _ := s.roster.ValidSet(); set.Ceremony == m.env.Plan.ID {
+				t.Error("the void set is valid")
+			}
+		})
+	}
+}
