@@ -115,8 +115,6 @@ var explained = []struct {
 		"Let the other one end, or give this ceremony another directory."}},
 	{folder.ErrNoRecord, sentences{"There is no transcript in this directory.", untouched,
 		"Give the directory that the ceremony wrote, or the transcript file itself."}},
-	{folder.ErrRuns, sentences{"The list of runs in this directory is damaged.", untouched,
-		"Put the file back from a copy and look who changed it; or keep this ceremony in a new directory."}},
 	{folder.ErrMedium, sentences{"The second medium cannot be read or written.", "",
 		"Look whether it is in, mounted and not full; or put in another one. Then try again."}},
 	{folder.ErrRuns, sentences{"The list of the runs in this directory cannot be read.", untouched,
