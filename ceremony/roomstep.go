@@ -53,14 +53,14 @@ func askRoom(r *Run) *page {
 	}
 	operator := r.person(Operator)
 	p := Prompt{Kind: Form, By: operator, Heading: operator.Name + ": what the program cannot see",
-		Text:     []string{"Empty is recorded as not stated. Hash: the first and last four groups from the witness's own check. The watches last, as they show now: 14:02:30."},
+		Text:     []string{"An empty line is recorded as not stated. Hash: its first and last four groups, from the witness's own check. Watches: what they show at that moment, like 14:02:30."},
 		Recorded: "every line, and how far the watches are off this machine's clock."}
 	for _, f := range r.roomFields() {
 		f.Default = r.evidence.typed[f.ID]
 		p.Fields = append(p.Fields, f)
 	}
 	if r.wraps() {
-		p.Text = append(p.Text, "If this HSM and its backups are lost, no share opens anything. Backup: who, how, where, when last restored; or NO BACKUP.")
+		p.Text = append(p.Text, "If this HSM and its backups are lost, no share opens anything. Key's backup: who has it, how, where, when last restored; or NO BACKUP.")
 	}
 	return &page{Prompt: p, do: r.takeRoom}
 }

@@ -75,10 +75,8 @@ func (s *formScreen) view(a area) page {
 	if len(s.lines) > 0 && s.lines[s.at].pasted {
 		hint = a.para(notPasted)
 	}
-	return page{
-		body:     join(a.note(s.p.Problem), a.heading(s.p.Heading), a.paras(s.p.Text), a.facts(s.p.Facts), a.marks(s.p.Lines), rows, hint),
-		recorded: s.p.Recorded,
-	}
+	body := join(a.note(s.p.Problem), a.heading(s.p.Heading), a.paras(s.p.Text), a.facts(s.p.Facts), a.marks(s.p.Lines))
+	return page{body: append(append(body, keep), join(rows, hint)...), recorded: s.p.Recorded}
 }
 
 func (s *formScreen) keys() []binding {

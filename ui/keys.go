@@ -36,7 +36,7 @@ func (b binding) as(long, short string) binding {
 var (
 	keyEnter   = bind("enter", "go on", "go on", "enter")
 	keySpace   = bind("space", "mark", "mark", " ")
-	keyDiffers = bind("x", "row differs", "row differs", "x", "X")
+	keyDiffers = bind("x", "row differs", "differs", "x", "X")
 	keyUp      = bind("up", "back", "back", "up", "k")
 	keyBack    = bind("↑", "back", "back", "up", "k")
 	keyDown    = bind("down", "next line", "next line", "down", "j")

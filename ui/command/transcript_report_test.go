@@ -36,12 +36,14 @@ func TestSources(t *testing.T) {
 	}
 	defer func() { _ = stdin.Close() }() // only read
 	var events []transcript.Event
-	for _, args := range [][]string{{"init", "-with-medium"}, {"recovery-rekey"}, {"generate-root"}} {
+	rows := []string{"init", "rekey -target=recovery", "generate-root"} // of the README's table
+	for i, args := range [][]string{{"init", "-with-medium"}, {"recovery-rekey"}, {"generate-root"}} {
 		var out, errs bytes.Buffer
 		args = append(append([]string{"rehearse"}, args...), "-auto", "-plain", "-dir", dir)
 		if code := command.Run(args, stdin, &out, &errs, nil); code != 0 {
 			t.Fatalf("%q: exit code %d\n%s%s", args, code, &errs, &out)
 		}
+		asInReadme(t, rows[i], out.String())
 	}
 	// Shares on the screen, which is an override.
 	var out, errs bytes.Buffer
