@@ -79,7 +79,7 @@ func (p *people) pictured(name string) {
 		}
 		img := encode(p.t, newPainter(p.t).paint(p.t, vt))
 		for to, b := range map[string][]byte{file + ".png": img, file + ".txt": []byte(text)} {
-			if err := os.WriteFile(to, b, 0o644); err != nil { //nolint:gosec // for everybody
+			if err := os.WriteFile(to, b, 0o644); err != nil {
 				p.t.Fatal(err)
 			}
 		}
