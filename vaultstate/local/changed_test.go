@@ -2,7 +2,9 @@ package local_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,10 +12,28 @@ import (
 
 	"conclave/vaultstate"
 	"conclave/vaultstate/local"
+	"conclave/vaultstate/storage"
 	"conclave/vaultstate/vaulttest"
 )
 
 var rotate = vaultstate.Operation{ID: "op", Kind: vaultstate.Rotate}
+
+func replace(disk *vaulttest.Disk, name string, value []byte) error {
+	f, err := disk.Create(name+".temp", 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(f, "{\"Value\":%q}\n", base64.StdEncoding.EncodeToString(value)); err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := disk.Rename(name+".temp", name, storage.Replace); err != nil {
+		return err
+	}
+	return disk.SyncDir(root + "/core")
+}
 
 // serverWrites is what a server does that was overlooked.
 func (b *bench) serverWrites(t *testing.T, name string) {

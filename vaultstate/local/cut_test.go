@@ -3,7 +3,6 @@
 package local_test
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,7 +14,6 @@ import (
 	"conclave/vaultstate/barrier"
 	"conclave/vaultstate/local"
 	"conclave/vaultstate/share"
-	"conclave/vaultstate/storage"
 	"conclave/vaultstate/vaulttest"
 )
 
@@ -76,23 +74,6 @@ func oneAfterTheOther(t *testing.T, disk *vaulttest.Disk, seal local.Seal, _ []s
 		return given, err
 	}
 	return given, replace(disk, root+"/core/_recovery-config", cfg)
-}
-
-func replace(disk *vaulttest.Disk, name string, value []byte) error {
-	f, err := disk.Create(name+".temp", 0o600)
-	if err != nil {
-		return err
-	}
-	if _, err := fmt.Fprintf(f, "{\"Value\":%q}\n", base64.StdEncoding.EncodeToString(value)); err != nil {
-		return err
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := disk.Rename(name+".temp", name, storage.Replace); err != nil {
-		return err
-	}
-	return disk.SyncDir(root + "/core")
 }
 
 // tally is what the harness counted.
