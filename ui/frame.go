@@ -115,7 +115,7 @@ func (f frame) place(view func(area) page) (page, area, bool) {
 	if p.focus {
 		return view(alone), alone, false
 	}
-	if _, end := lay(p, beside, 0); end > 0 {
+	if rows, end := lay(p, beside, 0); end > 0 || crowded(p, rows) {
 		return view(alone), alone, false
 	}
 	return p, beside, true

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -46,6 +47,17 @@ func lay(p page, a area, scroll int) (rows []string, end int) {
 		rows = append(rows, "")
 	}
 	return append(rows, tail...), end
+}
+
+// crowded tells whether a page had to give up all its blank lines.
+func crowded(p page, rows []string) bool {
+	blank := 0
+	for _, l := range single(p.all()) {
+		if l == "" {
+			blank++
+		}
+	}
+	return blank > 1 && !slices.Contains(rows, "")
 }
 
 // all is head and body as they stand where there is room for both.

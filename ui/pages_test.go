@@ -223,7 +223,7 @@ func askPrompt() ceremony.Prompt {
 
 func receiptPrompt() ceremony.Prompt {
 	return ceremony.Prompt{Kind: ceremony.Choose, By: alice, Heading: "Alice Adams: you hold share 1 now",
-		Facts: []ceremony.Fact{{Label: "receipt", Value: "event 76"}, {Label: "words", Value: "goldfish pocketful spigot tolerance bedlamp exodus transit Babylon"}},
+		Facts: []ceremony.Fact{{Label: "receipt", Value: "event 76"}, {Label: "words", Value: "enlist headwaters quiver Montana"}, {Value: "brackish conspiracy backwater Babylon"}},
 		Text: []string{"I hold this share and answer for it. I keep it where only I can get at it, and give it to nobody.",
 			"I type it only in a ceremony, with a witness, into the machine that the plan names.",
 			"I can compare the words at any time: conclave transcript verify -receipt"},
