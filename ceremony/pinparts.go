@@ -95,7 +95,7 @@ func joined(parts []secret.Bytes) secret.Bytes {
 	}
 	whole, at := secret.New(n), 0
 	for _, p := range parts {
-		at += copy(whole.Expose()[at:], p.Expose())
+		at += secret.Copy(whole.Expose()[at:], p.Expose())
 	}
 	return whole
 }

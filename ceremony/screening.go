@@ -143,8 +143,8 @@ func (m *pinMark) of(text []byte) (sum [sha256.Size]byte) {
 	secret.Do(func() {
 		both := secret.New(m.key.Len() + len(text))
 		defer both.Wipe()
-		copy(both.Expose(), m.key.Expose())
-		copy(both.Expose()[m.key.Len():], text)
+		secret.Copy(both.Expose(), m.key.Expose())
+		secret.Copy(both.Expose()[m.key.Len():], text)
 		sum = sha256.Sum256(both.Expose())
 	})
 	return sum

@@ -38,7 +38,7 @@ type Entry struct {
 // NewToken makes a root token: prefix and 24 random base62 characters.
 func NewToken(prefix string, now time.Time) *Token {
 	id := secret.New(len(prefix) + tokenRandom)
-	copy(id.Expose(), prefix)
+	secret.Copy(id.Expose(), []byte(prefix))
 	randomBase62(id.Expose()[len(prefix):])
 	return &Token{ID: id, Accessor: base62(tokenRandom), Cubbyhole: base62(tokenRandom), Created: now.Truncate(time.Second)}
 }
