@@ -2,9 +2,7 @@ package ceremony
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
-	"math/big"
 	"slices"
 	"strings"
 	"time"
@@ -19,12 +17,7 @@ import (
 // groups are chosen at random, anew each time, so that no key made to look alike
 // at one end will do; the fingerprint is on no page meanwhile, so that nobody
 // copies it from there; and which of the four was wrong is not said.
-const (
-	groupsOfAll   = 10 // of a fingerprint: 40 digits
-	groupsAsked   = 4
-	digitsOfGroup = 4
-	mostTries     = 2 // answers that do not fit, before the people decide
-)
+const mostTries = 2 // answers that do not fit, before the people decide
 
 // cards is what the step that compares the keys remembers.
 type cards struct {
@@ -275,7 +268,7 @@ func (r *Run) showKeys() *page {
 	who := r.person(Witness)
 	var facts []Fact
 	for i, k := range r.plan.Keys {
-		facts = append(facts, Fact{fmt.Sprintf("%d %s", i+1, firstOf(r.receivers()[i].Name)), k.Fingerprint})
+		facts = append(facts, Fact{fmt.Sprintf("%d %s", i+1, called(r.receivers()[i].Name)), k.Fingerprint})
 	}
 	return &page{
 		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": do these stand in the printed plan?", Facts: facts,
@@ -285,65 +278,4 @@ func (r *Run) showKeys() *page {
 			return r.record("attested", who.Role, who.Name, transcript.Facts{"what": "the keys are those of the printed plan"})
 		},
 	}
-}
-
-// someGroups chooses four of ten.
-func someGroups() []int {
-	all := make([]int, groupsOfAll)
-	for i := range all {
-		all[i] = i + 1
-	}
-	for i := range groupsAsked {
-		n, err := rand.Int(rand.Reader, big.NewInt(int64(groupsOfAll-i)))
-		if err != nil {
-			panic(err) // crypto/rand never fails
-		}
-		j := i + int(n.Int64())
-		all[i], all[j] = all[j], all[i]
-	}
-	chosen := all[:groupsAsked]
-	slices.Sort(chosen)
-	return chosen
-}
-
-// blanks is half of a fingerprint with the asked groups open.
-func blanks(asked []int, row int) string {
-	var out []string
-	for i := row*groupsOfAll/2 + 1; i <= (row+1)*groupsOfAll/2; i++ {
-		if slices.Contains(asked, i) {
-			out = append(out, fmt.Sprintf("%d:____", i))
-		} else {
-			out = append(out, fmt.Sprintf("%d:....", i))
-		}
-	}
-	return strings.Join(out, " ")
-}
-
-// digits are the 16 hex digits of a text; ok if there are no more and no less.
-func digits(text string) (hex string, ok bool) {
-	hex = strings.ToLower(strings.NewReplacer(" ", "", ":", "", "-", "").Replace(text))
-	return hex, len(hex) == groupsAsked*digitsOfGroup && strings.Trim(hex, "0123456789abcdef") == ""
-}
-
-// numbers is "1, 4, 7 and 8".
-func numbers(n []int) string {
-	var names []string
-	for _, i := range n {
-		names = append(names, fmt.Sprint(i))
-	}
-	return list(names)
-}
-
-// spaced is a fingerprint as cards have it.
-func spaced(fingerprint string) string {
-	var groups []string
-	for g := range slices.Chunk([]byte(strings.ToUpper(fingerprint)), digitsOfGroup) {
-		groups = append(groups, string(g))
-	}
-	return strings.Join(groups, " ")
-}
-
-func firstOf(name string) string {
-	f, _, _ := strings.Cut(name, " ")
-	return f
 }

@@ -19,6 +19,7 @@ import (
 
 const (
 	notStated = "not stated"
+	otherHash = "not the same"   // what was read elsewhere was another, and nothing that fits came after it
 	mostOff   = 60 * time.Second // of a watch, before it is said
 	mostLine  = 400              // bytes of one line
 )
@@ -40,6 +41,7 @@ type evidence struct {
 	done   bool
 	typed  map[string]string // kept while another field is asked for again
 	warned bool              // a watch that is off was told
+	other  bool              // a hash that does not fit was typed
 }
 
 func roomStep() Step {
@@ -76,17 +78,14 @@ func (r *Run) roomFields() []Field {
 	if r.wraps() {
 		list = append(list, Field{ID: fieldBackup, Label: "key's backup"})
 	}
-	list = append(list, Field{ID: fieldWatchOne, Label: calledBy(r.person(Operator)) + "'s watch"})
+	list = append(list, Field{ID: fieldWatchOne, Label: watchOf(r.person(Operator))})
 	if w := r.person(Witness); w.Role == Witness {
-		list = append(list, Field{ID: fieldWatchTwo, Label: calledBy(w) + "'s watch"})
+		list = append(list, Field{ID: fieldWatchTwo, Label: watchOf(w)})
 	}
 	return list
 }
 
-func calledBy(who Person) string {
-	name, _, _ := strings.Cut(who.Name, " ")
-	return clean.Cut(name, 16)
-}
+func watchOf(who Person) string { return clean.Cut(called(who.Name), 16) + "'s watch" }
 
 // wraps tells whether the ceremony wraps something new by the HSM's key.
 func (r *Run) wraps() bool { return r.plan.Issues() || r.plan.Kind == vaultstate.Rekey }
@@ -152,23 +151,16 @@ func (r *Run) hashText(typed string, text *string) error {
 	case "":
 		*text = ""
 	case want, own:
-		*text = grouped(want)
+		*text = inFours(want)
 	default:
-		if err := r.record("answer", Operator, r.person(Operator).Name, transcript.Facts{"field": "independent check of the program's hash", "value": "not the same"}); err != nil {
+		if err := r.record("answer", Operator, r.person(Operator).Name, transcript.Facts{"field": "independent check of the program's hash", "value": otherHash}); err != nil {
 			return err
 		}
+		r.evidence.other = true
 		return askAgain("This is not the hash that the program reports of itself.", "Nothing is changed.",
 			"Type the first and the last four groups of four from the witness's paper. If they differ indeed, stop: this is another program.")
 	}
 	return nil
-}
-
-func grouped(hex string) string {
-	var groups []string
-	for i := 0; i+4 <= len(hex); i += 4 {
-		groups = append(groups, hex[i:i+4])
-	}
-	return strings.Join(groups, " ")
 }
 
 var watchForm = regexp.MustCompile(`^[0-9]{1,2}[:.][0-9]{2}([:.][0-9]{2})?$`)
@@ -220,8 +212,12 @@ func (r *Run) recordRoom(now time.Time) error {
 		}
 		return e.typed[name]
 	}
+	hash := stated(fieldHash)
+	if hash == notStated && e.other {
+		hash = otherHash
+	}
 	facts := transcript.Facts{"place": stated(fieldPlace), "bags": stated(fieldBags), "equipment": stated(fieldEquipment), "value": stated(fieldValue),
-		"program_hash": stated(fieldHash)}
+		"program_hash": hash}
 	if r.wraps() {
 		facts["backup"] = stated(fieldBackup)
 	}

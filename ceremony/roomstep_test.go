@@ -105,6 +105,12 @@ func TestRoomRefused(t *testing.T) {
 		if id == "hash" && answers(m, "independent check of the program's hash")[0].Facts.Text("value") != "not the same" {
 			t.Error("the record does not say that the hashes differ")
 		}
+		if id == "hash" { // nor can it be passed over in silence
+			m.answer(filled(m.run.Prompt(), nil))
+			if got := m.find("room")[0].Facts.Text("program_hash"); got != "not the same" {
+				t.Errorf("the room says of the hash %q", got)
+			}
+		}
 		m.abort()
 	}
 }

@@ -32,11 +32,16 @@ func sentence(s string) string {
 
 // firstName is the word with which somebody takes the keyboard.
 func firstName(name string) string {
-	f := strings.Fields(name)
-	if len(f) == 0 {
-		return "NEXT"
+	if f := called(name); f != "" {
+		return strings.ToUpper(f)
 	}
-	return strings.ToUpper(f[0])
+	return "NEXT"
+}
+
+// called is somebody's first name.
+func called(name string) string {
+	name, _, _ = strings.Cut(strings.TrimSpace(name), " ")
+	return name
 }
 
 func sameWord(typed, word string) bool {

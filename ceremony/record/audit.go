@@ -119,6 +119,11 @@ func (p *Page) open() []string {
 			add("Whether the HSM's key has a backup was not stated (event %d). Without one, the loss of the HSM is final.", ev.Seq)
 		}
 	}
+	for _, ev := range p.of("room") {
+		if ev.Facts.Text("program_hash") == otherHash {
+			add("The hash of the program from an independent check was NOT THE SAME as what it reports of itself (event %d).", ev.Seq)
+		}
+	}
 	for _, ev := range p.of("clock-check") {
 		if n := ev.Facts.Number("offset_s"); n > 60 || n < -60 {
 			add("The watch of %s was %d seconds off the machine's clock (event %d).", ev.Claimed, n, ev.Seq)
@@ -163,6 +168,10 @@ func (p *Page) open() []string {
 
 // notStated is what the ceremony records of a line that was left empty.
 const notStated = "not stated"
+
+// otherHash is what it records where a hash from outside was another than the
+// program's own, and the line was left empty then.
+const otherHash = "not the same"
 
 // noBackup tells whether somebody said that there is none.
 func noBackup(text string) bool {

@@ -101,6 +101,11 @@ func TestOpenItems(t *testing.T) {
 		s, _, _ = strings.Cut(s, " People ")
 		return s
 	}
+	said := func(name, text string) facts {
+		f := facts{"place": "x", "bags": "x", "equipment": "x", "value": "x", "program_hash": "ab12"}
+		f[name] = text
+		return f
+	}
 	old := facts{"choice": "keep", "path": "/old/state"}
 	gone := facts{"choice": "remove", "path": "/old/state"}
 	for _, tt := range []struct {
@@ -114,6 +119,10 @@ func TestOpenItems(t *testing.T) {
 		{"old state", []transcript.Entry{typed("rollback", "rollback", "Olga Example", old)}, "The old state was kept, in /old/state (event 30)", ""},
 		{"old state removed later", []transcript.Entry{typed("rollback", "rollback", "Olga Example", old), typed("rollback", "rollback", "Olga Example", gone)}, "", "/old/state"},
 		{"a void set", []transcript.Entry{program("void", "x", facts{"set": "8c1f22ab8c1f22ab8c1f22ab8c1f22ab", "reason": "cut off"})}, "never counted", "not proven"},
+		{"no backup", []transcript.Entry{typed("room", "room", "Olga Example", said("backup", "NO BACKUP."))}, "The HSM's key has no backup", ""},
+		{"a backup not stated", []transcript.Entry{typed("room", "room", "Olga Example", said("backup", "not stated"))}, "Whether the HSM's key has a backup was not stated", ""},
+		{"a backup", []transcript.Entry{typed("room", "room", "Olga Example", said("backup", "in Bern"))}, "", "backup"},
+		{"another program", []transcript.Entry{typed("room", "room", "Olga Example", said("program_hash", "not the same"))}, "was NOT THE SAME as what it reports of itself (event 30)", ""},
 		{"a skipped step", []transcript.Entry{program("step", "x", facts{"state": "skipped", "title": "Proof", "number": 3})}, "Step 3, Proof, was skipped (event 30).", ""},
 		{"nobody signed", nil, "Nobody signed off.", "witness and no auditor"},
 		{"one signed", []transcript.Entry{typed("signoff", "x", "Olga Example", facts{"agrees": true, "role": "operator"})}, "Fewer than two people signed off. 5 No witness and no auditor signed off.", "Nobody"},

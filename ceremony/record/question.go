@@ -119,7 +119,11 @@ func (p *Page) alive() []string {
 func (p *Page) falseProgram() string {
 	text := "A false program, library or machine: the digests of the program and of the library are what the program itself reports."
 	for _, ev := range p.of("room") {
-		if h := ev.Facts.Text("program_hash"); h != notStated {
+		switch h := ev.Facts.Text("program_hash"); h {
+		case notStated:
+		case otherHash:
+			text += fmt.Sprintf(" What was entered from an independent check was NOT THE SAME (event %d).", ev.Seq)
+		default:
 			text += fmt.Sprintf(" Entered from an independent check of the program, and the same: %s (event %d).", h, ev.Seq)
 		}
 	}

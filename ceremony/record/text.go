@@ -90,7 +90,7 @@ func (p *Page) room(out *document) {
 		out.row("equipment", f.Text("equipment"))
 		out.row("news of the day", f.Text("value"))
 		hash := f.Text("program_hash")
-		if hash != notStated {
+		if hash != notStated && hash != otherHash {
 			hash += ", entered from an independent check"
 		}
 		out.row("checked hash", hash)
