@@ -15,7 +15,8 @@ import (
 // opened is what the first steps, shared by all ceremonies, remember.
 type opened struct {
 	briefed, machine, planned bool
-	marked                    bool // who is here
+	marked                    bool   // who is here
+	marks                     []bool // of an answer that did not do
 	headerPlan                string
 	agreedPlan                string // the hash that was read aloud
 

@@ -24,9 +24,9 @@ func people(r *Run) *page {
 		return r.askName(who, field)
 	}
 	var rows []Attendance
-	for _, who := range r.plan.People {
+	for i, who := range r.plan.People {
 		// Nobody is marked before the operator has looked.
-		rows = append(rows, Attendance{Person: who})
+		rows = append(rows, Attendance{Person: who, Present: i < len(r.hello.marks) && r.hello.marks[i]})
 	}
 	return &page{
 		Prompt: Prompt{Kind: People, By: r.person(Operator), Heading: r.person(Operator).Name + ": mark who is here",
@@ -62,6 +62,7 @@ func (r *Run) markPresent(_ context.Context, in Input) error {
 	if len(in.Present) != len(r.plan.People) {
 		return askAgain("The marks do not fit the list.", "Nothing was recorded.", "Mark each person, then press enter.")
 	}
+	r.hello.marks = slices.Clone(in.Present)
 	var here []Person
 	for i, who := range r.plan.People {
 		switch {
@@ -92,7 +93,7 @@ func (r *Run) markPresent(_ context.Context, in Input) error {
 	if err := r.oneOrganisation(here); err != nil {
 		return err
 	}
-	r.present, r.hello.marked = here, true
+	r.present, r.hello.marked, r.hello.marks = here, true, nil
 	return nil
 }
 

@@ -95,11 +95,16 @@ func (r *Run) askCard() *page {
 	for row := range 2 {
 		facts = append(facts, Fact{string(rune('A' + row)), blanks(c.asked, row)})
 	}
+	lines := r.keyLines(key, who)
+	text := []string{"Type the four open groups from your own card or device. They are not on this screen. NONE: no card is here.",
+		"A revocation counts only if the file of the key holds it."}
+	if c.tries > 0 {
+		text, lines = nil, nil // read before; beside what went wrong, the open groups must be in sight
+	}
 	return &page{
 		Prompt: Prompt{Kind: Ask, By: who, Heading: fmt.Sprintf("%s, custodian %d: is this your key?", who.Name, who.Number),
-			Field: fmt.Sprintf("groups %s of the fingerprint", numbers(c.asked)), Groups: slices.Clone(c.asked), Facts: facts, Lines: r.keyLines(key, who),
-			Text: []string{"Type the four open groups from your own card or device. They are not on this screen. NONE: no card is here.",
-				"A revocation counts only if the file of the key holds it."},
+			Field: fmt.Sprintf("groups %s of the fingerprint", numbers(c.asked)), Groups: slices.Clone(c.asked), Facts: facts, Lines: lines,
+			Text:     text,
 			Recorded: "fingerprint, subkey, which groups, who typed them."},
 		do: r.takeCard,
 	}

@@ -71,6 +71,9 @@ func TestOtherCard(t *testing.T) {
 				switch {
 				case atCard(five[1])(p) && len(groups) < 3:
 					groups = append(groups, fmt.Sprint(p.Groups))
+					if len(groups) == 3 && len(p.Text)+len(p.Lines) > 0 {
+						t.Errorf("beside the problem the page says %q and %v: the open groups leave the screen", p.Text, p.Lines)
+					}
 					if len(groups) == 1 {
 						return ceremony.Input{Text: "12 34"}, true // not yet all
 					}

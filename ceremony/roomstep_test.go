@@ -110,6 +110,9 @@ func TestRoomRefused(t *testing.T) {
 			if got := m.find("room")[0].Facts.Text("program_hash"); got != "not the same" {
 				t.Errorf("the room says of the hash %q", got)
 			}
+			if n := len(m.find("deviation")); n != 1 {
+				t.Errorf("%d deviations are in the record", n)
+			}
 		}
 		m.abort()
 	}

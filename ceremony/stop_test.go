@@ -435,6 +435,22 @@ func TestTooFewHere(t *testing.T) {
 	}
 }
 
+// TestMarksAreKept: who was marked as here stays so when somebody is missing.
+func TestMarksAreKept(t *testing.T) {
+	s := initialised(t)
+	m := s.open(ceremony.Rotate, s.request(ceremony.Rotate))
+	m.drive(func(p ceremony.Prompt) bool { return p.Kind == ceremony.People })
+	want := []bool{true, false, true, false, true}
+	m.answer(ceremony.Input{Present: want})
+	var got []bool
+	for _, a := range m.run.Prompt().People {
+		got = append(got, a.Present)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the page comes back with the marks %v, not %v", got, want)
+	}
+}
+
 // TestSecretInName: a share, a token or a key typed where a name belongs is
 // refused and not recorded.
 func TestSecretInName(t *testing.T) {
