@@ -62,7 +62,7 @@ func (s *handOverScreen) view(a area) page {
 		leave = append(leave, in(wrap(first(s.p.From)+", please step back from the keyboard.", room)...)...)
 	}
 	if s.p.Problem != nil {
-		leave = in(a.note(s.p.Problem)...)
+		leave = a.note(s.p.Problem) // as wide as on any other page: nothing of it is cut
 	}
 	if len(leave) == 0 {
 		leave = []string{""}

@@ -252,6 +252,15 @@ func longHand() ceremony.Prompt {
 	return p
 }
 
+// triedHand is the keyboard on its way back after a PIN that was wrong.
+func triedHand() ceremony.Prompt {
+	p := handPrompt()
+	p.Text = nil
+	p.Problem = &ceremony.Problem{Happened: "Token \"payments\", serial 92c1f0: Wrong PIN.", State: "Nothing is changed. A wrong PIN was entered since the last right one.",
+		Do: "Each wrong try counts. Check it with whoever keeps the PIN, then type it again.", Code: "C_Login, CKR_PIN_INCORRECT, 0xA0"}
+	return p
+}
+
 // pages are all pages, each brought to the state that its drawing shows.
 var pages = []struct {
 	name  string
@@ -285,6 +294,7 @@ var pages = []struct {
 	{"16-receipt", "10:30:00", func() *scripted { return initAt(12, "0 of 5", receiptPrompt()) }, nil},
 	{"17-long-people", "10:31:39", func() *scripted { return initAt(2, "4 of 7", longPeople()) }, func(s *stage) { s.keys("down") }},
 	{"18-long-handover", "14:21:29", func() *scripted { return rekeyAt(8, "1 of 3", longHand()) }, nil},
+	{"33-handover-again", "14:21:29", func() *scripted { return rekeyAt(5, "", triedHand()) }, nil},
 	{"22-ask", "10:30:00", func() *scripted { return initAt(2, "", askPrompt()) }, func(s *stage) { s.keys("W", "i", "m") }},
 	{"23-stop", "14:23:04", func() *scripted { return rekeyAt(8, "1 of 3", handPrompt()) }, func(s *stage) { s.keys("ctrl+c", "f", "i", "r", "e") }},
 	{"24-blank", "14:23:04", func() *scripted { return rekeyAt(8, "1 of 3", sharePrompt()) }, func(s *stage) { s.tap.tell(term.KeyBlank); s.drive() }},
