@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 
+	"conclave/assets/clean"
 	"conclave/ceremony"
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/folder"
@@ -139,13 +140,13 @@ var explained = []struct {
 func Explain(err error) ceremony.Problem {
 	var q *vaultstate.QuorumError
 	if errors.As(err, &q) && q.Err == nil {
-		return ceremony.Problem{Happened: "The shares do not make the recovery key.", Code: say(err.Error()),
+		return ceremony.Problem{Happened: "The shares do not make the recovery key.", Code: cause(err),
 			Do: "Compare the set id and the date on the sheets. The pages name the wrong share where that can be known."}
 	}
 	var c *serverconfig.Error
 	if errors.As(err, &c) {
 		return ceremony.Problem{Happened: "The server's configuration cannot be used as it is.", State: untouched,
-			Do: "Look at the file and the line that the error below names.", Code: say(err.Error())}
+			Do: "Look at the file and the line that the error below names.", Code: cause(err)}
 	}
 	p := ceremony.Problem{Happened: "Something failed that the program has no better words for.",
 		Do: "Try again, or stop. Quote the line below and the number of the last event when you ask for help."}
@@ -155,12 +156,23 @@ func Explain(err error) ceremony.Problem {
 			break
 		}
 	}
-	p.Code = say(err.Error())
+	p.Code = cause(err)
 	var h *hsm.Error
 	if errors.As(err, &h) {
 		return byToken(p, h)
 	}
 	return p
+}
+
+// cause is an error's own text. What went wrong stands at its end, behind what
+// was being done: of a long one the middle is left out.
+func cause(err error) string {
+	const begin, gap = 60, " … "
+	text := []rune(clean.Cut(err.Error(), longestText))
+	if len(text) <= clean.Max {
+		return string(text)
+	}
+	return string(text[:begin]) + gap + string(text[len(text)-(clean.Max-begin-len([]rune(gap))):])
 }
 
 // byToken takes the sentences of the HSM's own error, which name the token and

@@ -8,8 +8,11 @@ import (
 	"go/token"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"unicode/utf8"
 
+	"conclave/assets/clean"
 	"conclave/hsm"
 	"conclave/vaultstate"
 	"conclave/vaultstate/serverconfig"
@@ -113,5 +116,15 @@ func TestExplainOthers(t *testing.T) {
 	p := Explain(errors.New("lp0 on fire"))
 	if p.Code != "lp0 on fire" || p.Happened == "" || p.Do == "" {
 		t.Errorf("an unknown error: %+v", p)
+	}
+}
+
+// TestCauseIsKept: the innermost error stands last, behind names of files that
+// may be long.
+func TestCauseIsKept(t *testing.T) {
+	err := fmt.Errorf("take the new shares: writing %s: %w", strings.Repeat("/a long directory", 20), syscall.ENOSPC)
+	code := Explain(err).Code
+	if !strings.HasPrefix(code, "take the new shares: ") || !strings.HasSuffix(code, syscall.ENOSPC.Error()) || utf8.RuneCountInString(code) > clean.Max {
+		t.Errorf("for support: %q", code)
 	}
 }
