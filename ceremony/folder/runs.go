@@ -122,7 +122,7 @@ func run(parent string, practice bool, own string, use func(Run) error) (Run, er
 	r.Number = max(r.Number, old) + 1
 	switch f, there := names[last]; {
 	case there:
-		r.Before, r.Outcome = clean.Clean(f.Report.Header.Facts.Text("id")), outcome(f.Report)
+		r.Before, r.Outcome = clean.Clean(f.Report.Header.Facts.Text("id")), Outcome(f.Report)
 		if r.Before == "" {
 			r.Before = last // it ended before its first line
 		}
@@ -139,7 +139,8 @@ func run(parent string, practice bool, own string, use func(Run) error) (Run, er
 // if it is from before there were any.
 func RunNumber(rep transcript.Report) int { return rep.Header.Facts.Number("run") }
 
-func outcome(rep transcript.Report) string {
+// Outcome is how a record ended, as the header of the next names it.
+func Outcome(rep transcript.Report) string {
 	switch rep.State {
 	case transcript.Closed:
 		return rep.Last.Kind

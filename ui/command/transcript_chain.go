@@ -201,8 +201,8 @@ func (h *history) follows(last, l *link) bool {
 	case n == sequence(last.rep):
 		h.changed = append(h.changed, fmt.Sprintf("%s and %s are both number %d of the vault", last.name(), l.name(), n))
 	case names == last.rep.Head.String() && n == sequence(last.rep)+1:
-		if said := l.rep.Header.Facts.Text("previous_outcome"); said != "" && said != outcomeOf(last.rep) && last.rep.Code() != CodeChanged {
-			h.changed = append(h.changed, fmt.Sprintf("%s says that %s was %s, and it is %s", l.name(), last.name(), said, outcomeOf(last.rep)))
+		if said := l.rep.Header.Facts.Text("previous_outcome"); said != "" && said != folder.Outcome(last.rep) && last.rep.Code() != CodeChanged {
+			h.changed = append(h.changed, fmt.Sprintf("%s says that %s was %s, and it is %s", l.name(), last.name(), said, folder.Outcome(last.rep)))
 			return false
 		}
 		return true
@@ -214,14 +214,6 @@ func (h *history) follows(last, l *link) bool {
 		h.changed = append(h.changed, l.name()+" names another record before it than "+last.name())
 	}
 	return false
-}
-
-// outcomeOf is how a record ended, as the header of the next names it.
-func outcomeOf(rep transcript.Report) string {
-	if rep.State == transcript.Interrupted {
-		return "interrupted"
-	}
-	return rep.Last.Kind
 }
 
 func missing(from, to int) string {

@@ -123,7 +123,7 @@ func (r *runs) follows(f folder.Found, n int) {
 		return
 	}
 	b := before[0].Report
-	end := outcomeOf(b)
+	end := folder.Outcome(b)
 	said := f.Report.Header.Facts.Text("run_before_outcome")
 	switch {
 	case head != b.Head.String():
