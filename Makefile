@@ -35,7 +35,7 @@ rehearse:
 
 .PHONY: setup
 setup:
-	@.ci/setup softhsm gpg tmux
+	@.ci/setup softhsm gpg sq tmux
 
 .PHONY: test
 test: setup

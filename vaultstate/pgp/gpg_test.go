@@ -72,7 +72,7 @@ func ecKey(primary, curve, subcurve string) string {
 }
 
 // TestGPGKeys reads keys that GnuPG made, says what is to be said of each, and
-// has GnuPG decrypt what was encrypted to them.
+// has GnuPG and Sequoia decrypt what was encrypted to them.
 func TestGPGKeys(t *testing.T) {
 	g := newGPG(t)
 	const past = "--faked-system-time=20200101T000000"
@@ -138,6 +138,17 @@ func TestGPGKeys(t *testing.T) {
 					t.Errorf("gpg decrypted %d bytes that are not the text", len(got))
 				}
 			}
+			t.Run("sq", func(t *testing.T) {
+				key := g.run(nil, "--armor", "--export-secret-keys", c.name+"@example.org")
+				s := newSQ(t)
+				if !s.knows(c.name) {
+					t.Log("this sq does not know the curve")
+					return
+				}
+				if got := s.decrypt(key, armored); !bytes.Equal(got, text.Expose()) {
+					t.Errorf("sq decrypted %d bytes that are not the text", len(got))
+				}
+			})
 			// As gpg itself describes it: one recipient, no signature, no name.
 			packets := string(g.run(message, "--list-packets"))
 			for _, want := range []string{":pubkey enc packet: version 3", ":encrypted data packet:", "mdc_method: 2", `mode b (62), created 0, name=""`} {
