@@ -3,6 +3,7 @@ package ceremony
 import (
 	"context"
 	"fmt"
+	"path"
 	"regexp"
 	"strings"
 
@@ -177,12 +178,13 @@ func shareFile(number int, who Person) string {
 
 func (r *Run) tellFiles() *page {
 	d, who := &r.delivery, r.person(Operator)
-	var facts []Fact
+	// The directory is long, and the same for all.
+	facts := []Fact{{"all lie in", path.Dir(r.env.Shelf.Path(shareFile(1, who)))}}
 	for i, s := range d.shares {
 		to := r.receivers()[i]
-		facts = append(facts, Fact{fmt.Sprintf("%d %s", s.Number, to.Name), r.env.Shelf.Path(shareFile(s.Number, to))})
+		facts = append(facts, Fact{fmt.Sprintf("%d %s", s.Number, to.Name), path.Base(r.env.Shelf.Path(shareFile(s.Number, to)))})
 	}
-	lines := []Line{{Mark: Good, Text: fmt.Sprintf("%d files are on disk and were read back", len(facts))}}
+	lines := []Line{{Mark: Good, Text: fmt.Sprintf("%d files are on disk and were read back", len(d.shares))}}
 	if m := r.env.Medium; m != nil {
 		lines = append(lines, Line{Mark: Good, Text: "a copy of each is on the second medium, " + m.Path(".") + ", and was read back"})
 	}
