@@ -119,6 +119,11 @@ func askAgain(happened, state, do string) error {
 	return &again{Problem{Happened: happened, State: state, Do: do}}
 }
 
+// askAgainAt is askAgain for a form, with the cursor at the line at fault.
+func askAgainAt(field, happened, state, do string) error {
+	return &again{Problem{Happened: happened, State: state, Do: do, Field: field}}
+}
+
 // chooseAgain is askAgain for an answer that is none of the choices.
 func (r *Run) chooseAgain() error {
 	return askAgain("That is none of the choices.", r.stands(), "Choose one of the list.")

@@ -81,6 +81,7 @@ type Problem struct {
 	State    string
 	Do       string
 	Code     string // for support: "C_Encrypt, CKR_DEVICE_ERROR"; may be ""
+	Field    string // Form: the Field.ID of the line at fault, or ""
 }
 
 // Field is one line of a Form.

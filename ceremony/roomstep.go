@@ -107,7 +107,7 @@ func (r *Run) takeRoom(_ context.Context, in Input) error {
 		case !errors.As(err, &ask):
 			return err
 		case bad == nil:
-			bad = err
+			ask.problem.Field, bad = f.ID, err
 		}
 	}
 	if bad != nil {
@@ -202,7 +202,7 @@ func (r *Run) recordRoom(now time.Time) error {
 		d, err := offset(e.typed[name], now)
 		if err == nil && d.Abs() > mostOff && !e.warned {
 			e.warned = true
-			return askAgain(fmt.Sprintf("%s's watch is %d seconds off this machine's clock, which says %s.", watches[name].Name, int(d.Seconds()), now.Format("15:04:05 MST")),
+			return askAgainAt(name, fmt.Sprintf("%s's watch is %d seconds off this machine's clock, which says %s.", watches[name].Name, int(d.Seconds()), now.Format("15:04:05 MST")),
 				"Nothing was recorded.", "Look again, or set the clock and begin anew. Recorded as it is, it stays a remark in the record.")
 		}
 	}

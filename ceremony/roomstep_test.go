@@ -75,7 +75,7 @@ func TestRoomWatchOff(t *testing.T) {
 	lines := map[string]string{"watch 1": "09:05:00", "place": "here"}
 	m.answer(filled(m.run.Prompt(), lines))
 	p := m.run.Prompt()
-	if !isForm(p) || p.Problem == nil || !strings.Contains(p.Problem.Happened, "seconds off") || p.Fields[0].Default != "here" {
+	if !isForm(p) || p.Problem == nil || !strings.Contains(p.Problem.Happened, "seconds off") || p.Fields[0].Default != "here" || p.Problem.Field != "watch 1" {
 		t.Fatalf("%+v", p)
 	}
 	m.answer(filled(p, lines))
@@ -98,6 +98,9 @@ func TestRoomRefused(t *testing.T) {
 		p := m.run.Prompt()
 		if !isForm(p) || p.Problem == nil || !strings.Contains(p.Problem.Happened, c.says) {
 			t.Fatalf("%s: %+v", id, p)
+		}
+		if p.Problem.Field != id {
+			t.Errorf("%s: the page says that the fault is in %q", id, p.Problem.Field)
 		}
 		if len(m.find("room")) > 0 || strings.Contains(m.journal.paper.String(), c.text) || strings.Contains(m.seen.String(), c.text) {
 			t.Errorf("%s: it was taken", id)

@@ -17,8 +17,11 @@ type formScreen struct {
 
 func newForm(p ceremony.Prompt) *formScreen {
 	s := &formScreen{p: p}
-	for _, f := range p.Fields {
+	for i, f := range p.Fields {
 		s.lines = append(s.lines, field{max: longest, text: []rune(f.Default)})
+		if p.Problem != nil && p.Problem.Field == f.ID {
+			s.at = i
+		}
 	}
 	return s
 }

@@ -30,6 +30,21 @@ func TestForm(t *testing.T) {
 	}
 }
 
+// TestFormFault: after a refusal the cursor stands on the line at fault, which
+// was not kept.
+func TestFormFault(t *testing.T) {
+	p := roomPrompt()
+	p.Fields[0].Default, p.Fields[6].Default = "Room 7", "14:02:30"
+	p.Problem = &ceremony.Problem{Happened: "This is not the hash that the program reports of itself.", Field: "hash"}
+	s := stageOf(t, p)
+	s.write("4A21")
+	s.keys("ctrl+r")
+	want := []string{"Room 7", "A 4471", "", "", "4A21", "", "14:02:30", ""}
+	if len(s.run.answers) != 1 || !slices.Equal(s.run.answers[0].Fields, want) {
+		t.Errorf("answered %+v", s.run.answers)
+	}
+}
+
 // TestFormEnds: enter goes on line by line, and from the last one it answers.
 func TestFormEnds(t *testing.T) {
 	s := stageOf(t, roomPrompt())
