@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -81,11 +82,7 @@ func (a area) facts(fs []ceremony.Fact) []string {
 	if len(fs) == 0 {
 		return nil
 	}
-	label := 10
-	for _, f := range fs {
-		label = max(label, width(say(f.Label)))
-	}
-	label = min(label, 16) + 2
+	label := labels(fs)
 	room := a.right() - list - label
 	var out []string
 	for _, f := range fs {
@@ -102,6 +99,25 @@ func (a area) facts(fs []ceremony.Fact) []string {
 		}
 	}
 	return out
+}
+
+// labels is how wide the column of labels is.
+func labels(fs []ceremony.Fact) int {
+	label := 10
+	for _, f := range fs {
+		label = max(label, width(say(f.Label)))
+	}
+	return min(label, 16) + 2
+}
+
+// fourWords is how wide four PGP words can be.
+const fourWords = 9 + 1 + 11 + 1 + 9 + 1 + 11
+
+// narrow tells whether a row of four PGP words, however long they are, would
+// not stand in one line: the same page must not have another form for another
+// head.
+func (a area) narrow(fs []ceremony.Fact) bool {
+	return a.right()-list-labels(fs) < fourWords && slices.ContainsFunc(fs, func(f ceremony.Fact) bool { return f.Label == "words" })
 }
 
 // marks are lines with a sign before and a measured time at the right.

@@ -29,6 +29,7 @@ func (s *attestScreen) update(msg tea.Msg) (*ceremony.Input, tea.Cmd) {
 func (s *attestScreen) view(a area) page {
 	if s.digest == "" {
 		return page{
+			focus:    a.narrow(s.p.Facts),
 			body:     join(a.note(s.p.Problem), a.heading(s.p.Heading), a.facts(s.p.Facts), a.marks(s.p.Lines), a.paras(s.p.Text)),
 			recorded: s.p.Recorded,
 		}

@@ -41,7 +41,7 @@ func (s *chooseScreen) view(a area) page {
 		return page{focus: true, body: body, code: p.Code, recorded: s.p.Recorded}
 	}
 	body := join(s.head(a), a.facts(s.p.Facts), a.marks(s.p.Lines), a.paras(s.p.Text))
-	return page{body: append(append(body, keep), s.choices(a)...), recorded: s.p.Recorded}
+	return page{focus: a.narrow(s.p.Facts), body: append(append(body, keep), s.choices(a)...), recorded: s.p.Recorded}
 }
 
 // head is the problem as the page's own sentence where there is one: nothing is

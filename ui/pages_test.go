@@ -232,6 +232,32 @@ func receiptPrompt() ceremony.Prompt {
 		Recorded: "entered for Alice Adams: the sentences; the receipt, which is no secret."}
 }
 
+func roomFault() ceremony.Prompt {
+	p := roomPrompt()
+	p.Fields[0].Default, p.Fields[6].Default = "Room 7, Basel", "10:35:58"
+	p.Problem = &ceremony.Problem{Happened: "This is not the hash that the program reports of itself.", State: "Nothing is changed.", Field: "hash",
+		Do: "Type the first and the last four groups of four from the witness's paper. If they differ indeed, stop: this is another program."}
+	return p
+}
+
+// practiceAt is the longest header that a rehearsal has.
+func practiceAt(n int, note string, ps ...ceremony.Prompt) *scripted {
+	r := rekeyAt(n, note, ps...)
+	r.header = ceremony.Header{Title: "RECOVERY REKEY", ID: "PR-2026-11-26-110144", Vault: "practice", Step: n, Steps: 14, Practice: true, Recorded: true}
+	return r
+}
+
+func filesPrompt() ceremony.Prompt {
+	return ceremony.Prompt{Kind: ceremony.Attest, By: olga, Heading: "Olga Example: give each custodian their file",
+		Facts: []ceremony.Fact{{Label: "all lie in", Value: "/home/olga/.local/share/conclave/practice/PRACTICE-2026-11-26-PR-2026-11-26-110144-recovery-rekey/shares"},
+			{Label: "1 Alice Adams", Value: "PRACTICE-1-alice-adams.asc"}, {Label: "2 Bob Baker", Value: "PRACTICE-2-bob-baker.asc"}, {Label: "3 Carol Chen", Value: "PRACTICE-3-carol-chen.asc"},
+			{Label: "4 Dora Dean", Value: "PRACTICE-4-dora-dean.asc"}, {Label: "5 Erik Esser", Value: "PRACTICE-5-erik-esser.asc"}},
+		Text: []string{"Each file is encrypted to its custodian's PGP key. They decrypt it on a device of their own and prove the share in the next step. " +
+			"Until all have done so nothing is changed."},
+		Lines:    []ceremony.Line{{Mark: ceremony.Good, Text: "5 files are on disk and were read back"}},
+		Recorded: "each file's name and SHA-256, for whom. No share."}
+}
+
 // Names as long as a plan may have them, and of two columns a character.
 const (
 	longName = "Maximiliane Theodora von und zu Hohenstauffen-Wittelsbach X."
@@ -306,6 +332,8 @@ var pages = []struct {
 	}},
 	{"26-help", "14:24:40", func() *scripted { return rekeyAt(8, "1 of 3", oldSharePrompt()) }, func(s *stage) { s.keys("?") }},
 	{"29-room", "10:36:00", func() *scripted { return initAt(4, "", roomPrompt()) }, func(s *stage) { s.write("Room 7, Basel", "") }},
+	{"39-room-fault", "10:36:00", func() *scripted { return initAt(4, "", roomFault()) }, func(s *stage) { s.write("4A21 0C8E") }},
+	{"40-files", "11:02:00", func() *scripted { return practiceAt(9, "5 of 5", filesPrompt()) }, nil},
 	{"27-end", "14:50:00", func() *scripted {
 		r := rekeyAt(14, "", resultPrompt())
 		r.outcome = ceremony.Outcome{Code: ceremony.CodeDone, Sentence: "The root key is replaced. The record is in 2026-11-23-KC-2026-019-rekey."}

@@ -34,7 +34,12 @@ func (f frame) top() string {
 	case f.bare:
 		right += f.now.UTC().Format("2006-01-02") + "   "
 	case f.w >= fullWide && f.header.Steps > 0:
-		right += fmt.Sprintf("step %d of %d   ", f.header.Step, f.header.Steps)
+		step := fmt.Sprintf("%d of %d   ", f.header.Step, f.header.Steps)
+		// The id must be whole: for a long one the word gives way.
+		if id, _, _ := strings.Cut(left, "   "+say(f.header.Vault)); width(id)+width(right)+len("step ")+len(step)+len("15:04:05 UTC ")+3 <= f.w {
+			right += "step "
+		}
+		right += step
 	}
 	right += f.now.UTC().Format("15:04:05") + " UTC "
 	room := f.w - width(right) - 3
