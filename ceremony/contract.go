@@ -41,4 +41,8 @@ type HSM interface {
 	// plan allows it.
 	GenerateKey(ctx context.Context) (hsm.Key, error)
 	SelfTest(ctx context.Context) ([]hsm.TestLine, error)
+	// Seed mixes random bytes of the token into the generator that all secrets
+	// of the program come from. An error says why only the operating system's
+	// are in it.
+	Seed(ctx context.Context) error
 }

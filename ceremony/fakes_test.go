@@ -178,6 +178,8 @@ func (k *token) SelfTest(context.Context) ([]hsm.TestLine, error) {
 	return []hsm.TestLine{{Text: "wrapped and unwrapped 32 bytes, and they are the same"}, {Text: "refused a changed blob", Warn: k.doubts}}, k.call("SelfTest")
 }
 
+func (k *token) Seed(context.Context) error { return k.call("Seed") }
+
 // guarded is a seal that works only while somebody is logged in at the token.
 type guarded struct {
 	*vaulttest.Seal

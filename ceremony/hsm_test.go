@@ -7,6 +7,7 @@ import (
 
 	"conclave/ceremony"
 	"conclave/hsm"
+	"conclave/hsm/entropy"
 	"conclave/hsm/secret"
 )
 
@@ -194,5 +195,18 @@ func TestSelfTestWarns(t *testing.T) {
 	m.drive(func(ceremony.Prompt) bool { return len(m.find("self-test")) > 0 })
 	if marks["refused a changed blob"] != ceremony.Warn || marks["wrapped and unwrapped 32 bytes, and they are the same"] != ceremony.Good {
 		t.Errorf("shown as %v", marks)
+	}
+}
+
+// TestNoRandomBytes: a token that gives no random bytes, or bad ones, stops
+// nothing, and is not said to have given any.
+func TestNoRandomBytes(t *testing.T) {
+	s := newSite(t)
+	s.token.err["Seed"] = entropy.ErrPoor
+	m := s.open(ceremony.Init, s.request(ceremony.Init))
+	s.must(m)
+	e := m.find("entropy")
+	if len(e) != 1 || e[0].Facts.Text("sources") != "operating system only" || e[0].Facts.Text("why") != entropy.ErrPoor.Error() {
+		t.Errorf("the record says %v", e)
 	}
 }

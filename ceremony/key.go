@@ -49,8 +49,28 @@ func (r *Run) testHSM(ctx context.Context) ([]string, error) {
 	if err := r.record("self-test", Program, "", transcript.Facts{"lines": texts}); err != nil {
 		return nil, err
 	}
+	source, err := r.seed(ctx)
+	if err != nil {
+		return nil, err
+	}
 	r.hello.tested = true
-	return texts, nil
+	return append(texts, source), nil
+}
+
+// seed has the HSM's random bytes mixed into those of the operating system,
+// before the first secret is made. A token that gives none stops nothing: the
+// record says so.
+func (r *Run) seed(ctx context.Context) (string, error) {
+	facts := transcript.Facts{"sources": "operating system and token " + r.token.Label}
+	err := r.env.HSM.Seed(ctx)
+	if loginEnded(err) {
+		return "", err
+	}
+	if err != nil {
+		facts["sources"], facts["why"] = "operating system only", err.Error()
+		r.env.progress(Line{Mark: Warn, Text: "random bytes: " + facts.Text("sources")})
+	}
+	return "random bytes: " + facts.Text("sources"), r.record("entropy", Program, "", facts)
 }
 
 // noKey is rule S4: the key is named, and what would make it.

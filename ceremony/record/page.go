@@ -47,6 +47,7 @@ type Page struct {
 	Equipment transcript.Facts `json:"equipment,omitempty"`
 	Key       transcript.Facts `json:"key,omitempty"`
 	SelfTest  []string         `json:"self_test,omitempty"`
+	Entropy   transcript.Facts `json:"entropy,omitempty"`
 	Before    transcript.Facts `json:"before,omitempty"`
 	After     transcript.Facts `json:"after,omitempty"`
 
@@ -186,6 +187,8 @@ func (p *Page) add(ev transcript.Event) {
 		p.Key = f
 	case "self-test":
 		p.SelfTest = f.List("lines")
+	case "entropy":
+		p.Entropy = f
 	case "target":
 		p.Before = merge(p.Before, f)
 	case "outcome":

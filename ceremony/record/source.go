@@ -53,7 +53,7 @@ var Sources = []Source{
 	{Group: "Equipment", Field: "key: label, id, mechanism, attributes", From: []string{"key.label", "key.id", "key.mechanism", "key.attributes"}},
 	{Group: "Equipment", Field: "key self-test", From: []string{"self-test"}},
 	{Group: "Equipment", Field: "machine: memory, terminal, recorders", From: []string{"machine"}},
-	{Group: "Equipment", Field: "entropy source"},
+	{Group: "Equipment", Field: "entropy source", From: []string{"entropy"}},
 	{Group: "Equipment", Field: "cards; bag numbers in and out", From: []string{"room.bags", "room.equipment"}},
 
 	{Group: "Target", Field: "storage and its digest before", From: []string{"target.storage", "target.digest"}},

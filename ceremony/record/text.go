@@ -164,6 +164,7 @@ func (p *Page) equipment(out *document) {
 	}
 	out.row("", strings.Join(k.List("attributes"), " "))
 	out.rows("self-test", p.SelfTest)
+	out.row("randomness", strings.Join(filled(p.Entropy.Text("sources"), p.Entropy.Text("why")), ": "))
 }
 
 // stateRows are the facts of a vault's state, in the order of the page.

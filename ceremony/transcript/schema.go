@@ -88,6 +88,7 @@ var Kinds = map[string]Kind{
 		must(Text, "label"), must(Flag, "generated"),
 		may(Text, "id", "ref", "type", "mechanism", "oaep_hash"), may(List, "attributes")),
 	"self-test": kind("what the key was seen to do", must(List, "lines")),
+	"entropy":   kind("what the program's random generator draws from", must(Text, "sources"), may(Text, "why")),
 	"target": kind("the vault before anything is changed; a second one has what only the HSM can open",
 		may(Text, "storage", "digest", "seal_key", "recovery_key", "root_key", "mechanism"), may(Flag, "initialized"),
 		may(Number, "shares", "threshold"), may(List, "terms", "leftovers", "looked_at")),

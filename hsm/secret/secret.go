@@ -26,6 +26,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"fmt"
+	"io"
 	"log/slog"
 )
 
@@ -69,12 +70,20 @@ func Copy(dst, src []byte) int {
 	return n
 }
 
-// Random returns n bytes from crypto/rand.
+// Random returns n bytes from crypto/rand.Reader.
 func Random(n int) Bytes {
 	s := New(n)
-	// crypto/rand.Read never fails: it crashes the program instead.
-	_, _ = rand.Read(s.Expose())
+	Fill(s.Expose())
 	return s
+}
+
+// Fill is crypto/rand.Read for secrets: that function reads into a buffer on the
+// heap where crypto/rand.Reader is not Go's own (hsm/entropy), and copies it.
+// Like it, Fill never fails: it ends the program instead.
+func Fill(b []byte) {
+	if _, err := io.ReadFull(rand.Reader, b); err != nil {
+		panic("no random bytes: " + err.Error())
+	}
 }
 
 // Expose returns the bytes themselves, not a copy. They are valid until Wipe;

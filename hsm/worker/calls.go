@@ -180,6 +180,27 @@ func (c *Client) Decrypt(ctx context.Context, limit time.Duration, h Handle, m M
 	return plain, nil
 }
 
+// MaxRandom is how many bytes Random draws at most: some tokens refuse many.
+const MaxRandom = 256
+
+// Random returns n bytes of the token's generator; the caller owns them.
+func (c *Client) Random(ctx context.Context, limit time.Duration, n int) (secret.Bytes, error) {
+	var out secret.Bytes
+	err := c.do(ctx, limit, opRandom, func(p *packer) { p.num(uint64(n)) }, func(u *unpacker) {
+		b := u.bytes()
+		out = secret.New(len(b))
+		secret.Copy(out.Expose(), b)
+	})
+	if err == nil && out.Len() != n {
+		err = fmt.Errorf("%w: %d random bytes in place of %d", errFrame, out.Len(), n)
+	}
+	if err != nil {
+		out.Wipe()
+		return secret.Bytes{}, err
+	}
+	return out, nil
+}
+
 // Generate makes a key in the token that cannot leave it: an AES key of bits
 // bits, or an RSA pair, with this label and id.
 func (c *Client) Generate(ctx context.Context, limit time.Duration, keyType, bits uint, label string, id []byte) error {

@@ -19,6 +19,7 @@ const (
 	opGenerate
 	opInitToken
 	opClose
+	opRandom
 )
 
 // status is how a request ended.

@@ -142,6 +142,8 @@ func (s *server) do(o op, u *unpacker, p *packer) error {
 		return s.generate(u)
 	case opInitToken:
 		return s.initToken(u)
+	case opRandom:
+		return s.random(u, p)
 	case opClose:
 	}
 	return errBad

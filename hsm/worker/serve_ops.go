@@ -210,6 +210,26 @@ func (u *unpacker) mechanism() (*pkcs11.Mechanism, *pkcs11.GCMParams) {
 	return nil, nil
 }
 
+// random draws from the token's generator.
+func (s *server) random(u *unpacker, p *packer) error {
+	n := int(u.num())
+	if err := u.done(); err != nil {
+		return err
+	}
+	if n < 1 || n > MaxRandom {
+		return errBad
+	}
+	return s.m.use(func(sh pkcs11.SessionHandle) error {
+		b, err := s.m.ctx.GenerateRandom(sh, n)
+		if err != nil {
+			return fault("C_GenerateRandom", err)
+		}
+		p.bytes(b)
+		clear(b)
+		return nil
+	})
+}
+
 func (s *server) encrypt(u *unpacker, p *packer) error {
 	h := Handle{u.num(), u.num()}
 	mech, gcm := u.mechanism()

@@ -31,6 +31,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"conclave/hsm/entropy"
 )
 
 // The exit codes. `status` has its own, Vault's: 0, 1, and 2 for a vault that is
@@ -77,6 +79,7 @@ func Run(args []string, stdin *os.File, stdout, stderr io.Writer, shortfalls []s
 }
 
 func (p *Process) run(ctx context.Context) int {
+	entropy.Install() // before the first secret
 	root, began := p.root()
 	args := rewrite(root, p.Args)
 	root.SetArgs(args)

@@ -6,6 +6,7 @@ import (
 
 	"conclave/ceremony"
 	"conclave/hsm"
+	"conclave/hsm/entropy"
 	"conclave/hsm/secret"
 	"conclave/vaultstate/local"
 )
@@ -105,6 +106,20 @@ func (l *lateToken) SelfTest(ctx context.Context) ([]hsm.TestLine, error) {
 		return nil, err
 	}
 	return t.SelfTest(ctx)
+}
+
+// Seed mixes random bytes of the token into crypto/rand.Reader.
+func (l *lateToken) Seed(ctx context.Context) error {
+	t, err := l.open(ctx)
+	if err != nil {
+		return err
+	}
+	seed, err := t.Random(ctx, entropy.SeedSize)
+	if err != nil {
+		return err
+	}
+	defer seed.Wipe()
+	return entropy.Install().Add(seed)
 }
 
 // Wrap encrypts with the HSM's key.

@@ -2,7 +2,6 @@ package barrier
 
 import (
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha1" //nolint:gosec // the servers name an accessor's entry by it; nothing rests on its strength
 	"crypto/sha256"
 	"encoding/hex"
@@ -226,7 +225,7 @@ const base62Digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 func randomBase62(dst []byte) {
 	for i := range dst {
 		for {
-			_, _ = rand.Read(dst[i : i+1])
+			secret.Fill(dst[i : i+1])
 			if dst[i] < 4*62 {
 				break
 			}
