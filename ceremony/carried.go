@@ -82,11 +82,13 @@ func (r *Run) readCarried(who Person, number int) *page {
 // voidFile names the file that says that the shares of a set open nothing.
 func voidFile(set string) string { return "shares/VOID-" + set[:min(len(set), 8)] + ".txt" }
 
-// markVoid puts a file beside those of a set that never counted. Each share file
+// markVoid puts a file beside those of a set that never counted; for one that a
+// killed run left, whose directory is closed, in the directory of the run that
+// found it. Each share file
 // names its set in its armor, so also one that lies alone can be told: it counts
 // only if a record says that its set does.
 func (r *Run) markVoid(set, reason string) error {
-	text := fmt.Sprintf("VOID: the shares of the set %s never counted.\n%s\nTheir files open nothing. Destroy every copy.\n", set, capital(sentence(reason)))
+	text := fmt.Sprintf("VOID: the shares of the set %s never counted.\n%s\nThey open nothing, in files or on paper. Destroy every copy.\n", set, capital(sentence(reason)))
 	_, err := r.env.Shelf.Put(voidFile(set), []byte(text))
 	if r.env.Medium != nil {
 		_, e := r.env.Medium.Put(voidFile(set), []byte(text))

@@ -39,8 +39,10 @@ type site struct {
 	old      map[string]secret.Bytes // …and the one before
 	pgp      map[string]*pgp.Private
 	practice bool
-	secrets  []secret.Bytes // all that were ever seen, for the canary
-	n        int            // ceremonies so far
+	// encrypted: in the tests of kills, new shares go into files, on two media.
+	encrypted bool
+	secrets   []secret.Bytes // all that were ever seen, for the canary
+	n         int            // ceremonies so far
 }
 
 func newSite(t *testing.T) *site {

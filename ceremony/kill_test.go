@@ -24,6 +24,8 @@ type moment struct {
 	disk   *vaulttest.Disk
 	record []byte
 	fresh  map[string]secret.Bytes // what people wrote down by then
+	files  map[string][]byte       // in the ceremony's directory
+	medium map[string][]byte       // on the second medium
 }
 
 // watched is a journal that takes a moment before and after every event.
@@ -48,17 +50,22 @@ func (s *site) moments(c ceremony.Ceremony) []moment {
 	seen := map[string]bool{}
 	var m *room
 	changes := 0
+	medium := &shelf{files: map[string][]byte{}}
 	take := func(what string, crash func(vaulttest.Loss) *vaulttest.Disk) {
 		record := bytes.Clone(m.journal.paper.Bytes())
-		key := fmt.Sprint(len(record), changes, len(m.fresh))
+		key := fmt.Sprint(len(record), changes, len(m.fresh), bytesOf(m.shelf), bytesOf(medium))
 		if seen[key] {
 			return
 		}
 		seen[key] = true
-		list = append(list, moment{what, crash(vaulttest.Kept), record, maps.Clone(m.fresh)})
+		list = append(list, moment{what, crash(vaulttest.Kept), record, maps.Clone(m.fresh), maps.Clone(m.shelf.files), maps.Clone(medium.files)})
 	}
 	m = s.openWith(c, s.withoutToken(c), func(e *ceremony.Env) {
-		e.Journal = watched{e.Journal.(*journal), func(what string) { take(what, s.disk.Crash) }}
+		event := func(what string) { take(what, s.disk.Crash) }
+		e.Journal = watched{e.Journal.(*journal), event}
+		if s.encrypted {
+			e.Shelf, e.Medium = watchedShelf{e.Shelf.(*shelf), event}, watchedShelf{medium, event}
+		}
 	})
 	s.disk.Before = func(crash func(vaulttest.Loss) *vaulttest.Disk) {
 		take("before a change of the storage", crash)
@@ -78,39 +85,55 @@ func (s *site) withoutToken(c ceremony.Ceremony) plan.Request {
 	if c.ID == "init" {
 		q.RootToken = "none"
 	}
+	if s.encrypted && q.RecoveryShares.Given {
+		for _, name := range q.Custodians[:q.RecoveryShares.Value] {
+			q.RecoveryKeys = append(q.RecoveryKeys, s.publicKey(name))
+		}
+	}
 	return q
 }
 
 func isRollback(l vaultstate.Leftover) bool { return l.State == "rollback" }
 
 // TestKilledAnywhere kills an init and a recovery rekey before and after every
-// event and before every change of the storage (one such moment in five, unless
-// CONCLAVE_LONG is set), and holds the ceremony again. It
-// goes on, or says why it begins anew; what was committed stays; nobody's void
-// share passes for a good one; and the roster agrees with the vault.
+// event and before every change of the storage, with shares that are shown and
+// with shares in files, then also before, in the middle of and after every
+// write of a file, on both media. Of the other moments one in five or twenty is
+// taken, unless CONCLAVE_LONG is set. Then it holds the ceremony again. It goes
+// on, or says why it begins anew; what was committed stays; nobody's void share
+// passes for a good one; and the roster agrees with the vault.
 func TestKilledAnywhere(t *testing.T) {
 	for _, c := range []ceremony.Ceremony{ceremony.Init, ceremony.RecoveryRekey} {
-		t.Run(c.ID, func(t *testing.T) {
-			// What the runs copy is erased once, at the end: there are hundreds.
-			secret.Do(func() { killAnywhere(t, c) })
-		})
+		for name, encrypted := range map[string]bool{"": false, ", in files": true} {
+			t.Run(c.ID+name, func(t *testing.T) {
+				// What the runs copy is erased once, at the end: there are hundreds.
+				secret.Do(func() { killAnywhere(t, c, encrypted) })
+			})
+		}
 	}
 }
 
-func killAnywhere(t *testing.T, c ceremony.Ceremony) {
+func killAnywhere(t *testing.T, c ceremony.Ceremony, encrypted bool) {
 	s := newSite(t)
 	if c.ID != "init" {
 		s = initialised(t)
+	}
+	if s.encrypted = encrypted; encrypted {
+		s.keyFor(five[0])
+		s.keyFor(five[1])
 	}
 	base := *s
 	list := s.moments(c)
 	did := map[string]int{}
 	every := 5
+	if encrypted {
+		every = 20 // besides those at files
+	}
 	if os.Getenv("CONCLAVE_LONG") != "" {
 		every = 1
 	}
 	for i, k := range list {
-		if i%every > 0 {
+		if i%every > 0 && (!encrypted || !strings.Contains(k.what, " file ")) {
 			continue // a sample: make test-long asks for all
 		}
 		if c.ID != "init" && !bytes.Contains(k.record, []byte(`"quorum"`)) {
@@ -143,6 +166,9 @@ func killAnywhere(t *testing.T, c ceremony.Ceremony) {
 // again holds the ceremony once more after a kill, and says what became of it.
 func (s *site) again(c ceremony.Ceremony, k moment) string {
 	t := s.t
+	if s.encrypted {
+		k.fresh = s.opened(k.files)
+	}
 	committed := slices.ContainsFunc(s.status().Pending, isRollback)
 	if committed && len(k.fresh) == 2 {
 		for name, raw := range k.fresh {
@@ -155,19 +181,24 @@ func (s *site) again(c ceremony.Ceremony, k moment) string {
 		if _, ok := s.roster.ValidSet(); !ok || !s.works(s.held[five[0]], s.held[five[1]]) {
 			t.Errorf("committed, and the shares do not count: %+v", s.roster.Sets)
 		}
+		s.filesTell(k.files, k.medium)
 		return "was committed"
 	}
-	m := s.open(c, s.withoutToken(c))
-	maps.Copy(m.fresh, k.fresh)
+	medium := &shelf{files: map[string][]byte{}}
+	m := s.openWith(c, s.withoutToken(c), func(e *ceremony.Env) {
+		if s.encrypted {
+			e.Medium = medium
+		}
+	})
 	did := "began anew"
 	lied := false
 	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
 		switch {
 		case at(p, "vault", ceremony.Choose) && p.Choices[0].ID == "resume":
 			did = "went on"
+			maps.Copy(m.fresh, k.fresh)
 		case at(p, "vault", ceremony.Choose):
 			did = "removed and began anew"
-			m.fresh = map[string]secret.Bytes{}
 			if !strings.Contains(strings.Join(p.Text, " "), "emove") && len(p.Text) < 2 {
 				t.Errorf("it does not say why it cannot go on: %q", p.Text)
 			}
@@ -184,10 +215,14 @@ func (s *site) again(c ceremony.Ceremony, k moment) string {
 		return "failed"
 	}
 	m.expect(ceremony.CodeDone)
-	if lied {
+	switch {
+	case lied && bytes.Count(k.record, []byte(`"kind":"share"`)) == 2:
 		m.says("of the void set of")
+	case lied:
+		m.says("This is not the share that was handed out here")
 	}
 	m.count()
+	s.filesTell(k.files, k.medium, m.shelf.files, medium.files)
 	set, ok := s.roster.ValidSet()
 	if committed && c.ID != "init" {
 		did = "was committed"

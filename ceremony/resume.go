@@ -212,8 +212,11 @@ func (r *Run) voidLost() error {
 		if s.State != custodian.Pending || slices.ContainsFunc(r.status.Pending, func(l vaultstate.Leftover) bool { return l.Set == s.ID }) {
 			continue
 		}
-		err := r.record("void", Program, "", transcript.Facts{"set": s.ID,
-			"reason": "the record of " + s.Ceremony + " was cut off, and nothing of the set is staged: it never counted"})
+		reason := "the record of " + s.Ceremony + " was cut off, and nothing of the set is staged: it never counted"
+		err := r.record("void", Program, "", transcript.Facts{"set": s.ID, "reason": reason})
+		if err == nil {
+			err = r.markVoid(s.ID, reason)
+		}
 		if err != nil {
 			return err
 		}

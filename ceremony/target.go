@@ -163,5 +163,9 @@ func (r *Run) removeLeftover(ctx context.Context, who Person, l vaultstate.Lefto
 	if l.Set == "" {
 		return r.record("attested", Operator, who.Name, transcript.Facts{"what": "what " + string(l.ID) + " left was removed", "lines": []string{l.Text}})
 	}
-	return r.record("void", Operator, who.Name, transcript.Facts{"set": l.Set, "reason": "removed: what " + string(l.ID) + " staged never counted"})
+	reason := "removed: what " + string(l.ID) + " staged never counted"
+	if err := r.record("void", Operator, who.Name, transcript.Facts{"set": l.Set, "reason": reason}); err != nil {
+		return err
+	}
+	return r.markVoid(l.Set, reason)
 }
