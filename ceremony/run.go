@@ -132,6 +132,9 @@ func (r *Run) Answer(in Input) (Job, error) {
 	p := r.page
 	return r.job(in.Stamp, func(ctx context.Context) error {
 		defer in.Secret.Wipe()
+		if err := r.screenWord(p, in.Text); err != nil {
+			return err
+		}
 		return p.do(ctx, in)
 	}), nil
 }

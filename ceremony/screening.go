@@ -33,6 +33,20 @@ func (r *Run) refuses(field, text string) (bool, error) {
 	return true, r.record("answer", Operator, "", transcript.Facts{"field": field, "value": refusedText})
 }
 
+// screenWord looks at what was typed where a word is asked for. It is written
+// nowhere, but it stood on the screen: that is in the record.
+func (r *Run) screenWord(p *page, text string) error {
+	if p.Kind != HandOver && p.Kind != Confirm || text == "" || sameWord(text, p.Word) {
+		return nil
+	}
+	bad, err := r.refuses("a word: "+p.Word, text)
+	if err != nil || !bad {
+		return err
+	}
+	return askAgain("That is not "+p.Word+", but looks like a share, a PIN, a token or a key.", "It was not recorded, but it stood on the screen. "+r.stands(),
+		"Who saw it? Note it as a deviation if it is one. Then type "+p.Word+".")
+}
+
 // holdsSecret compares a text with every secret that the run holds. Each
 // comparison takes the same time whether or not it fits, and all are made.
 func (r *Run) holdsSecret(text string) bool {
