@@ -104,6 +104,9 @@ func (p *Process) request(kind vaultstate.Kind, f *flags, t *target) (plan.Reque
 			return q, nil, err
 		}
 	}
+	if err := noSecrets(q, t.pin); err != nil {
+		return q, nil, err
+	}
 	roster, err := f.before(&q)
 	if err != nil {
 		return q, nil, err

@@ -8,6 +8,7 @@ import (
 
 	"conclave/assets/clean"
 	"conclave/ceremony/plan"
+	"conclave/hsm/secret"
 	"conclave/vaultstate"
 )
 
@@ -85,7 +86,7 @@ func (p *Process) planned(name, dir string) (*plan.Plan, error) {
 	if err := f.doc.Bind(agreed); err != nil {
 		return nil, p.wrong(name, err)
 	}
-	return agreed, nil
+	return agreed, screened(reasons(agreed.Overrides), secret.Bytes{})
 }
 
 // wrong writes everything that is wrong, and ends with code 2.

@@ -14,6 +14,7 @@ import (
 	"conclave/assets/clean"
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/plan"
+	"conclave/hsm/secret"
 	"conclave/vaultstate"
 )
 
@@ -145,7 +146,7 @@ func (f *flags) agreed(q plan.Request, now time.Time) (*plan.Plan, error) {
 	if err != nil {
 		return nil, usage("%s. Nothing was touched.", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	return agreed, nil
+	return agreed, screened(reasons(agreed.Overrides), secret.Bytes{})
 }
 
 // said gives the values that a plan's file said their line in it.
