@@ -21,7 +21,8 @@
 //	facts     the event's public facts, names sorted, see Kinds
 //
 // The first event is a header, the last is closed or aborted, and nothing
-// follows it. A wall clock that jumps against the boot clock by more than two
+// follows it. A chain of custody, whose header names the ceremony "custody", has
+// no end, and between header and clock no other events than custody's. A wall clock that jumps against the boot clock by more than two
 // seconds is an event of its own, just before the one that met it.
 //
 // The bytes of a line are exactly what encoding/json writes for its values,

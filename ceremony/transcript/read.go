@@ -37,6 +37,7 @@ type Reader struct {
 	tree     Tree
 	raw      []byte // the last line that Next returned
 	practice bool
+	custody  bool
 	err      error
 }
 
@@ -90,6 +91,9 @@ func (r *Reader) next() (Event, error) {
 	r.head = Head{Count: ev.Seq, SHA256: sha256.Sum256(b)}
 	r.tree.Add(b)
 	r.raw = b
+	if ev.Seq == 1 {
+		r.custody = isCustody(ev.Entry)
+	}
 	r.last, r.prev, r.practice = ev, hex.EncodeToString(r.head.SHA256[:]), ev.Practice
 	return ev, nil
 }
@@ -125,6 +129,8 @@ func (r *Reader) follows(ev Event) error {
 		return fmt.Errorf("its prev is not the hash of line %d: one of these two was changed", r.last.Seq)
 	case r.last.Seq == 0:
 		return nil
+	case !inChain(ev.Kind, r.custody):
+		return fmt.Errorf("an event of the kind %s does not stand in such a transcript", ev.Kind)
 	case ev.Practice != r.practice:
 		return errors.New("its mark PRACTICE disagrees with the lines before")
 	}

@@ -62,7 +62,24 @@ const (
 	kindResumed   = "resumed"
 	kindClosed    = "closed"
 	kindAborted   = "aborted"
+	kindCustody   = "custody"
 )
+
+// Custody is the ceremony that the header of a custody chain names: no ceremony,
+// but what happens between two. Such a chain has no end and holds no other
+// events than custody's; see ceremony/custody.
+const Custody = "custody"
+
+// inChain tells whether an event may stand in a custody chain, or elsewhere.
+func inChain(kind string, custody bool) bool {
+	switch kind {
+	case kindHeader, kindClockJump, kindResumed:
+		return true
+	}
+	return (kind == kindCustody) == custody
+}
+
+func isCustody(header Entry) bool { return header.Facts.Text("ceremony") == Custody }
 
 // Kinds are all kinds of events with the facts that each may carry. Writer and
 // reader refuse anything else.
@@ -71,7 +88,7 @@ var Kinds = map[string]Kind{
 		must(Number, "format"), must(Text, "ceremony", "id"), must(Flag, "practice"), must(Text, "program"),
 		may(Text, "purpose", "program_sha256", "os", "host", "place", "vault", "previous_head", "previous_outcome", "plan_sha256",
 			"run_before", "run_before_outcome"),
-		may(Number, "sequence", "run"), may(List, "plan")),
+		may(Number, "sequence", "run"), may(List, "plan"), may(Text, "custody_head"), may(Number, "custody_events")),
 	"person": kind("somebody who takes part",
 		must(Text, "name", "role"), must(Flag, "present"), may(Number, "number"), may(Text, "organisation")),
 	"machine": kind("what the program found of the machine that it runs on",
@@ -148,7 +165,13 @@ var Kinds = map[string]Kind{
 		must(Number, "number"), must(Text, "happened", "decided", "decided_by"), one("effect", "go on", "again", "stop"), may(Text, "expected")),
 	"signoff": kind("somebody agrees, or does not, to: present, script followed, record true, overrides known",
 		must(Flag, "agrees"), must(Text, "role"), may(Text, "reason"), may(List, "statements")),
-	"receipt":     kind("the head after somebody's last act, for their card", must(Number, "event"), must(Text, "to", "words")),
+	"receipt":    kind("the head after somebody's last act, for their card", must(Number, "event"), must(Text, "to", "words")),
+	"kept":       kind("where something is kept after the ceremony", must(Text, "what", "place")),
+	"copies":     kind("who took a copy of the record", must(Number, "number"), must(List, "taken_by")),
+	"retention":  kind("how long the record is kept", must(Text, "class", "until"), may(Number, "years")),
+	"next-drill": kind("when the shares are proven again", must(Text, "date"), must(Number, "months")),
+	"old-shares": kind("the replaced shares on paper: counted, and destroyed once the new ones count",
+		must(Text, "choice", "set"), must(Number, "of"), must(List, "collected", "missing"), may(Text, "method", "reason")),
 	"rollback":    kind("what became of the old state", must(Text, "choice"), may(Text, "path", "reason")),
 	"void":        kind("a set of shares that never counted", must(Text, "set", "reason")),
 	kindClockJump: kind("the wall clock jumped against the boot clock", must(Number, "wall_ms", "boot_ms")),
@@ -157,6 +180,12 @@ var Kinds = map[string]Kind{
 		must(Text, "verdict"), must(List, "overrides"), may(List, "deviations"), may(Text, "duration", "signoff")),
 	kindAborted: kind("the ceremony was stopped; always the last event",
 		must(Text, "reason"), may(Text, "step", "state")),
+	kindCustody: kind("between ceremonies: what became of a share, of a copy, or of somebody who holds one",
+		one("event", "stored", "opened", "moved", "holder-left", "share-lost", "share-suspected", "pin-holder-left", "pin-changed",
+			"drill", "copy-known", "copy-destroyed", "backup-tested", "token-revoked", "withdrawn"),
+		must(Text, "record_head"),
+		may(Text, "on", "what", "name", "place", "bag", "method", "by", "witness", "device", "accessor", "result", "note", "signer"),
+		may(Number, "number", "entry"), may(List, "shares", "signature")),
 }
 
 // last tells whether nothing may follow an event of this kind.

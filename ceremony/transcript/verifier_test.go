@@ -70,6 +70,7 @@ func corpus(t *testing.T) [][]byte {
 		reline(t, jumped, "T14:00:02", "T14:05:02"), reline(t, jumped, "2026-11", "2026-13"), reline(t, jumped, "2026-11-24", "0000-11-24"),
 		reline(t, jumped, "T14:00:02", "T14:00:60"), reline(t, jumped, "T14:00:02", "T24:00:02"), reline(t, jumped, "2026-11-24", "9999-11-24")}
 	list = append(list, seeds()...)
+	list = append(list, custodyCorpus(t)...)
 	for _, tt := range twoReadings {
 		list = append(list, reline(t, open, tt.from, tt.to))
 	}

@@ -16,6 +16,7 @@ type State string
 // The states.
 const (
 	Closed      State = "consistent and closed"
+	Open        State = "consistent, a chain that has no end" // of custody
 	Interrupted State = "consistent but interrupted"
 	Broken      State = "broken"
 	Changed     State = "not what it claims"
@@ -75,6 +76,8 @@ func Scan(r io.Reader, see func(Event) error) (Report, error) {
 		case errors.Is(err, io.EOF) && last(rep.Last.Kind):
 			rep.State = Closed
 			rep.Steps, rep.Works = nil, nil
+		case errors.Is(err, io.EOF) && isCustody(rep.Header.Entry):
+			rep.State = Open
 		case errors.Is(err, io.EOF):
 			rep.State = Interrupted
 		case errors.As(err, &torn):
@@ -167,10 +170,10 @@ func (r *Report) Refuse(why string) {
 	}
 }
 
-// Code is the exit code: 0 closed, 3 interrupted, 4 broken or changed.
+// Code is the exit code: 0 closed or open, 3 interrupted, 4 broken or changed.
 func (r Report) Code() int {
 	switch r.State {
-	case Closed:
+	case Closed, Open:
 		return 0
 	case Interrupted:
 		return 3

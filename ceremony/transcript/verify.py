@@ -5,7 +5,8 @@ the first but the table of kinds at its end, and needs nothing but Python 3.8.
     python3 verify.py transcript.jsonl [HEAD]
 
 HEAD is the 64 hexadecimal digits from the paper. Exit code 0: consistent and
-closed; 3: interrupted; 4: broken, or not the transcript that HEAD names.
+closed, or a chain of custody, which has no end; 3: interrupted; 4: broken, or
+not the transcript that HEAD names.
 """
 import hashlib, json, re, sys
 from datetime import datetime, timedelta
@@ -57,10 +58,11 @@ def decode(line):
     need(e["kind"] != "header" or facts["practice"] == ("mark" in e), "mark and header disagree")
     return e
 
-def follows(e, last, head):
+def follows(e, last, head, custody):
     need(e["seq"] == (last["seq"] + 1 if last else 1), "its number is not the next")
     need(e["prev"] == head, "its prev is not the hash of the line before")
     if last:
+        need(e["kind"] in ("clock-jump", "resumed") or (e["kind"] == "custody") == custody, "its kind does not stand here")
         need(("mark" in e) == ("mark" in last), "its mark is not that of the line before")
         wall, boot = (e["at"] - last["at"]) // timedelta(milliseconds=1), e["boot"] - last["boot"]
         need((e["kind"] == "clock-jump") == (abs(wall - boot) > 2000), "its times and its kind disagree")
@@ -68,7 +70,7 @@ def follows(e, last, head):
 
 def verify(f, want=None):
     """Reads a transcript from a binary file. Returns the exit code and a sentence."""
-    last, head, n = None, "0" * 64, 0
+    last, head, n, custody = None, "0" * 64, 0, False
     try:
         for line in iter(lambda: f.readline(LONGEST + 1), b""):
             need(len(line) <= LONGEST, "it is too long")
@@ -76,13 +78,16 @@ def verify(f, want=None):
             if not line.endswith(b"\n"):
                 return (4, "CHANGED: a torn line follows") if want else (3, "INTERRUPTED: the last line is torn")
             e = decode(line)
-            follows(e, last, head)
+            follows(e, last, head, custody)
+            custody = custody or e["kind"] == "header" and e["facts"]["ceremony"] == "custody"
             last, head, n = e, hashlib.sha256(line).hexdigest(), n + 1
     except (ValueError, RecursionError, TypeError) as why:
         return 4, "BROKEN in line %d: %s" % (n + 1, ascii(str(why)))
     if want and want != head:
         return 4, "CHANGED: the last line is not the one that HEAD names"
     said = "%s%d events, head %s" % ("PRACTICE, " if last and "mark" in last else "", n, head)
+    if custody:
+        return 0, "CONSISTENT, a chain that has no end, %s: %s" % ("ANCHORED by HEAD" if want else "NOT ANCHORED", said)
     if not last or last["kind"] not in ("closed", "aborted"):
         return 3, "INTERRUPTED: the last event is missing; " + said
     return 0, "CONSISTENT and %s, %s: %s" % (last["kind"], "ANCHORED by HEAD" if want else "NOT ANCHORED", said)

@@ -39,6 +39,7 @@ type Writer struct {
 	last     Event  // the zero Event before the first
 	prev     string // hash of the last line
 	practice bool
+	custody  bool  // it is a chain of custody
 	failed   error // of an earlier Append: the file's end is not known any more
 }
 
@@ -54,14 +55,14 @@ func Continue(r io.Reader, w File, clock Clock) (*Writer, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case rep.State != Interrupted:
+	case rep.State != Interrupted && rep.State != Open:
 		return nil, fmt.Errorf("going on with the transcript: it is %s", rep.State)
 	case rep.Torn > 0:
 		return nil, errors.New("going on with the transcript: its last line is torn")
 	case rep.Head.Count == 0:
 		return NewWriter(w, clock), nil
 	}
-	return &Writer{w: w, clock: clock, last: rep.Last, prev: rep.Head.String(), practice: rep.Header.Practice}, nil
+	return &Writer{w: w, clock: clock, last: rep.Last, prev: rep.Head.String(), practice: rep.Header.Practice, custody: isCustody(rep.Header.Entry)}, nil
 }
 
 // Append writes one event and syncs it. What does not fit Kinds is refused and
@@ -86,6 +87,9 @@ func (w *Writer) Append(e Entry) (Event, error) {
 			// The entry is looked at first: a refused one leaves no trace.
 			if err := check(e); err != nil {
 				return Event{}, fmt.Errorf("appending an event: %w", err)
+			}
+			if !inChain(e.Kind, w.custody) {
+				return Event{}, fmt.Errorf("appending an event: the kind %s does not stand in such a transcript", short(e.Kind))
 			}
 			j := Entry{Kind: kindClockJump, Step: e.Step, Evidence: ByProgram, Facts: Facts{"wall_ms": int(step), "boot_ms": int(up)}}
 			if _, err := w.write(j, ms, boot); err != nil {
@@ -122,9 +126,12 @@ func jumped(wall, boot int64) bool {
 func (w *Writer) write(e Entry, wall time.Time, boot time.Duration) (Event, error) {
 	var salt [16]byte
 	_, _ = rand.Read(salt[:]) // never fails: it ends the program
-	practice := w.practice
+	practice, custody := w.practice, w.custody
 	if w.last.Seq == 0 {
-		practice = e.Facts.Flag("practice")
+		practice, custody = e.Facts.Flag("practice"), isCustody(e)
+	}
+	if !inChain(e.Kind, custody) {
+		return Event{}, fmt.Errorf("appending an event: the kind %s does not stand in such a transcript", short(e.Kind))
 	}
 	ev := Event{
 		Practice: practice, Seq: w.last.Seq + 1, Prev: w.prev, Salt: hex.EncodeToString(salt[:]),
@@ -146,6 +153,6 @@ func (w *Writer) write(e Entry, wall time.Time, boot time.Duration) (Event, erro
 		return Event{}, w.failed
 	}
 	sum := sha256.Sum256(b)
-	w.last, w.prev, w.practice = ev, hex.EncodeToString(sum[:]), practice
+	w.last, w.prev, w.practice, w.custody = ev, hex.EncodeToString(sum[:]), practice, custody
 	return ev, nil
 }
