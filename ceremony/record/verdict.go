@@ -21,6 +21,8 @@ func Verdict(rep transcript.Report) []string {
 		if rep.Last.Kind == "aborted" {
 			lines[0] = "CONSISTENT and closed: " + n + ". The ceremony was ABORTED by the people."
 		}
+	case transcript.Open:
+		lines = append(lines, "CONSISTENT: "+n+" of a chain of custody, which has no end.")
 	case transcript.Interrupted:
 		lines = append(lines, "INTERRUPTED: consistent as far as it goes, "+n+"; the last event is missing.")
 		lines = append(lines, torn(rep)...)
@@ -55,7 +57,7 @@ func anchor(rep transcript.Report) string {
 			these = ": these are the lines that they name."
 		}
 		return "ANCHORED by " + safe(strings.Join(rep.Anchors, ", by ")) + these
-	case rep.State == transcript.Interrupted:
+	case rep.State == transcript.Interrupted || rep.State == transcript.Open:
 		return "NOT ANCHORED: lines may be missing at the end, and one person could have made all this afterwards."
 	case len(rep.Compared) > 0:
 		return "NOT ANCHORED: head.txt agrees, but it lies beside the transcript. One person could have made all these files afterwards. Compare the head with the paper."
@@ -75,6 +77,13 @@ func events(n uint64) string {
 func Verification(w io.Writer, rep transcript.Report) error {
 	p := &printer{w: w}
 	switch {
+	case rep.Header.Facts.Text("ceremony") == transcript.Custody:
+		kind := "PRODUCTION"
+		if rep.Header.Practice {
+			kind = "PRACTICE"
+		}
+		p.line(kind + ": this is a vault's chain of custody, between its ceremonies.")
+		p.line("")
 	case rep.Header.Practice:
 		p.line("PRACTICE: this is the record of a rehearsal.")
 		p.line("")
@@ -91,7 +100,7 @@ func Verification(w io.Writer, rep transcript.Report) error {
 	for i, s := range rep.Overrides {
 		p.row(label(i, "overrides"), s)
 	}
-	if len(rep.Overrides) == 0 {
+	if len(rep.Overrides) == 0 && rep.Header.Facts.Text("ceremony") != transcript.Custody {
 		p.row("overrides", "none")
 	}
 	if rep.State == transcript.Interrupted {

@@ -182,7 +182,7 @@ var Kinds = map[string]Kind{
 		must(Text, "reason"), may(Text, "step", "state")),
 	kindCustody: kind("between ceremonies: what became of a share, of a copy, or of somebody who holds one",
 		one("event", "stored", "opened", "moved", "holder-left", "share-lost", "share-suspected", "pin-holder-left", "pin-changed",
-			"drill", "copy-known", "copy-destroyed", "backup-tested", "token-revoked", "withdrawn"),
+			"drill", "copy-known", "copy-destroyed", "old-share-destroyed", "backup-tested", "token-revoked", "withdrawn"),
 		must(Text, "record_head"),
 		may(Text, "on", "what", "name", "place", "bag", "method", "by", "witness", "device", "accessor", "result", "note", "signer"),
 		may(Number, "number", "entry"), may(List, "shares", "signature")),

@@ -183,6 +183,8 @@ func (h *history) judge() error {
 			h.gaps = append(h.gaps, l.name()+" has no end: the ceremony was interrupted")
 		case transcript.Broken, transcript.Changed:
 			h.changed = append(h.changed, l.name()+": "+l.rep.Problem)
+		case transcript.Open:
+			h.changed = append(h.changed, l.name()+" is a chain of custody in the place of a ceremony's record")
 		case transcript.Closed:
 		}
 		last = l
@@ -252,7 +254,7 @@ func (h *history) print(p *Process, k vaultKey, anchored bool) {
 			end = "INTERRUPTED"
 		case transcript.Broken:
 			end = "BROKEN"
-		case transcript.Changed:
+		case transcript.Changed, transcript.Open:
 			end = "CHANGED"
 		case transcript.Closed:
 		}

@@ -1,0 +1,80 @@
+package custody
+
+import (
+	"slices"
+	"time"
+
+	"conclave/ceremony/transcript"
+)
+
+// History is what the records of a vault say besides its roster, for Health.
+// Add takes their events, oldest record first.
+type History struct {
+	Began     time.Time // of the first record that was added
+	Expires   map[string]time.Time
+	Backup    string // what was last said of the HSM key's backup
+	NextDrill time.Time
+	Months    int // of the drill cadence, as the last closing has it; 0: none has
+	Retention []Retained
+	Missing   []OldShare
+
+	id string
+}
+
+// Retained is how long a ceremony's record is kept.
+type Retained struct {
+	Ceremony, Class string
+	Until           time.Time
+}
+
+// OldShare is a replaced share that nobody brought when it was to be destroyed.
+type OldShare struct{ Ceremony, Set, Share string }
+
+// Add takes an event.
+func (h *History) Add(ev transcript.Event) {
+	f := ev.Facts
+	switch ev.Kind {
+	case "header":
+		h.id = f.Text("id")
+		if h.Began.IsZero() {
+			h.Began = ev.Time
+		}
+	case "pgp-key":
+		if t, ok := day(f.Text("expires")); ok {
+			if h.Expires == nil {
+				h.Expires = map[string]time.Time{}
+			}
+			h.Expires[f.Text("fingerprint")] = t
+		}
+	case "room":
+		if b := f.Text("backup"); b != "" {
+			h.Backup = b
+		}
+	case "next-drill":
+		h.NextDrill, _ = day(f.Text("date"))
+		h.Months = f.Number("months")
+	case "retention":
+		if t, ok := day(f.Text("until")); ok {
+			h.Retention = append(h.Retention, Retained{h.id, f.Text("class"), t})
+		}
+	case "old-shares":
+		for _, s := range f.List("missing") {
+			h.Missing = append(h.Missing, OldShare{h.id, f.Text("set"), s})
+		}
+	case "rollback":
+		if f.Text("choice") == "undo" {
+			// The old shares are the valid ones again.
+			h.Missing = slices.DeleteFunc(h.Missing, func(o OldShare) bool { return o.Ceremony == h.id })
+		}
+	}
+}
+
+// day reads a day as records write it, with or without a time.
+func day(s string) (time.Time, bool) {
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
