@@ -1,5 +1,5 @@
 // Package assets holds what is built into the program: the texts that are read
-// aloud in a ceremony, one a file in texts/.
+// aloud in a ceremony, one a file in texts/, and pages of the manual in guides/.
 //
 // A text is whole sentences, short enough to be spoken; code never builds one
 // from pieces. Line ends in a file are blanks, an empty line ends a paragraph.
@@ -29,4 +29,16 @@ func Text(name string) []string {
 		}
 	}
 	return out
+}
+
+//go:embed guides/*.txt
+var guides embed.FS
+
+// Guide returns a page of the manual, as it is printed.
+func Guide(name string) string {
+	raw, err := guides.ReadFile("guides/" + name + ".txt")
+	if err != nil {
+		panic("assets: there is no such page")
+	}
+	return string(raw)
 }

@@ -75,6 +75,9 @@ func (r *Run) open(ctx context.Context) error {
 	if n := r.env.Number; n.Run > 0 {
 		facts["run"], facts["run_before"], facts["run_before_outcome"] = n.Run, n.Head, n.Outcome
 	}
+	if c := r.env.Custody; c.Count > 0 {
+		facts["custody_head"], facts["custody_events"] = c.String(), int(c.Count) //nolint:gosec // a count of lines
+	}
 	if err := r.record("header", Program, "", facts); err != nil {
 		return err
 	}

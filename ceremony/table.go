@@ -7,6 +7,7 @@ import (
 
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/plan"
+	"conclave/ceremony/transcript"
 	"conclave/hsm/secret"
 	"conclave/vaultstate"
 )
@@ -51,6 +52,7 @@ type Env struct {
 	Roster  *custodian.Roster // of earlier records; nil if none was given
 	Machine Machine
 	Number  Numbering
+	Custody transcript.Head // of the vault's chain of custody; no events: there is none
 
 	Now      func() time.Time
 	Displays func() []string     // what else may show this screen, in sentences; may be nil

@@ -61,6 +61,9 @@ func (p *Page) about(out *document) {
 		out.row("number", fmt.Sprintf("%d of this vault", n))
 	}
 	out.row("record before", strings.Join(filled(f.Text("previous_head"), f.Text("previous_outcome")), ", "))
+	if n := f.Number("custody_events"); n > 0 {
+		out.row("custody chain", fmt.Sprintf("%d events when this began, head %s", n, f.Text("custody_head")))
+	}
 	if n := f.Number("run"); n > 0 {
 		out.row("run", fmt.Sprintf("%d of all that were begun in its directory", n))
 		out.row("run before", strings.Join(filled(f.Text("run_before"), f.Text("run_before_outcome")), ", "))
