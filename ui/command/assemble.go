@@ -69,6 +69,10 @@ func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
 	if err != nil {
 		return nil, err
 	}
+	chain, err := custodyHead(j.Parent, j.Plan.Storage, j.Plan.Practice)
+	if err != nil {
+		return nil, err
+	}
 	name := folder.Name(j.Now(), j.Plan.ID, string(j.Plan.Kind), j.Plan.Practice)
 	if err := a.openMedium(j.Plan, name); err != nil {
 		return nil, err
@@ -85,7 +89,7 @@ func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
 		return nil, err
 	}
 	env := ceremony.Env{
-		Plan: j.Plan, Vault: a.vault, HSM: a.token, Journal: a.Folder, Shelf: a.Folder, Roster: j.Roster,
+		Plan: j.Plan, Vault: a.vault, HSM: a.token, Journal: a.Folder, Shelf: a.Folder, Roster: j.Roster, Custody: chain,
 		Machine: j.Machine, Now: j.Now, Number: ceremony.Numbering{Run: number.Number, Head: number.Head, Outcome: number.Outcome}, Explain: ui.Explain, Progress: j.Progress, PIN: j.PIN,
 		Seal: func() error {
 			_, err := a.Folder.Seal(rosterOf(j.Roster), report, reportHTML)

@@ -20,6 +20,9 @@ import (
 // menu makes the program without a command the menu.
 func (p *Process) menu(root *cobra.Command) {
 	f := ceremonyFlags(root)
+	for _, name := range []string{"second-medium", "attendance", "retention-years", "drill-months"} {
+		f.set.Lookup(name).Hidden = true // a plan says them; the page has no room
+	}
 	root.RunE = func(c *cobra.Command, _ []string) error {
 		out, ok := p.Stdout.(*os.File)
 		if !ok || term.Usable(p.Stdin, out, os.Getenv) != nil {
@@ -67,7 +70,7 @@ func (p *Process) openMenu(ctx context.Context, out *os.File, f *flags) error {
 	case "doctor":
 		return p.doctor(ctx, f)
 	case "status":
-		return p.showStatus(ctx, f, "text")
+		return p.showStatus(ctx, f, "text", "")
 	}
 	return p.hold(ctx, vaultstate.Kind(chosen), f)
 }
@@ -96,8 +99,12 @@ func (f *flags) fillMenu(ctx context.Context, m *ui.Menu) error {
 	if err != nil {
 		return err
 	}
+	if err := s.judge(f, "", m.Now()); err != nil {
+		return err
+	}
 	m.Name, m.Where = filepath.Base(s.Storage), s.Storage
 	s.sayIn(m)
+	m.Due = s.dueEntries(m.Now())
 	for _, c := range ceremony.All {
 		e := ui.Entry{ID: c.ID, Title: title(c), What: whatFor[vaultstate.Kind(c.ID)]}
 		if why := s.why(vaultstate.Kind(c.ID)); why != "" {

@@ -75,7 +75,7 @@ func (a *asker) ask(question, usual string, fits func(string) bool) string {
 			fmt.Fprintln(a.out, "  That cannot be shown as it is. It was not taken.")
 			continue
 		case ceremony.SecretShape(text):
-			fmt.Fprintln(a.out, "  This looks like a share, a token or a key. A plan holds no secret; it was not taken.")
+			fmt.Fprintln(a.out, "  This looks like a share, a token or a key. No secret is asked for here; it was not taken.")
 			continue
 		}
 		if fits == nil || fits(text) {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"conclave/assets/clean"
+	"conclave/ceremony/custody"
 	"conclave/hsm"
 	"conclave/hsm/secret"
 	"conclave/ui"
@@ -37,6 +38,12 @@ type status struct {
 	Servers  []string `json:"servers"`
 	Left     []left   `json:"leftovers"`
 	Warnings []string `json:"warnings"`
+
+	Records []string       `json:"records"` // which records were read, and whether anything confirms them
+	Due     []custody.Item `json:"due"`
+	Void    []voidSet      `json:"void_sets"`
+
+	now time.Time
 }
 
 // hsmState is what the HSM says without a login.
@@ -59,19 +66,21 @@ type left struct {
 }
 
 func (p *Process) statusCommand() *cobra.Command {
-	var format string
+	var format, head string
 	c := &cobra.Command{
-		Use: "status [-config FILE | -storage DIR]", Short: "What the vault and its HSM are; asks nothing, changes nothing", Args: cobra.NoArgs,
+		Use: "status [-config FILE | -storage DIR] [-dir DIR]", Short: "What the vault and its HSM are; asks nothing, changes nothing", Args: cobra.NoArgs,
 		Long: "Exit code 0: initialised, and the HSM that unseals it answers; 2: sealed (its\nHSM does not answer or is not named) or not initialised; 1: an error.",
 	}
 	f := newFlags(c)
 	common(f.set)
+	f.set.StringVar(&f.dir, "dir", ".", "the `DIR` with the vault's records: they say what is due")
+	f.set.StringVar(&head, "head", "", "the newest record's `HEAD`, from paper: then it is verified")
 	f.set.StringVar(&format, "format", "text", "`FORMAT`: text or json")
-	c.RunE = func(c *cobra.Command, _ []string) error { return p.showStatus(c.Context(), f, format) }
+	c.RunE = func(c *cobra.Command, _ []string) error { return p.showStatus(c.Context(), f, format, head) }
 	return c
 }
 
-func (p *Process) showStatus(ctx context.Context, f *flags, format string) error {
+func (p *Process) showStatus(ctx context.Context, f *flags, format, head string) error {
 	if format != "text" && format != "json" {
 		return failed("-format=%s is not known: say text or json.", format)
 	}
@@ -86,6 +95,9 @@ func (p *Process) showStatus(ctx context.Context, f *flags, format string) error
 	s, err := t.status(ctx)
 	if err != nil {
 		return err
+	}
+	if err := s.judge(f, head, p.Now()); err != nil {
+		return asError(err)
 	}
 	if format == "json" {
 		err = s.json(p.Stdout)
@@ -243,6 +255,12 @@ func (s *status) text(w io.Writer) error {
 	}
 	rows = append(rows, listRows("Leftovers", lefts, "none")...)
 	rows = append(rows, listRows("Warnings", s.Warnings, "none")...)
+	rows = append(rows, s.healthRows()...)
+	return printRows(w, rows)
+}
+
+// printRows writes labels and values, folded.
+func printRows(w io.Writer, rows [][2]string) error {
 	for _, r := range rows {
 		lines := wrap(r[1], 80-16)
 		for i, l := range lines {

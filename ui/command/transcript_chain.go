@@ -46,6 +46,10 @@ func (p *Process) verifyChain(dirs []string, head *transcript.Head) error {
 		return err
 	}
 	keys := slices.SortedFunc(maps.Keys(vaults), func(a, b vaultKey) int { return cmp.Compare(a.vault, b.vault) })
+	chains, err := custodyIn(dirs)
+	if err != nil {
+		return err
+	}
 	if len(keys) > 1 && head != nil {
 		return usage("the records are of %d vaults, and -head is of one. Nothing was checked.", len(keys))
 	}
@@ -72,6 +76,10 @@ func (p *Process) verifyChain(dirs []string, head *transcript.Head) error {
 		case len(h.gaps) > 0:
 			code = max(code, CodeStopped)
 		}
+		code = max(code, p.verifyCustody(k, chains, h.links))
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(chains), func(a, b vaultKey) int { return cmp.Compare(a.vault, b.vault) }) {
+		code = max(code, p.verifyCustody(k, chains, nil)) // no record of that vault is here
 	}
 	switch code {
 	case CodeChanged:

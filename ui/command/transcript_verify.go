@@ -67,7 +67,7 @@ func (p *Process) verifyCommand() *cobra.Command {
 	f.StringArrayVar(&o.next, "previous", nil, "`DIR` of the next ceremony, which names this record's head")
 	f.StringArrayVar(&trust, "trust", nil, "`FILE` of keys: ssh allowed signers, OpenPGP or minisign")
 	f.StringArrayVar(&require, "require", nil, "`WHAT` must be so: anchored, or signatures:N")
-	f.BoolVar(&chain, "chain", false, "the histories of the vaults whose records lie in DIR…")
+	f.BoolVar(&chain, "chain", false, "the histories of vaults, with custody, from all in DIR…")
 	return c
 }
 
@@ -153,7 +153,11 @@ func (p *Process) check(name string, o *outside) (*read, error) {
 	for _, want := range o.receipts {
 		heads[want.Event] = transcript.Head{}
 	}
+	var entries []transcript.Event // of a chain of custody
 	r, err := scanRecord(name, func(ev transcript.Event) error {
+		if len(entries) > 0 || ev.Seq == 1 && ev.Facts.Text("ceremony") == transcript.Custody {
+			entries = append(entries, ev)
+		}
 		// A line's hash stands in the line that follows.
 		if _, ok := heads[ev.Seq-1]; ok {
 			h, err := transcript.ParseHead(ev.Prev)
@@ -183,6 +187,8 @@ func (p *Process) check(name string, o *outside) (*read, error) {
 		if err := r.signed(o.trust, p.Now()); err != nil {
 			return nil, err
 		}
+	} else if len(entries) > 0 {
+		r.custody(entries, o.trust, p.Now())
 	} else if o.trust != nil || o.signers > 0 {
 		return nil, usage("signatures lie beside a transcript: name the record's directory. Nothing was checked.")
 	}

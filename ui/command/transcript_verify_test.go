@@ -54,14 +54,18 @@ func makeNext(dir string, previous []string) error {
 		}
 	}
 	set := fmt.Sprintf("SET-%d", before.Sequence+1)
+	header := transcript.Facts{"format": 1, "ceremony": "rotate", "id": "KC-2",
+		"practice": false, "program": "conclave", "vault": "/v", "previous_head": before.Head, "sequence": before.Sequence + 1}
+	if _, rep, err := folder.ReadCustody(folder.CustodyPath(filepath.Dir(dir), "/v", false)); err == nil {
+		header["custody_head"], header["custody_events"] = rep.Head.String(), int(rep.Head.Count) //nolint:gosec // a count of lines
+	}
 	f, err := folder.Create(filepath.Dir(dir), filepath.Base(dir), false)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }()
 	for _, e := range []transcript.Entry{
-		{Kind: "header", Step: "brief", Evidence: transcript.ByProgram, Facts: transcript.Facts{"format": 1, "ceremony": "rotate", "id": "KC-2",
-			"practice": false, "program": "conclave", "vault": "/v", "previous_head": before.Head, "sequence": before.Sequence + 1}},
+		{Kind: "header", Step: "brief", Evidence: transcript.ByProgram, Facts: header},
 		{Kind: "issued", Step: "issue", Evidence: transcript.ByProgram, Facts: transcript.Facts{"set": set, "shares": 1, "threshold": 1}},
 		{Kind: "share", Step: "issue", Evidence: transcript.ByProgram, Facts: transcript.Facts{"number": 1, "custodian": "Alice", "set": set,
 			"fingerprint": strings.Repeat("ab", 32), "delivery": "screen"}},
