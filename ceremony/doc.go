@@ -37,6 +37,8 @@
 // unless a share that the records know was typed. What the records say of a
 // share is a hint, since they may have been changed; the vault decides.
 //
+// ATTACKS.md lists what it was attacked with, and the tests.
+//
 // To add a ceremony: its table in script.go, a line in All, what it did in done,
 // its text in assets/texts, and a golden record.
 package ceremony

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +25,8 @@ type outside struct {
 	receipts []transcript.Receipt
 	next     []string // records of later ceremonies
 	trust    *signature.Trust
-	anchored bool // -require
+	keys     []string // the files of trust
+	anchored bool     // -require
 	signers  int
 }
 
@@ -49,6 +51,7 @@ func (p *Process) verifyCommand() *cobra.Command {
 			if o.trust, err = readTrust(trust); err != nil {
 				return err
 			}
+			o.keys = trust
 			if chain {
 				if len(o.receipts)+len(o.next)+o.signers > 0 || o.trust != nil || o.anchored {
 					return usage("-chain takes no flag but -head. Nothing was checked.")
@@ -182,6 +185,9 @@ func (p *Process) check(name string, o *outside) (*read, error) {
 		if err := r.followed(dir); err != nil {
 			return nil, err
 		}
+	}
+	if i := slices.IndexFunc(o.keys, func(file string) bool { return r.dir && within(r.name, file) }); i >= 0 {
+		return nil, usage("-trust: %s lies in the record itself, and keys that come with it show nothing. Nothing was checked; take the keys from the people.", clean.Clean(o.keys[i]))
 	}
 	if r.dir {
 		if err := r.signed(o.trust, p.Now()); err != nil {

@@ -1,0 +1,4 @@
+package command
+
+// For tests of records that lie on disk.
+var PreviousRoster = previousRoster
