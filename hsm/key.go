@@ -26,6 +26,7 @@ type key struct {
 	use    worker.Handle // the secret or the private key
 	public worker.Handle // of a pair
 	kind   uint          // CKA_KEY_TYPE
+	name   string        // by which it was found, for Calls
 }
 
 // configured is the label and id of the configuration.
@@ -56,16 +57,21 @@ func (t *Token) objects(ctx context.Context, w *worker.Client, label string, id 
 	return o, nil
 }
 
+// keyName names a key by what it was asked for.
+func keyName(label string, id []byte) string {
+	if len(id) == 0 {
+		return strconv.Quote(label)
+	}
+	return fmt.Sprintf("%q with id %x", label, id)
+}
+
 // key finds exactly one secret key or one pair, as the server does.
 func (t *Token) key(ctx context.Context, w *worker.Client, label string, id []byte) (key, error) {
 	o, err := t.objects(ctx, w, label, id)
 	if err != nil {
 		return key{}, err
 	}
-	name := fmt.Sprintf("%q", label)
-	if len(id) > 0 {
-		name += fmt.Sprintf(" with id %x", id)
-	}
+	name := keyName(label, id)
 	switch {
 	case len(o.secret) == 0 && len(o.private) == 0:
 		return key{}, fmt.Errorf("%w: %s. Wrong token or label, key deleted, or token initialised anew; this PIN may also not see it. Nothing was created", ErrKeyNotFound, name)
@@ -77,7 +83,7 @@ func (t *Token) key(ctx context.Context, w *worker.Client, label string, id []by
 		return key{}, fmt.Errorf("%w: %d secret and %d private keys are called %s (ids %s). Give the key id", ErrKeyAmbiguous, len(o.secret), len(o.private), name, ids)
 	case len(o.secret) == 1:
 		kind, err := t.number(ctx, w, o.secret[0], worker.AttrKeyType)
-		return key{use: o.secret[0], kind: kind}, err
+		return key{use: o.secret[0], kind: kind, name: name}, err
 	}
 	return t.pair(ctx, w, o, name)
 }
@@ -107,7 +113,7 @@ func (t *Token) pair(ctx context.Context, w *worker.Client, o objects, name stri
 		return key{}, fmt.Errorf("%w: the public and the private key %s are not a pair", ErrKeyAmbiguous, name)
 	}
 	kind, err := asNumber(private[worker.AttrKeyType])
-	return key{use: o.private[0], public: o.public[0], kind: kind}, err
+	return key{use: o.private[0], public: o.public[0], kind: kind, name: name}, err
 }
 
 // ids lists the CKA_IDs of objects.
@@ -156,14 +162,17 @@ var stated = []struct {
 	{worker.AttrLocal, "CKA_LOCAL"},
 	{worker.AttrEncrypt, "CKA_ENCRYPT"},
 	{worker.AttrDecrypt, "CKA_DECRYPT"},
+	{worker.AttrWrap, "CKA_WRAP"},
+	{worker.AttrUnwrap, "CKA_UNWRAP"},
+	{worker.AttrSign, "CKA_SIGN"},
+	{worker.AttrVerify, "CKA_VERIFY"},
+	{worker.AttrDerive, "CKA_DERIVE"},
+	{worker.AttrModifiable, "CKA_MODIFIABLE"},
 }
 
 // describe reads what the token says of a key.
 func (t *Token) describe(ctx context.Context, w *worker.Client, k key) (Key, error) {
-	attrs := []uint{worker.AttrLabel, worker.AttrID, worker.AttrValueLen, worker.AttrModulus}
-	for _, s := range stated {
-		attrs = append(attrs, s.attr)
-	}
+	attrs := append(statedTypes(), worker.AttrLabel, worker.AttrID, worker.AttrValueLen, worker.AttrModulus)
 	a, err := w.Attributes(ctx, t.cfg.Timeout, k.use, attrs...)
 	if err != nil {
 		return Key{}, err
@@ -177,7 +186,7 @@ func (t *Token) describe(ctx context.Context, w *worker.Client, k key) (Key, err
 		return Key{}, err
 	}
 	r := Key{Label: string(a[worker.AttrLabel]), ID: hex.EncodeToString(a[worker.AttrID]), Ref: t.ref(),
-		Mechanism: mechanismName(m), Attributes: map[string]string{}}
+		Mechanism: mechanismName(m), Attributes: statements(a)}
 	if m == worker.MechanismRSAOAEP {
 		h, err := oaep(t.cfg.OAEPHash)
 		if err != nil {
@@ -189,12 +198,26 @@ func (t *Token) describe(ctx context.Context, w *worker.Client, k key) (Key, err
 	} else {
 		r.Type = "AES" // some tokens do not say how long a hidden key is
 	}
+	return r, nil
+}
+
+func statedTypes() []uint {
+	var types []uint
+	for _, s := range stated {
+		types = append(types, s.attr)
+	}
+	return types
+}
+
+// statements are the attributes of stated that the token gave.
+func statements(a map[uint][]byte) map[string]string {
+	m := map[string]string{}
 	for _, s := range stated {
 		if v := a[s.attr]; len(v) == 1 {
-			r.Attributes[s.name] = strconv.FormatBool(v[0] != 0)
+			m[s.name] = strconv.FormatBool(v[0] != 0)
 		}
 	}
-	return r, nil
+	return m
 }
 
 // FindKey finds exactly one key under the configured label and id.

@@ -183,9 +183,9 @@ func (t *Token) makeKey(ctx context.Context, label string, id []byte) error {
 	if err != nil {
 		return err
 	}
-	kind, bits := uint(worker.KeyTypeAES), uint(256)
+	kind, bits, call := uint(worker.KeyTypeAES), uint(256), "C_GenerateKey"
 	if m == worker.MechanismRSAOAEP {
-		kind, bits = worker.KeyTypeRSA, 2048
+		kind, bits, call = worker.KeyTypeRSA, 2048, "C_GenerateKeyPair"
 	}
 	err = t.try(ctx, t.ref(), func(w *worker.Client) error { return t.nothingThere(ctx, w, label, id) })
 	if err != nil {
@@ -205,7 +205,9 @@ func (t *Token) makeKey(ctx context.Context, label string, id []byte) error {
 	}
 	// Not through try: it must not be made twice.
 	limit := 4 * t.cfg.Timeout
-	return t.check(w, t.explain(w.Generate(ctx, limit, kind, bits, label, id), limit))
+	err = w.Generate(ctx, limit, kind, bits, label, id)
+	t.count(call, keyName(label, id), err)
+	return t.check(w, t.explain(err, limit))
 }
 
 // nothingThere looks for the label alone and for the id alone.

@@ -16,7 +16,8 @@
 //     the configured "label:id", and besides with the mechanism that made it;
 //     it is opened with the mechanism that it names or that is configured,
 //     never by trying;
-//   - AES-GCM blobs hold the nonce that the token really used.
+//   - AES-GCM blobs hold the nonce that the token really used;
+//   - every call that used or made a key is counted until Calls is asked.
 //
 // It does not promise that a blob made with RSA-OAEP is authentic: anybody with
 // the public key can make one. Nor that a key which the token calls
@@ -52,6 +53,7 @@ type Token struct {
 	info     Info
 	loggedIn bool
 	closed   bool
+	calls    []Call
 }
 
 // Open starts the worker, loads the library in it and finds the token.

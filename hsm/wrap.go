@@ -97,6 +97,7 @@ func (t *Token) wrap(ctx context.Context, w *worker.Client, k key, plaintext sec
 	nonce := make([]byte, nonceSize)
 	_, _ = rand.Read(nonce) // never fails
 	out, used, err := w.Encrypt(ctx, t.cfg.Timeout, k.use, gcm(nonce), plaintext)
+	t.count("C_Encrypt", k.name, err)
 	if err != nil {
 		return blob{}, err
 	}
@@ -112,6 +113,7 @@ func (t *Token) wrapRSA(ctx context.Context, w *worker.Client, k key, plaintext 
 		return nil, err
 	}
 	out, _, err := w.Encrypt(ctx, t.cfg.Timeout, k.public, h.mechanism(), plaintext)
+	t.count("C_Encrypt", k.name, err)
 	var f *worker.Fault
 	const notSupported, notPermitted = 0x54, 0x68
 	if errors.As(err, &f) && (f.Code == notSupported || f.Code == notPermitted) {
@@ -176,7 +178,9 @@ func (t *Token) unwrap(ctx context.Context, w *worker.Client, k key, b blob) (se
 		if err != nil {
 			return secret.Bytes{}, err
 		}
-		return w.Decrypt(ctx, t.cfg.Timeout, k.use, h.mechanism(), b.ciphertext)
+		plain, err := w.Decrypt(ctx, t.cfg.Timeout, k.use, h.mechanism(), b.ciphertext)
+		t.count("C_Decrypt", k.name, err)
+		return plain, err
 	}
 	if err := checkNonce(b.nonce); err != nil {
 		return secret.Bytes{}, fmt.Errorf("%w: %w", ErrBlob, err)
@@ -185,6 +189,7 @@ func (t *Token) unwrap(ctx context.Context, w *worker.Client, k key, b blob) (se
 		return secret.Bytes{}, fmt.Errorf("%w: its ciphertext is shorter than a tag", ErrBlob)
 	}
 	plain, err := w.Decrypt(ctx, t.cfg.Timeout, k.use, gcm(b.nonce), b.ciphertext)
+	t.count("C_Decrypt", k.name, err)
 	if err == nil && plain.Len() != len(b.ciphertext)-tagSize {
 		plain.Wipe()
 		return secret.Bytes{}, errors.New("the token opened the sealed data to a wrong size: its library cannot be used")

@@ -110,6 +110,37 @@ func (c *Client) Find(ctx context.Context, limit time.Duration, o Object) ([]Han
 	return found, err
 }
 
+// MostObjects is how many objects of a token are counted.
+const MostObjects = 20_000
+
+// List returns the handles of all objects that the login sees, up to
+// MostObjects of them, those with the lowest numbers and at most `most`; and
+// how many there are.
+func (c *Client) List(ctx context.Context, limit time.Duration, most int) (list []Handle, count int, err error) {
+	for more := true; more && len(list) < most; {
+		after := uint64(0)
+		if n := len(list); n > 0 {
+			after = list[n-1].object
+		}
+		err := c.do(ctx, limit, opList, func(p *packer) { p.num(after) }, func(u *unpacker) {
+			gen := u.num()
+			count = int(min(u.num(), MostObjects))
+			n := u.num()
+			more = n == maxHandles
+			for ; n > 0 && !u.bad; n-- {
+				h := Handle{gen, u.num()}
+				u.bad = u.bad || h.object <= after // it would never end
+				after = h.object
+				list = append(list, h)
+			}
+		})
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	return list[:min(most, len(list))], count, nil
+}
+
 // Attributes reads attributes one by one. What the token does not have or does
 // not give is absent.
 func (c *Client) Attributes(ctx context.Context, limit time.Duration, h Handle, types ...uint) (map[uint][]byte, error) {

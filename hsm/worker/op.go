@@ -18,6 +18,7 @@ const (
 	opDecrypt
 	opGenerate
 	opInitToken
+	opList
 	opClose
 	opRandom
 )
@@ -43,11 +44,13 @@ const (
 	ClassSecretKey  = 4
 
 	KeyTypeRSA = 0x00
+	KeyTypeEC  = 0x03
 	KeyTypeAES = 0x1F
 
 	MechanismRSAOAEP = 0x0009
 	MechanismAESGCM  = 0x1087
 
+	AttrClass            = 0x000
 	AttrToken            = 0x001
 	AttrPrivate          = 0x002
 	AttrLabel            = 0x003
@@ -56,6 +59,11 @@ const (
 	AttrSensitive        = 0x103
 	AttrEncrypt          = 0x104
 	AttrDecrypt          = 0x105
+	AttrWrap             = 0x106
+	AttrUnwrap           = 0x107
+	AttrSign             = 0x108
+	AttrVerify           = 0x10A
+	AttrDerive           = 0x10C
 	AttrModulus          = 0x120
 	AttrModulusBits      = 0x121
 	AttrPublicExponent   = 0x122
@@ -64,6 +72,8 @@ const (
 	AttrLocal            = 0x163
 	AttrNeverExtractable = 0x164
 	AttrAlwaysSensitive  = 0x165
+	AttrModifiable       = 0x170
+	AttrECParams         = 0x180
 
 	FlagLoginRequired   = 0x0004
 	FlagUserPINSet      = 0x0008

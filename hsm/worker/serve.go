@@ -140,6 +140,8 @@ func (s *server) do(o op, u *unpacker, p *packer) error {
 		return s.decrypt(u, p)
 	case opGenerate:
 		return s.generate(u)
+	case opList:
+		return s.list(u, p)
 	case opInitToken:
 		return s.initToken(u)
 	case opRandom:

@@ -4,6 +4,7 @@ package worker
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/miekg/pkcs11"
 
@@ -129,7 +130,7 @@ func (s *server) find(u *unpacker, p *packer) error {
 		template = append(template, pkcs11.NewAttribute(pkcs11.CKA_ID, id))
 	}
 	return s.m.use(func(sh pkcs11.SessionHandle) error {
-		found, err := findAll(s.m.ctx, sh, template)
+		found, err := findAll(s.m.ctx, sh, template, maxHandles)
 		if err != nil {
 			return err
 		}
@@ -142,14 +143,40 @@ func (s *server) find(u *unpacker, p *packer) error {
 	})
 }
 
+// list answers with the handles after one, in the order of their numbers: so a
+// list that is longer than a frame goes on where it was, though each request
+// looks anew.
+func (s *server) list(u *unpacker, p *packer) error {
+	after := u.num()
+	if err := u.done(); err != nil {
+		return err
+	}
+	return s.m.use(func(sh pkcs11.SessionHandle) error {
+		found, err := findAll(s.m.ctx, sh, nil, MostObjects)
+		if err != nil {
+			return err
+		}
+		slices.Sort(found)
+		rest := slices.DeleteFunc(slices.Clone(found), func(h pkcs11.ObjectHandle) bool { return uint64(h) <= after })
+		rest = rest[:min(len(rest), maxHandles)]
+		p.num(s.m.gen)
+		p.num(uint64(len(found)))
+		p.num(uint64(len(rest)))
+		for _, h := range rest {
+			p.num(uint64(h))
+		}
+		return nil
+	})
+}
+
 // findAll asks until nothing more comes: some tokens give one at a time.
-func findAll(ctx *pkcs11.Ctx, sh pkcs11.SessionHandle, template []*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error) {
+func findAll(ctx *pkcs11.Ctx, sh pkcs11.SessionHandle, template []*pkcs11.Attribute, most int) ([]pkcs11.ObjectHandle, error) {
 	if err := ctx.FindObjectsInit(sh, template); err != nil {
 		return nil, fault("C_FindObjectsInit", err)
 	}
 	var all []pkcs11.ObjectHandle
-	for len(all) < maxHandles {
-		some, _, err := ctx.FindObjects(sh, maxHandles-len(all))
+	for len(all) < most {
+		some, _, err := ctx.FindObjects(sh, min(maxHandles, most-len(all)))
 		if err != nil {
 			return nil, fault("C_FindObjects", err)
 		}
