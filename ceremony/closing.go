@@ -44,12 +44,18 @@ func showChecks(r *Run) *page {
 	for _, c := range r.checks {
 		lines = append(lines, Line{Mark: markOf(c), Text: c.Text, Took: c.Took})
 	}
+	lines = append(lines, r.objectsNow()...)
+	recorded := append(checkTexts(r.checks), r.objects.says...)
+	if s := r.keyOrigin(); s != "" {
+		lines = append(lines, Line{Mark: Warn, Text: s})
+		recorded = append(recorded, s)
+	}
 	return &page{
 		Prompt: Prompt{Kind: Attest, By: who, Heading: capital(r.verdict()), Lines: lines, Text: meaning,
 			Recorded: "each check and its result, and the sentences."},
 		do: func(context.Context, Input) error {
 			r.aftermath.attested = true
-			return r.record("attested", Operator, who.Name, transcript.Facts{"what": r.c.done(), "lines": append(checkTexts(r.checks), meaning...)})
+			return r.record("attested", Operator, who.Name, transcript.Facts{"what": r.c.done(), "lines": append(recorded, meaning...)})
 		},
 	}
 }

@@ -21,7 +21,7 @@ func commitStep(title string) []Step {
 		case !a.looked:
 			return r.work("look again", Prompt{IfPowerFails: "the change is made."}, r.lookAgain)
 		}
-		return nil
+		return r.listAgain()
 	})
 }
 
@@ -144,7 +144,7 @@ func (r *Run) lookAgain(ctx context.Context) ([]string, error) {
 // says so.
 func unseal(r *Run) *page {
 	if r.aftermath.checked {
-		return nil
+		return r.listAgain()
 	}
 	what := "open the vault and read what the HSM protects"
 	if r.plan.Deep {

@@ -45,4 +45,9 @@ type HSM interface {
 	// of the program come from. An error says why only the operating system's
 	// are in it.
 	Seed(ctx context.Context) error
+	// Inventory lists what the login sees.
+	Inventory(ctx context.Context) (hsm.Inventory, error)
+	// Calls are the calls that used or made a key since it was asked last, those
+	// of the Seal included.
+	Calls() []hsm.Call
 }

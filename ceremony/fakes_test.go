@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 
 	"conclave/ceremony/transcript"
@@ -107,6 +108,42 @@ type token struct {
 	logins   int
 	err      map[string]error // by method; removed once it was returned
 	calls    []string
+	used     []hsm.Call
+	total    map[string]int // of calls, by function
+	more     []hsm.Object   // besides the key
+	count    int            // of objects, if not all are described
+}
+
+func (k *token) Inventory(context.Context) (hsm.Inventory, error) {
+	if err := k.call("Inventory"); err != nil {
+		return hsm.Inventory{}, err
+	}
+	if !k.loggedIn {
+		return hsm.Inventory{}, hsm.ErrNotLoggedIn
+	}
+	list := slices.Clone(k.more)
+	if !k.noKey {
+		list = append(list, hsm.Object{Class: "secret key", Label: k.key.Label, ID: k.key.ID, Type: k.key.Type, Attributes: k.key.Attributes})
+	}
+	return hsm.Inventory{Objects: list, Count: max(k.count, len(list))}, nil
+}
+
+func (k *token) Calls() []hsm.Call {
+	list := k.used
+	k.used = nil
+	return list
+}
+
+// uses counts a call on the key.
+func (k *token) uses(function string) {
+	k.total[function]++
+	for i, c := range k.used {
+		if c.Function == function {
+			k.used[i].Times++
+			return
+		}
+	}
+	k.used = append(k.used, hsm.Call{Function: function, Key: `"bao-root-key" with id 01`, Times: 1})
 }
 
 func newToken() *token {
@@ -114,8 +151,8 @@ func newToken() *token {
 		info: hsm.Info{Library: "/usr/lib/softhsm/libsofthsm2.so", LibrarySHA256: hex.EncodeToString(make([]byte, 32)), LibraryInfo: "test 1.0",
 			Label: "vault-hsm", Manufacturer: "ACME", Model: "A1", Serial: "0042", Firmware: "1.2", Slot: 3, PIN: hsm.PINOK},
 		key: hsm.Key{Label: "bao-root-key", ID: "01", Ref: "test:01", Type: "AES-256", Mechanism: "CKM_AES_GCM",
-			Attributes: map[string]string{"CKA_SENSITIVE": "true", "CKA_EXTRACTABLE": "false"}},
-		err: map[string]error{},
+			Attributes: map[string]string{"CKA_SENSITIVE": "true", "CKA_EXTRACTABLE": "false", "CKA_NEVER_EXTRACTABLE": "true", "CKA_LOCAL": "true"}},
+		err: map[string]error{}, total: map[string]int{},
 	}
 }
 
@@ -168,6 +205,7 @@ func (k *token) GenerateKey(context.Context) (hsm.Key, error) {
 		return hsm.Key{}, err
 	}
 	k.noKey, k.key.Generated = false, true
+	k.uses("C_GenerateKey")
 	return k.key, nil
 }
 
@@ -190,6 +228,7 @@ func (g guarded) Wrap(ctx context.Context, plain secret.Bytes) ([]byte, error) {
 	if !g.token.loggedIn {
 		return nil, hsm.ErrNotLoggedIn
 	}
+	g.token.uses("C_Encrypt")
 	return g.Seal.Wrap(ctx, plain)
 }
 
@@ -197,5 +236,6 @@ func (g guarded) Unwrap(ctx context.Context, blob []byte) (secret.Bytes, error) 
 	if !g.token.loggedIn {
 		return secret.Bytes{}, hsm.ErrNotLoggedIn
 	}
+	g.token.uses("C_Decrypt")
 	return g.Seal.Unwrap(ctx, blob)
 }

@@ -33,6 +33,9 @@ func (r *Run) testHSM(ctx context.Context) ([]string, error) {
 		}
 		r.hello.keyed = true
 	}
+	if s := r.keyOrigin(); s != "" {
+		r.env.progress(Line{Mark: Warn, Text: s})
+	}
 	lines, err := r.env.HSM.SelfTest(ctx)
 	if err != nil {
 		return nil, err
@@ -91,13 +94,17 @@ func (r *Run) noKey(err error) error {
 
 func (r *Run) recordKey() error {
 	k := r.key
-	var attributes []string
-	for name, value := range k.Attributes {
-		attributes = append(attributes, name+"="+value)
-	}
-	slices.Sort(attributes)
 	return r.record("key", Program, "", facted(transcript.Facts{"label": k.Label, "id": k.ID, "ref": k.Ref, "type": k.Type,
-		"mechanism": k.Mechanism, "oaep_hash": k.OAEPHash, "generated": k.Generated}, lists{"attributes": attributes}))
+		"mechanism": k.Mechanism, "oaep_hash": k.OAEPHash, "generated": k.Generated}, lists{"attributes": attributeTexts(k)}))
+}
+
+func attributeTexts(k hsm.Key) []string {
+	var texts []string
+	for name, value := range k.Attributes {
+		texts = append(texts, name+"="+value)
+	}
+	slices.Sort(texts)
+	return texts
 }
 
 // generateKey makes the missing key after operator and witness agreed: what is

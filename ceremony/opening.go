@@ -59,6 +59,7 @@ func (r *Run) open(ctx context.Context) error {
 	// How many custodians are needed is asked before they are. An error here
 	// is told in the step that looks at the vault.
 	r.status, _ = r.env.Vault.Status(ctx)
+	_ = r.env.HSM.Calls() // what came before is not of this ceremony
 	p := r.plan
 	seq, previous, ended := 1, "", ""
 	if o := r.env.Roster; o != nil {

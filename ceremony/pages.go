@@ -38,6 +38,9 @@ func (r *Run) work(name string, p Prompt, do func(context.Context) ([]string, er
 		r.working = name
 		from := r.now()
 		checks, err := do(ctx)
+		if e := r.recordCalls(); e != nil {
+			return errors.Join(e, err)
+		}
 		var ask *again
 		if errors.As(err, &ask) {
 			checks = []string{ask.problem.Happened}

@@ -194,6 +194,9 @@ func (r *Run) job(stamp Stamp, work func(context.Context) error) Job {
 		}
 		ran = true
 		err := work(ctx)
+		if e := r.recordCalls(); e != nil {
+			err = errors.Join(e, err)
+		}
 		r.settle(ctx, err)
 		r.logOut(ctx)
 		return Result{stamp: stamp, next: r.view()}

@@ -143,6 +143,9 @@ func (r *Run) finishStopped(ctx context.Context, s *stop) {
 	}
 	state := r.cancel(ctx)
 	if r.events > 0 {
+		// If they cannot be written, the next event cannot either.
+		_ = r.objectsAtStop(ctx)
+		_ = r.recordCalls()
 		err := r.record("aborted", Operator, s.by, transcript.Facts{"reason": clean.Clean(s.reason), "step": r.step().ID, "state": state})
 		if err == nil {
 			r.closed = true

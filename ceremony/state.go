@@ -48,6 +48,7 @@ type state struct {
 	evidence   evidence
 	seat       seat
 	aftermath  aftermath
+	objects    objects
 	signing    signing
 }
 

@@ -21,6 +21,8 @@ func meetHSM(r *Run) *page {
 		return r.compareHSM()
 	case !r.loggedIn:
 		return r.enterPIN()
+	case !r.objects.taken:
+		return r.listObjects(unchanged)
 	case h.missing && r.key.Ref == "":
 		return r.generateKey()
 	case !h.tested:

@@ -130,6 +130,8 @@ func inWords(e transcript.Entry) string {
 		return "token " + f.Text("token")
 	case "key":
 		return "key " + f.Text("label")
+	case "inventory":
+		return fmt.Sprintf("%d objects in the token", f.Number("count"))
 	case "step":
 		return "step " + f.Text("title") + ": " + f.Text("state")
 	case "read":

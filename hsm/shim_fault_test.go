@@ -181,7 +181,7 @@ func TestShimCallCounts(t *testing.T) {
 	}{
 		{"info", 8, func() error { _, err := token.Info(t.Context()); return err }},
 		{"login", 16, func() error { return token.Login(t.Context(), pin(testPIN)) }},
-		{"find", 48, func() error { _, err := token.FindKey(t.Context()); return err }},
+		{"find", 60, func() error { _, err := token.FindKey(t.Context()); return err }},
 		{"wrap", 20, func() error { _, err := token.Wrap(t.Context(), key); return err }},
 		{"unwrap", 20, func() error {
 			plain, err := token.Unwrap(t.Context(), blob)

@@ -122,6 +122,26 @@ func (l *lateToken) Seed(ctx context.Context) error {
 	return entropy.Install().Add(seed)
 }
 
+// Inventory lists what the login sees.
+func (l *lateToken) Inventory(ctx context.Context) (hsm.Inventory, error) {
+	t, err := l.open(ctx)
+	if err != nil {
+		return hsm.Inventory{}, err
+	}
+	return t.Inventory(ctx)
+}
+
+// Calls are the calls that used or made a key. A device that was not opened had
+// none.
+func (l *lateToken) Calls() []hsm.Call {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.token == nil {
+		return nil
+	}
+	return l.token.Calls()
+}
+
 // Wrap encrypts with the HSM's key.
 func (l *lateToken) Wrap(ctx context.Context, plaintext secret.Bytes) ([]byte, error) {
 	t, err := l.open(ctx)
