@@ -32,6 +32,7 @@ func (p *Page) audit() *document {
 	out.Parts[len(out.Parts)-1].Break = true
 	p.questions(out)
 	p.inventory(out)
+	p.keyUses(out)
 	p.script(out)
 	p.controls(out)
 	p.sources(out)
@@ -114,9 +115,9 @@ func (p *Page) open() []string {
 	for _, ev := range p.of("room") {
 		switch b, asked := ev.Facts["backup"].(string); {
 		case asked && noBackup(b):
-			add("The HSM's key has no backup: if this HSM is lost, no share opens anything (event %d).", ev.Seq)
+			add("The %[1]s's key has no backup: if this %[1]s is lost, no share opens anything (event %[2]d).", p.device(), ev.Seq)
 		case b == notStated, strings.EqualFold(b, "unknown"):
-			add("Whether the HSM's key has a backup was not stated (event %d). Without one, the loss of the HSM is final.", ev.Seq)
+			add("Whether the %[1]s's key has a backup was not stated (event %[2]d). Without one, the loss of the %[1]s is final.", p.device(), ev.Seq)
 		}
 	}
 	for _, ev := range p.of("room") {
@@ -124,6 +125,7 @@ func (p *Page) open() []string {
 			add("The hash of the program from an independent check was NOT THE SAME as what it reports of itself (event %d).", ev.Seq)
 		}
 	}
+	list = append(list, p.tokenItems()...)
 	for _, ev := range p.of("clock-check") {
 		if n := ev.Facts.Number("offset_s"); n > 60 || n < -60 {
 			add("The watch of %s was %d seconds off the machine's clock (event %d).", ev.Claimed, n, ev.Seq)
@@ -184,31 +186,6 @@ var unfinished = map[string]string{"begun": "begun and not done", "skipped": "sk
 
 func (p *Page) isVoid(set string) bool {
 	return slices.ContainsFunc(p.Void, func(a Act) bool { return a.Facts.Text("set") == set })
-}
-
-// inventory is what the login saw of keys, as far as the record shows it.
-func (p *Page) inventory(out *document) {
-	out.title("Keys in the HSM, as the token states them")
-	keys := p.of("key")
-	if len(keys) == 0 {
-		out.row("", NotEvidenced)
-		return
-	}
-	out.note("Only the wrapping key is looked at. Other objects in the token are " + NotEvidenced + ".")
-	for _, ev := range keys {
-		f := ev.Facts
-		made := "was there before"
-		if f.Flag("generated") {
-			made = "was made in this ceremony"
-		}
-		out.row(event(ev.Seq), strings.Join(filled(f.Text("ref"), f.Text("type"), f.Text("mechanism"), made), ", "))
-		out.row("", strings.Join(f.List("attributes"), " "))
-		for _, a := range []string{"CKA_NEVER_EXTRACTABLE=true", "CKA_LOCAL=true"} {
-			if !slices.Contains(f.List("attributes"), a) {
-				out.row("", "not shown to have been made in this HSM: the token does not state "+a)
-			}
-		}
-	}
 }
 
 // script is the ceremony as it went, step by step, with every event.

@@ -72,11 +72,11 @@ func TestAudit(t *testing.T) {
 	s := audit(t, whole(false))
 	at := 0
 	for _, want := range []string{"CONSISTENT and closed: 30 events.", "Overrides", "Shares are shown on a screen.", "Deviations", "none: nobody noted one", "Refused, failed, skipped, interrupted",
-		"a share entered for Alice Example, keyboard only was refused", "Open items", "The head was not compared with one from outside of the record.",
+		"a share entered for Alice Example, keyboard only was refused", "Open items", "The head was not compared with one from outside of the record.", "The wrapping key is not shown to have been made in this HSM: the token does not state CKA_LOCAL (event 11).",
 		"Share 2 of Dora Example was not proven (event 23).", "Carol Example, custodian, was absent.", "People", "witness Wim Example, Payments, keyboard only",
 		"Who could have acted alone?", "they need neither this program nor a quorum", "What was not watched?", "Which shares are alive, and where?",
 		"They work again on any older copy of it.", "What would make this record false without being noticed?",
-		"the token does not state CKA_LOCAL=true", "The script, as it went", "STEP 1 People", "event 19 14:00:19 confirmed: a word was typed to confirm entered for Olga Example, keyboard only role: operator word: REKEY what: replace the recovery key",
+		"the token does not state CKA_LOCAL", "The script, as it went", "STEP 1 People", "event 19 14:00:19 confirmed: a word was typed to confirm entered for Olga Example, keyboard only role: operator word: REKEY what: replace the recovery key",
 		"event 30 14:00:30 closed", "Control matrix", "WebTrust 2 approval for the conduct of the ceremony -> not evidenced by this program",
 		"BR 5.4.1 date and time, who made the entry, what happened -> every event"} {
 		i := strings.Index(s[at:], want)
@@ -125,7 +125,7 @@ func TestOpenItems(t *testing.T) {
 		{"another program", []transcript.Entry{typed("room", "room", "Olga Example", said("program_hash", "not the same"))}, "was NOT THE SAME as what it reports of itself (event 30)", ""},
 		{"a skipped step", []transcript.Entry{program("step", "x", facts{"state": "skipped", "title": "Proof", "number": 3})}, "Step 3, Proof, was skipped (event 30).", ""},
 		{"nobody signed", nil, "Nobody signed off.", "witness and no auditor"},
-		{"one signed", []transcript.Entry{typed("signoff", "x", "Olga Example", facts{"agrees": true, "role": "operator"})}, "Fewer than two people signed off. 5 No witness and no auditor signed off.", "Nobody"},
+		{"one signed", []transcript.Entry{typed("signoff", "x", "Olga Example", facts{"agrees": true, "role": "operator"})}, "Fewer than two people signed off. 6 No witness and no auditor signed off.", "Nobody"},
 		{"two signed, none of them a witness", []transcript.Entry{typed("signoff", "x", "Olga Example", facts{"agrees": true, "role": "operator"}),
 			typed("signoff", "x", "Dora Example", facts{"agrees": true, "role": "custodian"})}, "No witness and no auditor signed off.", "Fewer"},
 		{"operator and witness signed", []transcript.Entry{typed("signoff", "x", "Olga Example", facts{"agrees": true, "role": "operator"}),

@@ -6,7 +6,7 @@ package record
 var Controls = []Source{
 	{Group: "WebTrust 1", Field: "roles and responsibilities of those who take part", From: []string{"person.role"}},
 	{Group: "WebTrust 2", Field: "approval for the conduct of the ceremony"},
-	{Group: "WebTrust 3", Field: "cryptographic hardware and activation materials", From: []string{"equipment", "key", "answer.field=PIN", "share-entered.result=good"}},
+	{Group: "WebTrust 3", Field: "cryptographic hardware and activation materials", From: []string{"equipment", "key", "inventory", "answer.field=PIN", "share-entered.result=good"}},
 	{Group: "WebTrust 4", Field: "specific steps that were performed", From: []string{"step"}},
 	{Group: "WebTrust 5", Field: "physical security of the place"},
 	{Group: "WebTrust 6", Field: "secure storage of hardware and activation materials afterwards"},
@@ -18,7 +18,7 @@ var Controls = []Source{
 	{Group: "GEN-6.5.1-14", Field: "ETSI EN 319 411-1: the report is signed, for a root also by an independent person", From: []string{"signoff.role=witness", "signoff.role=auditor"}},
 
 	{Group: "BR 5.4.1", Field: "date and time, who made the entry, what happened", From: []string{"*"}},
-	{Group: "BR 5.4.1", Field: "life of keys: generation, recovery, replacement", From: []string{"key.generated=true", "issued", "swapped", "outcome", "authorised"}},
+	{Group: "BR 5.4.1", Field: "life of keys: generation, recovery, replacement", From: []string{"key.generated=true", "issued", "swapped", "outcome", "authorised", "calls", "inventory"}},
 	{Group: "BR 5.4.1", Field: "life of cryptographic devices", From: []string{"equipment"}},
 	{Group: "BR 6.1.1.1", Field: "a script was prepared and followed", From: []string{"header.plan_sha256", "read.title=plan", "step"}},
 	{Group: "BR 6.1.1.1", Field: "a qualified auditor witnessed it, or a video of all of it", From: []string{"person.role=auditor"}},

@@ -47,6 +47,8 @@ type Page struct {
 	Equipment transcript.Facts `json:"equipment,omitempty"`
 	Key       transcript.Facts `json:"key,omitempty"`
 	SelfTest  []string         `json:"self_test,omitempty"`
+	Objects   *Objects         `json:"objects,omitempty"` // in the token, before and after
+	Calls     []Act            `json:"calls,omitempty"`   // that used or made a key
 	Entropy   transcript.Facts `json:"entropy,omitempty"`
 	Before    transcript.Facts `json:"before,omitempty"`
 	After     transcript.Facts `json:"after,omitempty"`
@@ -98,6 +100,7 @@ type Person struct {
 	Role         string              `json:"role"`
 	Number       int                 `json:"number,omitempty"`
 	Organisation string              `json:"organisation,omitempty"`
+	LookAlike    string              `json:"look_alike,omitempty"` // letters of another alphabet in the name
 	Present      bool                `json:"present"`
 	Evidence     transcript.Evidence `json:"evidence"` // "" if they did nothing
 }
@@ -159,6 +162,9 @@ func New(events []transcript.Event, rep transcript.Report) *Page {
 			p.lines = append(p.lines, strings.TrimSuffix(string(line), "\n"))
 		}
 	}
+	if len(p.People) > 0 && (rep.State == transcript.Closed || rep.State == transcript.Interrupted) {
+		p.Verdict = append(p.Verdict, "PEOPLE: "+p.together()+".")
+	}
 	return p
 }
 
@@ -189,6 +195,10 @@ func (p *Page) add(ev transcript.Event) {
 		p.SelfTest = f.List("lines")
 	case "entropy":
 		p.Entropy = f
+	case "inventory":
+		p.inventoried(ev)
+	case "calls":
+		p.Calls = append(p.Calls, act)
 	case "target":
 		p.Before = merge(p.Before, f)
 	case "outcome":
@@ -264,7 +274,8 @@ func (p *Page) evidence(ev transcript.Event) {
 }
 
 func (p *Page) person(f transcript.Facts) {
-	who := Person{Name: f.Text("name"), Role: f.Text("role"), Number: f.Number("number"), Organisation: f.Text("organisation"), Present: f.Flag("present")}
+	who := Person{Name: f.Text("name"), LookAlike: lookAlike(f.Text("name")), Role: f.Text("role"), Number: f.Number("number"),
+		Organisation: f.Text("organisation"), Present: f.Flag("present")}
 	for i, known := range p.People {
 		if known.Name == who.Name && known.Role == who.Role {
 			who.Evidence = known.Evidence

@@ -28,7 +28,7 @@ func (p *Page) questions(out *document) {
 }
 
 func (p *Page) alone() []string {
-	list := []string{"Whoever holds the HSM's PIN and can write the storage: they need neither this program nor a quorum. The quorum is enforced by this program and shown by its record, no more."}
+	list := []string{"Whoever holds the " + p.device() + "'s PIN and can write the storage: they need neither this program nor a quorum. The quorum is enforced by this program and shown by its record, no more."}
 	switch login := p.Equipment.Text("login"); login {
 	case "":
 	case "typed":
@@ -36,12 +36,12 @@ func (p *Page) alone() []string {
 	case "typed in two parts":
 		list = append(list, "The PIN was typed in two parts by two people, who could act together: "+strings.Join(p.named("pin holder"), " and ")+".")
 	case "protected-path":
-		list = append(list, "The PIN or the cards were entered at the HSM itself.")
+		list = append(list, "The PIN or the cards were entered at the "+p.device()+" itself.")
 	default:
 		list = append(list, "The PIN came from: "+login+". Single control: whoever can read that and the storage can do all this alone.")
 	}
 	if strings.Contains(p.Key.Text("mechanism"), "RSA") {
-		list = append(list, "Whoever can write the storage: with this seal they can replace the recovery key without the HSM's PIN.")
+		list = append(list, "Whoever can write the storage: with this seal they can replace the recovery key without the "+p.device()+"'s PIN.")
 	}
 	for _, ev := range p.of("issued") {
 		if ev.Facts.Number("threshold") == 1 {

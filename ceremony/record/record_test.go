@@ -102,6 +102,28 @@ func whole(practice bool) []transcript.Entry {
 	return list
 }
 
+// listed is whole with what the login saw in the token, and the calls that used
+// its key.
+func listed() []transcript.Entry {
+	const key = `secret key "bao-root" id 01, AES-256: EXTRACTABLE=false LOCAL=true NEVER_EXTRACTABLE=true SENSITIVE=true`
+	const other = `private key "tls" id 02, RSA-2048: EXTRACTABLE=false LOCAL=false`
+	var list []transcript.Entry
+	for _, e := range whole(false) {
+		switch {
+		case e.Kind == "key":
+			list = append(list, program("inventory", "hsm", facts{"moment": "before", "count": 2, "objects": []string{other, key}}))
+			e.Facts["attributes"] = append(e.Facts.List("attributes"), "CKA_LOCAL=true")
+		case e.Kind == "done":
+			list = append(list, program("calls", "commit", facts{"calls": []string{`C_Encrypt ×2 on "bao-root" with id 01`, `C_Decrypt ×3 on "bao-root" with id 01, 1 of them refused`}}))
+		case e.Kind == "rollback":
+			list = append(list, program("inventory", "commit", facts{"moment": "after", "count": 2, "objects": []string{key, `data "left here": TOKEN=true`},
+				"added": []string{`data "left here": TOKEN=true`}, "removed": []string{other}}))
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
 var agreedTo = []string{"I was present.", "The script was followed, but for what is listed here.", "The record is true as far as I saw."}
 
 // signed is whole with what people say at the end, and in between.
@@ -160,6 +182,7 @@ var cases = []struct {
 		rep.Compare(rep.Head, "-head", true)
 		return ev, rep
 	}},
+	{"listed", func(t *testing.T) ([]transcript.Event, transcript.Report) { return scan(t, write(t, listed())) }},
 	{"practice", func(t *testing.T) ([]transcript.Event, transcript.Report) {
 		ev, rep := scan(t, write(t, whole(true)))
 		rep.Compare(rep.Head, "-head", true)
@@ -309,7 +332,7 @@ func TestVerdicts(t *testing.T) {
 		_, rep := tt.make(t)
 		v := record.Verdict(rep)
 		want := map[string][2]string{
-			"closed": {"CONSISTENT", "NOT ANCHORED: head.txt agrees"}, "practice": {"CONSISTENT", "ANCHORED"}, "signed": {"CONSISTENT", "ANCHORED"},
+			"closed": {"CONSISTENT", "NOT ANCHORED: head.txt agrees"}, "practice": {"CONSISTENT", "ANCHORED"}, "listed": {"CONSISTENT", "NOT ANCHORED"}, "signed": {"CONSISTENT", "ANCHORED"},
 			"interrupted": {"INTERRUPTED", "The last line is torn: the write of event 17 was cut off after 7 bytes."},
 			"aborted":     {"CONSISTENT", "NOT ANCHORED: without a head a change in the last line cannot be seen"},
 			"broken":      {"BROKEN in line 16.", ""}, "changed": {"CHANGED", ""}, "empty": {"INTERRUPTED", "NOT ANCHORED"},

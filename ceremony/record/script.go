@@ -62,6 +62,9 @@ func (s *Script) document() *document {
 	d.row("purpose", s.Purpose)
 	for _, who := range s.People {
 		d.boxes(who.label(), "here at", "initials")
+		if mixed := lookAlike(who.Name); mixed != "" {
+			d.note(safe(who.Name) + ": " + mixed)
+		}
 	}
 	d.boxes("Place", "", "")
 	d.boxes("Two watches, UTC", "first", "second")
@@ -107,7 +110,7 @@ func (d *document) step(st ScriptStep) {
 		}
 	}
 	for _, name := range st.By {
-		d.boxes(name, "initials", "time UTC", "event")
+		d.boxes(name, "initials", "UTC", "event", "video")
 	}
 }
 

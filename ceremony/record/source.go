@@ -51,6 +51,7 @@ var Sources = []Source{
 	{Group: "Equipment", Field: "PKCS#11 library and its SHA-256", From: []string{"equipment.library", "equipment.library_sha256"}},
 	{Group: "Equipment", Field: "slot and token", From: []string{"equipment.slot", "equipment.token"}},
 	{Group: "Equipment", Field: "key: label, id, mechanism, attributes", From: []string{"key.label", "key.id", "key.mechanism", "key.attributes"}},
+	{Group: "Equipment", Field: "what else is in the token, before and after", From: []string{"inventory.objects"}},
 	{Group: "Equipment", Field: "key self-test", From: []string{"self-test"}},
 	{Group: "Equipment", Field: "machine: memory, terminal, recorders", From: []string{"machine"}},
 	{Group: "Equipment", Field: "entropy source", From: []string{"entropy"}},
@@ -64,9 +65,12 @@ var Sources = []Source{
 	{Group: "Target", Field: "nonces of a server"},
 
 	{Group: "Steps", Field: "number and title", From: []string{"step.number", "step.title"}},
+	{Group: "Steps", Field: "text that was read aloud, by its SHA-256", From: []string{"read.text_sha256"}},
 	{Group: "Steps", Field: "start, end, skipped", From: []string{"step.state"}},
+	{Group: "Steps", Field: "result", From: []string{"done", "failed", "step.state=done"}},
 	{Group: "Steps", Field: "person and role", From: []string{"hand-over", "confirmed.role"}},
 	{Group: "Steps", Field: "confirmation", From: []string{"confirmed", "attested"}},
+	{Group: "Steps", Field: "initials", Elsewhere: "on the printed script, each with the number of its event"},
 	{Group: "Steps", Field: "retries", From: []string{"share-entered.result=refused", "failed"}},
 
 	{Group: "Shares", Field: "holder and number", From: []string{"share.custodian", "share.number"}},
@@ -79,11 +83,17 @@ var Sources = []Source{
 	{Group: "Shares", Field: "sets that never counted", From: []string{"void"}},
 
 	{Group: "Hashes", Field: "value, and who read it", From: []string{"read.text_sha256"}},
+	{Group: "Hashes", Field: "in words", From: []string{"receipt.words"}, Elsewhere: "the PGP word list, as the pages and the printed script show the plan's hash"},
+	{Group: "Hashes", Field: "who confirmed it", Elsewhere: "the printed script: rows A to H, and the initials of the plan's step"},
 
 	{Group: "Operations", Field: "each call: what, result, code", From: []string{"begun", "done", "failed"}},
+	{Group: "Operations", Field: "calls that used or made a key, by function and key", From: []string{"calls"}},
 	{Group: "Operations", Field: "key made", From: []string{"key.generated=true"}},
+	{Group: "Operations", Field: "key inventory: made, removed, changed", From: []string{"inventory.moment=after"}},
 
 	{Group: "Deviations", Field: "happened, decided, by whom", From: []string{"deviation.happened", "deviation.decided", "deviation.decided_by"}},
+	{Group: "Deviations", Field: "expected; step and time", From: []string{"deviation.expected"}},
+	{Group: "Deviations", Field: "initials", Elsewhere: "on the exception sheets of the printed script"},
 	{Group: "Deviations", Field: "weakened rules", From: []string{"override"}},
 	{Group: "Deviations", Field: "aborted or interrupted run", From: []string{"aborted", "resumed"}},
 	{Group: "Deviations", Field: "all of them, or that there are none", From: []string{"closed"}},
@@ -96,6 +106,7 @@ var Sources = []Source{
 	{Group: "After", Field: "next drill"},
 
 	{Group: "Sign-off", Field: "agrees or does not agree, to what", From: []string{"signoff.agrees", "signoff.statements"}},
+	{Group: "Sign-off", Field: "at least two, one of them independent, or what it lacks", From: []string{"closed.signoff"}},
 	{Group: "Sign-off", Field: "signatures over the head", Elsewhere: "checkpoint.note"},
 	{Group: "Sign-off", Field: "head on each person's card", From: []string{"receipt"}},
 
@@ -106,6 +117,9 @@ var Sources = []Source{
 	{Group: "Integrity", Field: "independent check", Elsewhere: "sha256sum and a shell, as the report prints it"},
 
 	{Group: "Retention", Field: "class and end date"},
+
+	{Group: "Never in it", Field: "shares, PINs, tokens, one-time passwords, decrypted text, what was on a page of entry",
+		Elsewhere: "in no event: they are not written, and what people type is screened for them"},
 }
 
 // where says in words where something is, by the events of this record.

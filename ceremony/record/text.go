@@ -107,7 +107,6 @@ func (p *Page) room(out *document) {
 
 func (p *Page) people(out *document) {
 	out.title("People")
-	by := map[transcript.Evidence]int{}
 	for _, who := range p.People {
 		role := who.Role
 		if who.Number > 0 {
@@ -117,13 +116,21 @@ func (p *Page) people(out *document) {
 		if !who.Present {
 			evidence = "absent"
 		}
-		out.row(role, strings.Join(filled(who.Name, lookAlike(who.Name), who.Organisation, evidence), ", "))
+		out.row(role, strings.Join(filled(who.Name, who.LookAlike, who.Organisation, evidence), ", "))
+	}
+	out.row("together", p.together())
+}
+
+// together counts the people by the strongest evidence of each.
+func (p *Page) together() string {
+	by := map[transcript.Evidence]int{}
+	for _, who := range p.People {
 		if who.Present {
 			by[who.Evidence]++
 		}
 	}
-	out.row("together", fmt.Sprintf("%d claimed, %d by share, %d by decryption, %d by signature, %d by keyboard only, %d without an act",
-		len(p.People), by[transcript.ByShare], by[transcript.ByDecrypt], by[transcript.BySignature], by[transcript.ByKeyboard], by[""]))
+	return fmt.Sprintf("%d claimed, %d by share, %d by decryption, %d by signature, %d by keyboard only, %d without an act",
+		len(p.People), by[transcript.ByShare], by[transcript.ByDecrypt], by[transcript.BySignature], by[transcript.ByKeyboard], by[""])
 }
 
 // says puts evidence in words. Nothing makes a keyboard a person.
@@ -148,11 +155,8 @@ func (p *Page) equipment(out *document) {
 		return
 	}
 	f, k := p.Equipment, p.Key
-	name := "HSM"
-	if f.Flag("software") {
-		name = "Software token"
-	}
-	out.title(name + ", in its own words")
+	name := p.device()
+	out.title(strings.ToUpper(name[:1]) + name[1:] + ", in its own words")
 	out.row("token", f.Text("token"))
 	out.row("made by", strings.Join(filled(f.Text("manufacturer"), f.Text("model")), ", "))
 	out.row("serial", f.Text("serial"))
@@ -167,6 +171,7 @@ func (p *Page) equipment(out *document) {
 	}
 	out.row("", strings.Join(k.List("attributes"), " "))
 	out.rows("self-test", p.SelfTest)
+	p.objectRows(out, false)
 	out.row("randomness", strings.Join(filled(p.Entropy.Text("sources"), p.Entropy.Text("why")), ": "))
 }
 

@@ -12,6 +12,7 @@ import (
 	"conclave/assets/clean"
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/folder"
+	"conclave/ceremony/record"
 	"conclave/ceremony/transcript"
 )
 
@@ -48,7 +49,8 @@ type read struct {
 	rep    transcript.Report
 	files  []artefact // that the transcript names
 	more   bool       // it names more than are looked at
-	people []person   // who signed, as the auditor knows them
+	tally  record.Tally
+	people []person // who signed, as the auditor knows them
 }
 
 // artefact is a file beside the transcript that an event names.
@@ -80,6 +82,7 @@ func scanRecord(name string, see func(transcript.Event) error) (*read, error) {
 	r := &read{name: name, dir: info.IsDir()}
 	both := func(ev transcript.Event) error {
 		r.note(ev)
+		r.tally.See(ev)
 		return see(ev)
 	}
 	if r.dir {

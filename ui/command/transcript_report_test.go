@@ -18,7 +18,7 @@ import (
 // of things that go wrong, or that only a plan can say. record's own tests have
 // them.
 var unrehearsed = []string{"retries", "sets that never counted", "aborted or interrupted run",
-	"happened, decided, by whom"}
+	"happened, decided, by whom", "expected; step and time"}
 
 // nowhere are the rows that no event has yet, and nothing else.
 var nowhere = []string{"approval", "identity check", "arrivals, departures, breaks",

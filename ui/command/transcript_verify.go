@@ -321,6 +321,7 @@ func (p *Process) say(r *read, o *outside) error {
 	if r.rep.Head.Count > 0 {
 		r.rep.Notes = append(r.rep.Notes, transcript.Note{About: "tree root", Text: r.rep.Root.String()})
 	}
+	r.rep.Notes = append(r.tally.Notes(), r.rep.Notes...)
 	missing := o.missing(r)
 	if err := record.Verification(p.Stdout, r.rep); err != nil {
 		return fmt.Errorf("printing the verdict: %w", err)
