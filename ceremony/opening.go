@@ -17,6 +17,7 @@ type opened struct {
 	briefed, machine, planned bool
 	marked                    bool   // who is here
 	marks                     []bool // of an answer that did not do
+	second                    second // the second witness
 	headerPlan                string
 	agreedPlan                string // the hash that was read aloud
 
@@ -47,7 +48,7 @@ func opening() []Step {
 			Redo: func(r *Run) { r.hello.marked, r.present = false, nil }},
 		{ID: "machine", Title: "Machine", By: Operator, Next: machine, Redo: func(r *Run) { r.hello.machine = false }},
 		roomStep(),
-		{ID: "plan", Title: "Plan", By: Operator, Next: agreePlan, Redo: func(r *Run) { r.hello.planned = false }},
+		{ID: "plan", Title: "Plan", By: Operator, Next: planStep, Redo: func(r *Run) { r.hello.planned = false }},
 		{ID: "vault", Title: "Vault", By: Operator, Next: meetVault},
 		{ID: "hsm", Title: "HSM", By: Operator, Next: meetHSM,
 			Redo: func(r *Run) { r.hello.found, r.hello.compared, r.hello.tested = false, false, false }},
@@ -181,7 +182,7 @@ func agreePlan(r *Run) *page {
 	}
 	reader := r.person(Witness)
 	text, hash := r.plan.Text(), r.plan.HashHex()
-	var lines []Line
+	lines := r.approvalLines()
 	for _, w := range r.plan.Warnings {
 		lines = append(lines, Line{Mark: Warn, Text: w})
 	}
@@ -189,6 +190,9 @@ func agreePlan(r *Run) *page {
 		Prompt: Prompt{Kind: Read, By: reader, Heading: reader.Name + ": read the plan aloud", Lines: lines,
 			Text: text, Facts: []Fact{{"SHA-256", hash}}, Recorded: "every line, and its SHA-256."},
 		do: func(context.Context, Input) error {
+			if err := r.keepApprovals(); err != nil {
+				return err
+			}
 			r.hello.planned, r.hello.agreedPlan = true, hash
 			if hash != r.hello.headerPlan {
 				// People were named since the header was written.

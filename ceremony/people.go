@@ -49,11 +49,13 @@ func (r *Run) attendance() string {
 // mustBeHere tells whether the ceremony cannot go on without somebody.
 func (r *Run) mustBeHere(who Person) bool {
 	switch who.Role {
-	case Operator, Witness, PINHolder:
+	case Operator, PINHolder:
 		return true
+	case Witness:
+		return false // one of them is enough: watched asks
 	case Custodian:
 		return r.plan.Issues() && who.Number > 0 && !r.plan.SkipProof
-	case Auditor, Room, Program:
+	case Auditor, Approver, Room, Program:
 	}
 	return false
 }
@@ -73,6 +75,9 @@ func (r *Run) markPresent(_ context.Context, in Input) error {
 				"Mark them once they are here, or stop and plan it anew.")
 		}
 	}
+	if err := r.watched(here); err != nil {
+		return err
+	}
 	if n := len(here); n < r.plan.Attendance {
 		return askAgain(fmt.Sprintf("%d people are here; the plan needs %d.", n, r.plan.Attendance),
 			"The ceremony has not begun; nothing is changed.", "Wait for more of them, or stop and plan it anew.")
@@ -90,30 +95,10 @@ func (r *Run) markPresent(_ context.Context, in Input) error {
 			return err
 		}
 	}
-	if err := r.oneOrganisation(here); err != nil {
+	if err := r.weighPresent(here); err != nil {
 		return err
 	}
 	r.present, r.hello.marked, r.hello.marks = here, true, nil
-	return nil
-}
-
-// oneOrganisation repeats the plan's arithmetic with who is really here: those
-// who give their shares may all answer to one superior.
-func (r *Run) oneOrganisation(here []Person) error {
-	if !r.plan.NeedsQuorum() || r.status.Threshold < 1 {
-		return nil
-	}
-	of := map[string]int{}
-	for _, who := range here {
-		if who.Role != Custodian || who.Organisation == "" {
-			continue
-		}
-		name := strings.ToLower(who.Organisation)
-		if of[name]++; of[name] == r.status.Threshold {
-			return r.override("one-organisation", fmt.Sprintf("%d of the custodians who are here are of %s: it can act alone.",
-				r.status.Threshold, who.Organisation), "", "")
-		}
-	}
 	return nil
 }
 
@@ -134,6 +119,9 @@ func (r *Run) missingPerson() (who Person, field string, missing bool) {
 	}
 	if _, ok := r.plan.First(Witness); !ok && !r.waived("no-witness") && r.c.ID != string(plan.Unseal) {
 		return Person{Role: Witness}, "witness", true
+	}
+	if r.hello.second == askedFor {
+		return Person{Role: Witness}, "second witness", true
 	}
 	all, receive := len(r.plan.Custodians()), len(r.receivers())
 	if r.plan.Issues() && receive < r.plan.Shares {
@@ -163,10 +151,13 @@ func (r *Run) suggested(who Person) string {
 }
 
 func (r *Run) askName(who Person, field string) *page {
-	suggested := r.suggested(who)
+	suggested, another := r.suggested(who), r.hello.second == askedFor && who.Role == Witness
+	if another {
+		suggested = nobody
+	}
 	return &page{
 		Prompt: Prompt{Kind: Ask, By: r.person(Operator), Heading: "Who is the " + field + "?", Field: field, Default: suggested,
-			Text: []string{"Type the name as it shall stand in the record."}, Recorded: "the name and the role."},
+			Text: []string{"Type the name as it shall stand in the record; the organisation may follow: Wim Example, of Audit."}, Recorded: "name, role, organisation."},
 		do: func(_ context.Context, in Input) error {
 			bad, err := r.refuses(field, in.Text)
 			if err == nil && !bad && looksSecret(in.Text) {
@@ -183,16 +174,25 @@ func (r *Run) askName(who Person, field string) *page {
 			if name == "" {
 				name = suggested
 			}
+			if another && name == nobody {
+				r.hello.second = answered
+				return nil
+			}
+			name, who.Organisation, _ = strings.Cut(name, ", of ")
 			if name == "" || len(name) > maxName {
 				return askAgain(fmt.Sprintf("A name has 1 to %d characters.", maxName), "Nothing was recorded.", "Type the name.")
 			}
 			for _, other := range r.plan.People {
-				if strings.EqualFold(other.Name, name) {
+				if plan.Same(other.Name, name) {
 					return askAgain(name+" is already here as "+string(other.Role)+".", "One person has one role.", "Type somebody else's name.")
 				}
 			}
 			who.Name = name
 			r.plan.People = append(r.plan.People, who)
+			if who.Role == Witness {
+				// Whoever names the first here is asked for a second.
+				r.hello.second++
+			}
 			return nil
 		},
 	}

@@ -129,9 +129,9 @@ func TestOnePINHolder(t *testing.T) {
 	if _, err := q.Resolve(morning); err == nil || !strings.Contains(err.Error(), "two parts") {
 		t.Errorf("one holder: %v", err)
 	}
-	q.PINHolders = []string{holders[0], "olga example"}
+	q.PINHolders = []string{holders[0], "wim waters"}
 	if _, err := q.Resolve(morning); err == nil {
-		t.Error("the operator is a PIN holder")
+		t.Error("the witness is a PIN holder")
 	}
 }
 

@@ -21,6 +21,7 @@ const (
 	Custodian = custodian.Custodian
 	PINHolder = custodian.PINHolder
 	Auditor   = custodian.Auditor
+	Approver  = custodian.Approver
 	Room      = custodian.Room
 	Program   = custodian.Program
 )

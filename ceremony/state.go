@@ -46,6 +46,7 @@ type state struct {
 	pin        pinMark // while somebody is logged in
 	parts      pinParts
 	evidence   evidence
+	approvals  approvals
 	seat       seat
 	aftermath  aftermath
 	objects    objects

@@ -122,6 +122,8 @@ func inWords(e transcript.Entry) string {
 			return f.Text("name") + " is not here"
 		}
 		return f.Text("name") + " is here, " + f.Text("role")
+	case "approval":
+		return "the plan is approved by " + f.Text("name")
 	case "room":
 		return "the room: " + f.Text("place")
 	case "clock-check":

@@ -59,7 +59,7 @@ func (r *Roster) clone() *Roster {
 	c := *r
 	c.Terms, c.Tokens = slices.Clone(r.Terms), slices.Clone(r.Tokens)
 	c.OldRecoveryKeys, c.OldRootKeys = slices.Clone(r.OldRecoveryKeys), slices.Clone(r.OldRootKeys)
-	c.Sets = slices.Clone(r.Sets)
+	c.Sets, c.Approvers = slices.Clone(r.Sets), slices.Clone(r.Approvers)
 	for i := range c.Sets {
 		c.Sets[i].Holdings = slices.Clone(c.Sets[i].Holdings)
 	}
@@ -95,6 +95,8 @@ func (d *deriver) event(ev transcript.Event) error {
 			Shares: f.Number("shares"), Threshold: f.Number("threshold")})
 	case "person", "pgp-key":
 		d.know(ev)
+	case "approval":
+		r.approved(Approval{Name: f.Text("name"), Kind: f.Text("kind"), Key: f.Text("key"), Ceremony: r.Ceremony})
 	case "shown", "attested":
 		d.delivered(ev)
 	case "share":
@@ -140,6 +142,13 @@ func (d *deriver) header(ev transcript.Event) error {
 	r.Practice, r.Vault, r.Sequence = f.Flag("practice"), f.Text("vault"), f.Number("sequence")
 	r.Ceremony, r.Kind = f.Text("id"), f.Text("ceremony")
 	return nil
+}
+
+// approved notes who approved a plan. Somebody who comes with another key is
+// another line: which key was theirs before is to be seen.
+func (r *Roster) approved(a Approval) {
+	r.Approvers = slices.DeleteFunc(r.Approvers, func(b Approval) bool { return b.Name == a.Name && b.Key == a.Key })
+	r.Approvers = append(r.Approvers, a)
 }
 
 func (d *deriver) proven(ev transcript.Event) error {

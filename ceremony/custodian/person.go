@@ -10,6 +10,7 @@ const (
 	Custodian Role = "custodian"
 	PINHolder Role = "pin holder" // types a part of the token's PIN
 	Auditor   Role = "auditor"    // sees everything, does nothing
+	Approver  Role = "approver"   // signs the plan before the day
 	Room      Role = "room"       // everybody present
 	Program   Role = "program"    // the program works; nobody types
 )
@@ -20,4 +21,6 @@ type Person struct {
 	Role         Role
 	Number       int // a custodian's place in the plan, and share number, from 1
 	Organisation string
+	ReportsTo    string // whom they answer to, where a plan says it
+	Site         string // where a custodian keeps the share, where a plan says it
 }

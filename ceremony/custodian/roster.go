@@ -79,6 +79,18 @@ type Roster struct {
 
 	Sets   []Set   `json:"sets"`   // oldest first
 	Tokens []Token `json:"tokens"` // root tokens, oldest first
+
+	// Who approved plans, by which key, oldest first. Records have it since there
+	// are approvals.
+	Approvers []Approval `json:"approvers,omitempty"`
+}
+
+// Approval is a key by which somebody approved a plan.
+type Approval struct {
+	Name     string `json:"name"`
+	Kind     string `json:"kind"`
+	Key      string `json:"key"`
+	Ceremony string `json:"ceremony"` // the last that was approved by it
 }
 
 // Token is a root token that a ceremony made.

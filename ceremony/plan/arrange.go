@@ -36,7 +36,7 @@ func (q Request) arrangements(p *Plan, refuse func(string, string, ...any)) {
 			refuse(a.name, "%d: say 1 to %d %s", a.Value, a.most, a.unit)
 		default:
 			*a.to = a.Value
-			p.Values = append(p.Values, Value{a.name, fmt.Sprintf("%d %s", a.Value, a.unit), "flag"})
+			p.Values = append(p.Values, Value{Name: a.name, Text: fmt.Sprintf("%d %s", a.Value, a.unit), Source: "flag"})
 		}
 	}
 	if q.Attendance.Given && len(p.People) > 0 && q.Attendance.Value > len(p.People) && p.named() {
@@ -46,7 +46,7 @@ func (q Request) arrangements(p *Plan, refuse func(string, string, ...any)) {
 		return
 	}
 	p.SecondMedium = filepath.Clean(q.SecondMedium)
-	p.Values = append(p.Values, Value{"second-medium", p.SecondMedium, "flag"})
+	p.Values = append(p.Values, Value{Name: "second-medium", Text: p.SecondMedium, Source: "flag"})
 	if !filepath.IsAbs(p.SecondMedium) {
 		refuse("second-medium", "%s: say the whole path, from /", p.SecondMedium)
 	} else if p.SecondMedium == filepath.Clean(q.Storage) {

@@ -20,7 +20,7 @@ func TestArrangements(t *testing.T) {
 		{"more than are named", "are named", func(q *plan.Request) { q.Attendance = n(99) }},
 		{"for ever", "retention-years", func(q *plan.Request) { q.Retention = n(101) }},
 		{"never", "drill-months", func(q *plan.Request) { q.Drill = n(0) }},
-		{"a holder twice", "one person, one role", func(q *plan.Request) { q.PINHolders = []string{"Paul Pin", "Olga Example"} }},
+		{"a holder twice", "one person, one role", func(q *plan.Request) { q.PINHolders = []string{"Paul Pin", "Wim Waters"} }},
 		{"somewhere", "the whole path", func(q *plan.Request) { q.SecondMedium = "stick" }},
 		{"the vault", "the vault's own storage", func(q *plan.Request) { q.Storage, q.SecondMedium = "/srv/vault", "/srv/vault/" }},
 	} {

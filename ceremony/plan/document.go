@@ -44,7 +44,9 @@ type Setting struct {
 type Entry struct {
 	custodian.Person
 	KeyFile     string // "": none
+	KeyText     string // of an approver, where the key itself stands in the plan
 	Fingerprint string // lower-case hex, as the person's own card has it
+	Mail        string // one person is known by it under two names
 	where       hcl.Range
 }
 
@@ -127,13 +129,38 @@ func (d *Document) Source(s Setting) string {
 
 // Organisations are people's organisations by their names.
 func (d *Document) Organisations() map[string]string {
+	return d.said(func(e Entry) string { return e.Organisation })
+}
+
+// ReportsTo, Sites and Mail are what the plan says besides of people, by their
+// names.
+func (d *Document) ReportsTo() map[string]string {
+	return d.said(func(e Entry) string { return e.ReportsTo })
+}
+
+// Sites are where custodians keep their shares.
+func (d *Document) Sites() map[string]string {
+	return d.said(func(e Entry) string { return e.Site })
+}
+
+// Mail are people's addresses.
+func (d *Document) Mail() map[string]string {
+	return d.said(func(e Entry) string { return e.Mail })
+}
+
+func (d *Document) said(of func(Entry) string) map[string]string {
 	m := map[string]string{}
 	for _, e := range d.People {
-		if e.Organisation != "" {
-			m[e.Name] = e.Organisation
+		if text := of(e); text != "" {
+			m[e.Name] = text
 		}
 	}
 	return m
+}
+
+// Approvers are those who sign the plan, with where their keys are.
+func (d *Document) Approvers() []Entry {
+	return slices.DeleteFunc(slices.Clone(d.People), func(e Entry) bool { return e.Role != custodian.Approver })
 }
 
 // PINHolders are the names of those who type a part of the PIN.

@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -21,10 +20,11 @@ const (
 // Finding is what the arithmetic of a quorum, or people's roles, say.
 type Finding struct{ Level, ID, Sentence string }
 
-// acceptable are the ids of overrides that a plan can accept with a reason.
-var acceptable = []string{
+// Acceptable are the ids of overrides that a plan can accept with a reason.
+var Acceptable = []string{
 	"no-witness", "skipped-proofs", "plain-shares", "single-control", "given-pin", "piped-secrets", "plain-display", "recorder-allowed",
-	"no-spare-share", "two-quorums", "one-organisation", "near-witness",
+	"no-spare-share", "two-quorums", "one-organisation", "one-superior", "one-site", "one-witness", "near-witness",
+	"operator-custodian", "operator-pin-holder", "pin-holder-custodian", "new-approver",
 }
 
 // Judge works out what a quorum and the people's organisations mean.
@@ -49,28 +49,66 @@ func (p *Plan) Judge() []Finding {
 			add(LevelWarning, "two-quorums", "%d shares make two groups of %d that each can act alone, even against each other.", n, t)
 		}
 	}
-	count := map[string]int{}
-	for _, who := range p.Custodians() {
-		if who.Number == 0 || who.Organisation == "" {
-			continue
-		}
-		name := strings.ToLower(who.Organisation)
-		if count[name]++; count[name] == t {
-			add(LevelWarning, "one-organisation", "%d custodians are of %s: it can act alone.", t, clean.Clean(who.Organisation))
+	for _, same := range []struct {
+		id, text string
+		of       func(custodian.Person) string
+	}{
+		{"one-organisation", "%d custodians are of %s: it can act alone.", func(w custodian.Person) string { return w.Organisation }},
+		{"one-superior", "%d custodians report to %s, who can have them act.", func(w custodian.Person) string { return w.ReportsTo }},
+		{"one-site", "%d custodians keep their shares at %s: whoever gets in there has a quorum.", func(w custodian.Person) string { return w.Site }},
+	} {
+		count := map[string]int{}
+		for _, who := range p.Custodians() {
+			name := same.of(who)
+			if who.Number == 0 || name == "" {
+				continue
+			}
+			if count[fold(name)]++; count[fold(name)] == t {
+				add(LevelWarning, same.id, same.text, t, clean.Clean(name))
+			}
 		}
 	}
-	operator, _ := p.First(custodian.Operator)
-	witness, there := p.First(custodian.Witness)
-	switch {
-	case !there:
-	case witness.Organisation == "" || operator.Organisation == "":
-		add(LevelInfo, "", "One witness. Whether of another organisation than the operator's, the plan does not say.")
-	case strings.EqualFold(witness.Organisation, operator.Organisation):
-		add(LevelWarning, "near-witness", "The one witness is of the operator's own organisation, %s.", clean.Clean(witness.Organisation))
-	default:
-		add(LevelInfo, "", "One witness, of another organisation than the operator's.")
-	}
+	p.witnesses(add)
+	p.roles(func(name string, a, b custodian.Role, id string, _ bool) {
+		switch {
+		case id != "":
+			add(LevelWarning, id, "%s is %s and %s.", name, a, b)
+		case a == custodian.PINHolder && b == custodian.Approver:
+			add(LevelInfo, "", "%s holds a part of the PIN and approves the plan.", name)
+		}
+	})
+	p.knownApprovers(add)
 	return out
+}
+
+// witnesses counts those who watch, and those of them who are independent. Where
+// nothing is changed, nobody has to.
+func (p *Plan) witnesses(add func(level, id, format string, args ...any)) {
+	operator, _ := p.First(custodian.Operator)
+	list := p.with(custodian.Witness)
+	if len(list) == 0 || p.Kind == Unseal {
+		return // none at all is an override of its own
+	}
+	if len(list) == 1 {
+		add(LevelWarning, "one-witness", "There is one witness, and two are asked for.")
+	}
+	for _, who := range list {
+		if who.Organisation != "" && operator.Organisation != "" && fold(who.Organisation) != fold(operator.Organisation) {
+			add(LevelInfo, "", "%s, a witness, is of another organisation than the operator.", clean.Clean(who.Name))
+			return
+		}
+	}
+	add(LevelWarning, "near-witness", "No witness is said to be of another organisation than the operator.")
+}
+
+// Weigh takes what Judge warns of as overrides. A plan's file accepts them with a
+// reason (Bind); without one they are in the record and need none.
+func (p *Plan) Weigh() {
+	for _, f := range p.Judge() {
+		if f.Level == LevelWarning {
+			p.Overrides = append(p.Overrides, Override{ID: f.ID, Sentence: f.Sentence})
+		}
+	}
 }
 
 // Accepts tells whether the plan weakens a rule on purpose.
@@ -84,10 +122,9 @@ func (d *Document) Accepts(id string) bool {
 func (d *Document) Bind(p *Plan) error {
 	r := reader{d: d}
 	d.fingerprints(&r, p)
-	for _, f := range p.Judge() {
-		if f.Level == LevelWarning {
-			p.Overrides = append(p.Overrides, Override{ID: f.ID, Sentence: f.Sentence})
-		}
+	p.Weigh()
+	for _, a := range d.accepted {
+		p.accepted = append(p.accepted, fmt.Sprintf("accept %s: %s", a.id, clean.Clean(a.reason)))
 	}
 	for i, o := range p.Overrides {
 		at := slices.IndexFunc(d.accepted, func(a acceptance) bool { return a.id == o.ID })
@@ -104,16 +141,14 @@ func (d *Document) Bind(p *Plan) error {
 	return nil
 }
 
-// fingerprints compares the keys that were read with what the plan says, and
-// finds one mailbox behind two shares.
+// fingerprints compares the keys that were read with what the plan says.
 func (d *Document) fingerprints(r *reader, p *Plan) {
 	var holders []Entry
 	for _, e := range d.People {
-		if e.KeyFile != "" {
+		if e.Role == custodian.Custodian && e.KeyFile != "" {
 			holders = append(holders, e)
 		}
 	}
-	mail := map[string]string{}
 	for i, e := range holders {
 		if i >= len(p.Keys) {
 			return // Resolve has refused the count
@@ -123,24 +158,5 @@ func (d *Document) fingerprints(r *reader, p *Plan) {
 			r.refuse(e.where, "Another key", "%s has the fingerprint %s; the plan says that %s's is %s.",
 				clean.Clean(k.File), k.Fingerprint, clean.Clean(e.Name), e.Fingerprint)
 		}
-		for _, box := range mailboxes(k.UserIDs) {
-			if other, twice := mail[box]; twice && other != e.Name {
-				r.refuse(e.where, "One mailbox, two shares", "The keys of %s and %s both name %s.", clean.Clean(other), clean.Clean(e.Name), clean.Clean(box))
-			}
-			mail[box] = e.Name
-		}
 	}
-}
-
-// mailboxes are the addresses in user IDs: "Alice <alice@example.org>".
-func mailboxes(ids []string) []string {
-	var out []string
-	for _, id := range ids {
-		if _, rest, ok := strings.Cut(id, "<"); ok {
-			if box, _, ok := strings.Cut(rest, ">"); ok && strings.Contains(box, "@") {
-				out = append(out, strings.ToLower(box))
-			}
-		}
-	}
-	return out
 }

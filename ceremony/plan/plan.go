@@ -30,7 +30,10 @@ const Unseal vaultstate.Kind = "unseal"
 
 // Value is one effective value and where it comes from: "flag", "environment
 // NAME", "configuration FILE", "default" or "people page".
-type Value struct{ Name, Text, Source string }
+type Value struct {
+	Name, Text, Source string
+	Day                bool // known only on the day: approvers do not sign it
+}
 
 // Override is a rule that was weakened on purpose.
 type Override struct {
@@ -75,6 +78,13 @@ type Plan struct {
 	Overrides []Override
 	Values    []Value
 	Warnings  []string // of the PGP keys: they work, and yet
+
+	Approvers []Approver
+	Approvals int     // how many of them the plan demands
+	Known     []Known // keys that earlier records have
+	Earlier   bool    // there is an earlier record
+
+	accepted []string // what the plan's file accepts, a line each
 }
 
 // Custodians returns the custodians: those who receive a share first, in the
@@ -127,6 +137,27 @@ func (p *Plan) VaultName() string {
 
 // Text is the agreed plan, one value a line with its source.
 func (p *Plan) Text() []string {
+	lines := p.head(true)
+	for _, w := range p.Warnings {
+		lines = append(lines, "warning: "+clean.Clean(w))
+	}
+	lines = append(lines, p.people()...)
+	for _, a := range p.Approved() {
+		lines = append(lines, fmt.Sprintf("approved by %s: %s signature, SHA-256 %s, of the text with SHA-256 %s",
+			clean.Clean(a.Name), a.Key.Kind, a.Approval.SHA256, a.Approval.Text))
+	}
+	for _, o := range p.Overrides {
+		line := fmt.Sprintf("override %s: %s", clean.Clean(o.ID), clean.Clean(o.Sentence))
+		if o.Why != "" {
+			line += " Accepted: " + clean.Clean(o.Why)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// head is what is done, where, and to whose keys.
+func (p *Plan) head(day bool) []string {
 	lines := []string{
 		fmt.Sprintf("ceremony = %s (command)", p.Kind),
 		fmt.Sprintf("id = %s", p.ID),
@@ -138,7 +169,9 @@ func (p *Plan) Text() []string {
 		lines = append(lines, "PRACTICE")
 	}
 	for _, v := range p.Values {
-		lines = append(lines, fmt.Sprintf("%s = %s (%s)", v.Name, clean.Clean(v.Text), clean.Clean(v.Source)))
+		if day || !v.Day {
+			lines = append(lines, fmt.Sprintf("%s = %s (%s)", v.Name, clean.Clean(v.Text), clean.Clean(v.Source)))
+		}
 	}
 	for i, k := range p.Keys {
 		lines = append(lines, fmt.Sprintf("recovery-pgp-keys[%d] = %s", i+1, k.text()))
@@ -146,22 +179,27 @@ func (p *Plan) Text() []string {
 	if p.RootTokenKey != nil {
 		lines = append(lines, "root-token-pgp-key = "+p.RootTokenKey.text())
 	}
-	for _, w := range p.Warnings {
-		lines = append(lines, "warning: "+clean.Clean(w))
-	}
+	return lines
+}
+
+// people are those of the room, and who approves by which key.
+func (p *Plan) people() []string {
+	var lines []string
 	for _, who := range p.People {
 		line := fmt.Sprintf("%s = %s", roleAndNumber(who), clean.Clean(who.Name))
-		if who.Organisation != "" {
-			line += ", of " + clean.Clean(who.Organisation)
+		for _, more := range []struct{ word, text string }{{"of", who.Organisation}, {"reports to", who.ReportsTo}, {"keeps it at", who.Site}} {
+			if more.text != "" {
+				line += ", " + more.word + " " + clean.Clean(more.text)
+			}
 		}
 		lines = append(lines, line)
 	}
-	for _, o := range p.Overrides {
-		line := fmt.Sprintf("override %s: %s", clean.Clean(o.ID), clean.Clean(o.Sentence))
-		if o.Why != "" {
-			line += " Accepted: " + clean.Clean(o.Why)
+	for _, a := range p.Approvers {
+		line := "approver = " + clean.Clean(a.Name)
+		if a.Organisation != "" {
+			line += ", of " + clean.Clean(a.Organisation)
 		}
-		lines = append(lines, line)
+		lines = append(lines, fmt.Sprintf("%s, %s key %s, from %s, SHA-256 %s", line, a.Key.Kind, a.Key.ID, clean.Clean(a.File), a.SHA256))
 	}
 	return lines
 }

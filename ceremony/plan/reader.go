@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -32,6 +33,7 @@ var (
 		{name: "previous", flag: "previous", path: true},
 		{name: "second_medium", flag: "second-medium", path: true},
 		{name: "attendance", flag: "attendance"},
+		{name: "approvals", flag: Approvals},
 		{name: "retention_years", flag: "retention-years"},
 		{name: "drill_months", flag: "drill-months"},
 		{name: "deep", flag: "deep", kinds: []vaultstate.Kind{Unseal}},
@@ -54,20 +56,27 @@ var (
 			{name: "shares", flag: "recovery-shares", kinds: issuing}, {name: "threshold", flag: "recovery-threshold", kinds: issuing},
 			{name: "skip_proof", flag: "skip-proof", kinds: issuing},
 		},
-		"operator":   {{name: "organisation"}},
-		"witness":    {{name: "organisation"}},
-		"pin_holder": {{name: "organisation"}},
-		"auditor":    {{name: "organisation"}},
-		"custodian":  {{name: "organisation"}, {name: "pgp_key", path: true, kinds: issuing}, {name: "fingerprint", kinds: issuing}},
-		"accept":     {{name: "reason"}},
+		"operator":   {{name: "organisation"}, {name: "email"}},
+		"witness":    {{name: "organisation"}, {name: "email"}},
+		"pin_holder": {{name: "organisation"}, {name: "email"}},
+		"auditor":    {{name: "organisation"}, {name: "email"}},
+		"approver":   {{name: "organisation"}, {name: "email"}, {name: "key"}},
+		"custodian": {
+			{name: "organisation"}, {name: "email"}, {name: "reports_to"}, {name: "site"},
+			{name: "pgp_key", path: true, kinds: issuing}, {name: "fingerprint", kinds: issuing},
+		},
+		"accept": {{name: "reason"}},
 	}
-	labelled = []string{"operator", "witness", "pin_holder", "auditor", "custodian", "accept"}
-	several  = []string{"pin_holder", "auditor", "custodian", "accept"}
+	labelled = []string{"operator", "witness", "pin_holder", "auditor", "approver", "custodian", "accept"}
+	several  = []string{"witness", "pin_holder", "approver", "auditor", "custodian", "accept"}
 )
+
+// Approvals is the one setting that no flag says: approvers are in a plan's file.
+const Approvals = "approvals"
 
 // numbers and flags are the settings that are not any text.
 var (
-	numbers = []string{"recovery-shares", "recovery-threshold", "key-shares", "key-threshold", "stored-shares", "attendance", "retention-years", "drill-months"}
+	numbers = []string{"recovery-shares", "recovery-threshold", "key-shares", "key-threshold", "stored-shares", "attendance", Approvals, "retention-years", "drill-months"}
 	truths  = []string{"deep", "hsm-generate-key", "skip-proof"}
 )
 
@@ -126,10 +135,10 @@ func (r *reader) ceremony(b *hcl.Block) {
 			if seen[in.Type] {
 				r.refuse(in.DefRange, "More than one "+in.Type, "Only one %s is acted on.", in.Type)
 			}
-			seen[in.Type] = true
 		}
+		seen[in.Type] = true
 		switch in.Type {
-		case "operator", "witness", "pin_holder", "auditor", "custodian":
+		case "operator", "witness", "pin_holder", "auditor", "approver", "custodian":
 			r.person(in, content)
 		case "accept":
 			r.accept(in, content)
@@ -163,6 +172,11 @@ func (r *reader) needed(b *hcl.Block, seen map[string]bool) {
 	}
 	if n := len(r.d.PINHolders()); n != 0 && n != 2 {
 		r.refuse(b.DefRange, "Not two PIN holders", "The PIN is typed in two parts by two people: name two, or none and the operator types it.")
+	}
+	if n, ok := r.d.Setting(Approvals); ok {
+		if have := len(r.d.Approvers()); n.Text == "0" || len(n.Text) > 2 || have < atoi(n.Text) {
+			r.refuse(n.where, "More approvals than approvers", "approvals is 1 to the number of approvers, of which there are %d.", have)
+		}
 	}
 	if slices.Contains(issuing, r.d.Kind) {
 		for _, flag := range []string{"recovery-shares", "recovery-threshold"} {
@@ -229,7 +243,7 @@ func (r *reader) value(attrs hcl.Attributes, a argument) (text string, where hcl
 	case text == "":
 		r.refuse(where, "Empty", "%s is empty; leave it out.", a.name)
 		return "", where, false
-	case strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }):
+	case strings.ContainsFunc(text, func(c rune) bool { return (c < ' ' || c == 0x7f) && (c != '\n' || a.name != "key") }):
 		r.refuse(where, "Control character", "%s has a control character in it.", a.name)
 		return "", where, false
 	case strings.HasSuffix(a.name, "pgp_key") && strings.Contains(text, ","):
@@ -243,7 +257,9 @@ func (r *reader) value(attrs hcl.Attributes, a argument) (text string, where hcl
 }
 
 var (
-	numberForm      = regexp.MustCompile(`^(0|[1-9][0-9]{0,3})$`)
+	numberForm = regexp.MustCompile(`^(0|[1-9][0-9]{0,3})$`)
+	// A public key itself, and not the name of a file with one.
+	keyForm         = regexp.MustCompile(`^(ssh-[a-z0-9]+ |ecdsa-sha2-|sk-[a-z0-9-]+@openssh\.com |untrusted comment:|-----BEGIN PGP|RW[A-Za-z0-9+/]{54}$)`)
 	fingerprintForm = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 )
 
@@ -265,38 +281,10 @@ func (r *reader) settings(attrs hcl.Attributes, list []argument) {
 	}
 }
 
-func (r *reader) person(b *hcl.Block, c *hcl.BodyContent) {
-	e := Entry{Person: custodian.Person{Name: strings.Join(strings.Fields(b.Labels[0]), " "), Role: custodian.Role(strings.ReplaceAll(b.Type, "_", " "))}, where: b.DefRange}
-	if e.Name == "" || e.Name != clean.Clean(e.Name) || len(e.Name) > 120 {
-		r.refuse(b.LabelRanges[0], "No good name", "A name is 1 to 120 bytes of text that can be shown.")
-	}
-	for _, other := range r.d.People {
-		if strings.EqualFold(other.Name, e.Name) {
-			r.refuse(b.LabelRanges[0], "One person, one role", "%s is already %s, in line %d.", clean.Clean(e.Name), other.Role, other.where.Start.Line)
-		}
-	}
-	list := blockArguments[b.Type]
-	e.Organisation, _, _ = r.value(c.Attributes, list[0])
-	if b.Type == "custodian" {
-		e.KeyFile, _, _ = r.value(c.Attributes, list[1])
-		fp, where, given := r.value(c.Attributes, list[2])
-		e.Fingerprint = tidy(fp)
-		switch {
-		case given && !fingerprintForm.MatchString(e.Fingerprint):
-			r.refuse(where, "Not a fingerprint", "A fingerprint has 40 or 64 hex digits; this has %d characters.", len(e.Fingerprint))
-		case given && c.Attributes["pgp_key"] == nil:
-			r.refuse(where, "A fingerprint of no key", "There is no pgp_key for %s.", clean.Clean(e.Name))
-		case !given && e.KeyFile != "":
-			r.refuse(b.DefRange, "No fingerprint", "The key of %s needs its fingerprint, from the person's own card: whoever swaps the file is found by it.", clean.Clean(e.Name))
-		}
-	}
-	r.d.People = append(r.d.People, e)
-}
-
 func (r *reader) accept(b *hcl.Block, c *hcl.BodyContent) {
 	id := b.Labels[0]
-	if !slices.Contains(acceptable, id) {
-		r.refuse(b.LabelRanges[0], "Nothing to accept", "%q is none of: %s.", clean.Clean(id), strings.Join(acceptable, ", "))
+	if !slices.Contains(Acceptable, id) {
+		r.refuse(b.LabelRanges[0], "Nothing to accept", "%q is none of: %s.", clean.Clean(id), strings.Join(Acceptable, ", "))
 		return
 	}
 	if r.d.Accepts(id) {
@@ -307,4 +295,10 @@ func (r *reader) accept(b *hcl.Block, c *hcl.BodyContent) {
 		r.refuse(b.DefRange, "No reason", "Why is %s accepted? reason = \"…\".", id)
 	}
 	r.d.accepted = append(r.d.accepted, acceptance{id, reason, b.DefRange})
+}
+
+// atoi is the value of what fits numberForm.
+func atoi(text string) int {
+	n, _ := strconv.Atoi(text)
+	return n
 }

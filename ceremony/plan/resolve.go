@@ -6,10 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
+	"slices"
 	"time"
 
-	"conclave/assets/clean"
 	"conclave/ceremony/custodian"
 	"conclave/vaultstate"
 	"conclave/vaultstate/pgp"
@@ -55,6 +54,14 @@ type Request struct {
 	NoWitness         bool
 	Auditors          []string
 	Organisations     map[string]string // by people's names
+	Witnesses         []string          // more than the first
+	ReportsTo, Sites  map[string]string // of custodians, by their names
+	Mail              map[string]string // addresses, by people's names: one person is known by theirs
+
+	Approvers []ApproverKey
+	Approvals Number  // how many of them must have signed; absent: all
+	Known     []Known // keys of earlier records
+	Earlier   bool    // there is one
 
 	SecondMedium                 string
 	Attendance, Retention, Drill Number
@@ -72,7 +79,7 @@ func (p *Problem) Error() string { return p.Field + ": " + p.Text }
 // joined.
 func (q Request) Resolve(now time.Time) (*Plan, error) {
 	p := &Plan{Kind: q.Kind, ID: q.ID, Purpose: q.Purpose, Practice: q.Practice, Storage: q.Storage, Config: q.Config,
-		GenerateKey: q.GenerateKey, SkipProof: q.SkipProof, Deep: q.Deep, Overrides: q.Overrides}
+		Known: q.Known, Earlier: q.Earlier, GenerateKey: q.GenerateKey, SkipProof: q.SkipProof, Deep: q.Deep, Overrides: q.Overrides}
 	var bad []error
 	refuse := func(field, format string, args ...any) {
 		bad = append(bad, &Problem{field, fmt.Sprintf(format, args...)})
@@ -87,7 +94,9 @@ func (q Request) Resolve(now time.Time) (*Plan, error) {
 	q.recovery(p, refuse)
 	q.token(p, refuse)
 	q.keys(p, now, refuse)
+	q.approvers(p, refuse)
 	q.people(p, refuse)
+	q.identities(p, refuse)
 	q.arrangements(p, refuse)
 	p.Values = append(p.Values, q.Values...)
 	q.override(p)
@@ -141,8 +150,8 @@ func (q Request) recovery(p *Plan, refuse func(string, string, ...any)) {
 	}
 	p.Shares, p.Threshold = n, t
 	p.Values = append(p.Values,
-		Value{"recovery-shares", fmt.Sprint(n), source(q.RecoveryShares)},
-		Value{"recovery-threshold", fmt.Sprint(t), source(q.RecoveryThreshold)})
+		Value{Name: "recovery-shares", Text: fmt.Sprint(n), Source: source(q.RecoveryShares)},
+		Value{Name: "recovery-threshold", Text: fmt.Sprint(t), Source: source(q.RecoveryThreshold)})
 	// Vault's own messages, in its own order.
 	switch {
 	case n < 1:
@@ -176,7 +185,7 @@ func (q Request) token(p *Plan, refuse func(string, string, ...any)) {
 		if q.RootToken != "" {
 			text, source = q.RootToken, "flag"
 		}
-		p.Values = append(p.Values, Value{"root-token", text, source})
+		p.Values = append(p.Values, Value{Name: "root-token", Text: text, Source: source})
 	case vaultstate.GenerateRoot:
 		p.RootToken = true
 	default:
@@ -234,27 +243,23 @@ func (q Request) keys(p *Plan, now time.Time, refuse func(string, string, ...any
 }
 
 func (q Request) people(p *Plan, refuse func(string, string, ...any)) {
-	roles := map[string]custodian.Role{}
 	add := func(name string, role custodian.Role, number int) {
-		name = clean.Clean(strings.Join(strings.Fields(name), " "))
+		name = person(name)
 		if name == "" {
-			return
-		}
-		key := strings.ToLower(name)
-		if was, twice := roles[key]; twice {
-			refuse(string(role), "%s is already named as %s: one person, one role", name, was)
 			return
 		}
 		if len(name) > 120 {
 			refuse(string(role), "%.20s…: a name has at most 120 bytes", name)
 			return
 		}
-		roles[key] = role
-		p.People = append(p.People, custodian.Person{Name: name, Role: role, Number: number, Organisation: q.Organisations[name]})
+		p.People = append(p.People, custodian.Person{Name: name, Role: role, Number: number, Organisation: q.Organisations[name],
+			ReportsTo: q.ReportsTo[name], Site: q.Sites[name]})
 	}
 	add(q.Operator, custodian.Operator, 0)
 	if !q.NoWitness {
-		add(q.Witness, custodian.Witness, 0)
+		for _, name := range append([]string{q.Witness}, q.Witnesses...) {
+			add(name, custodian.Witness, 0)
+		}
 	}
 	for _, name := range q.Auditors {
 		add(name, custodian.Auditor, 0)
@@ -271,6 +276,16 @@ func (q Request) people(p *Plan, refuse func(string, string, ...any)) {
 	for _, name := range q.PINHolders {
 		add(name, custodian.PINHolder, 0)
 	}
+	for name := range q.Organisations {
+		if !slices.ContainsFunc(p.everybody(), func(who custodian.Person) bool { return who.Name == name }) {
+			refuse("organisation", "one is of nobody who is named here: say NAME=ORGANISATION, with the name as it is elsewhere")
+		}
+	}
+	p.roles(func(name string, a, b custodian.Role, _ string, ok bool) {
+		if !ok {
+			refuse(string(b), "%s is already named as %s: one person, one role", name, a)
+		}
+	})
 	if n := len(q.PINHolders); n != 0 && n != 2 {
 		refuse("pin-holder", "%d people are named: the PIN is typed in two parts by two, or by the operator where nobody is named", n)
 	}

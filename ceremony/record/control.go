@@ -5,7 +5,7 @@ package record
 // auditor's judgement.
 var Controls = []Source{
 	{Group: "WebTrust 1", Field: "roles and responsibilities of those who take part", From: []string{"person.role"}},
-	{Group: "WebTrust 2", Field: "approval for the conduct of the ceremony"},
+	{Group: "WebTrust 2", Field: "approval for the conduct of the ceremony", From: []string{"approval"}},
 	{Group: "WebTrust 3", Field: "cryptographic hardware and activation materials", From: []string{"equipment", "key", "inventory", "answer.field=PIN", "share-entered.result=good"}},
 	{Group: "WebTrust 4", Field: "specific steps that were performed", From: []string{"step"}},
 	{Group: "WebTrust 5", Field: "physical security of the place"},

@@ -43,6 +43,7 @@ type Page struct {
 	Header   transcript.Facts `json:"header"`
 
 	People    []Person         `json:"people"`
+	Approvals []Act            `json:"approvals,omitempty"` // of the plan, before the day
 	Machine   transcript.Facts `json:"machine,omitempty"`
 	Equipment transcript.Facts `json:"equipment,omitempty"`
 	Key       transcript.Facts `json:"key,omitempty"`
@@ -185,6 +186,8 @@ func (p *Page) add(ev transcript.Event) {
 		p.Deviations = append(p.Deviations, act)
 	case "person":
 		p.person(f)
+	case "approval":
+		p.Approvals = append(p.Approvals, act)
 	case "machine":
 		p.Machine = f
 	case "equipment":
@@ -262,6 +265,8 @@ func (p *Page) evidence(ev transcript.Event) {
 	switch {
 	case ev.Kind == "person":
 		return // who is here was typed by the operator
+	case ev.Kind == "approval":
+		return // who signed the plan before the day need not be here
 	case ev.Kind == "signoff" && ev.Facts.List("statements") == nil:
 		return // so was who has left before the sign-off
 	}

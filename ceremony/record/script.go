@@ -16,6 +16,7 @@ type Script struct {
 	Words                 []string // the same, for the ear
 	Reviewed              time.Time
 	People                []ScriptPerson
+	Approvers             []ScriptApprover
 	Steps                 []ScriptStep
 	Notes                 []string // what the arithmetic says, and what is weakened
 	Worksheet             bool     // shares are written by hand
@@ -26,6 +27,13 @@ type ScriptPerson struct {
 	Name, Role, Organisation string
 	Share                    int    // the number of the share that they receive, 0 for none
 	Key                      string // the file that their share is encrypted to
+}
+
+// ScriptApprover is somebody who approves the plan: by a signature that is beside
+// it, or on this paper.
+type ScriptApprover struct {
+	Name, Organisation, Key string
+	Signed                  bool
 }
 
 // ScriptStep is one step, and whose initials it takes.
@@ -68,6 +76,17 @@ func (s *Script) document() *document {
 	}
 	d.boxes("Place", "", "")
 	d.boxes("Two watches, UTC", "first", "second")
+	if len(s.Approvers) > 0 {
+		d.title("Approvers")
+	}
+	for _, a := range s.Approvers {
+		d.boxes(ScriptPerson{Name: a.Name, Role: "approver", Organisation: a.Organisation}.label(), "date", "signature on paper")
+		state := "has NOT signed"
+		if a.Signed {
+			state = "has signed the plan"
+		}
+		d.row("", state+", "+a.Key)
+	}
 	for _, n := range s.Notes {
 		d.note(safe(n))
 	}

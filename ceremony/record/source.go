@@ -36,7 +36,7 @@ var Sources = []Source{
 	{Group: "Header", Field: "host and system", From: []string{"header.host", "header.os"}},
 	{Group: "Header", Field: "place", From: []string{"header.place", "room.place"}},
 	{Group: "Header", Field: "start and end", From: []string{"header", "closed", "aborted"}},
-	{Group: "Header", Field: "approval"},
+	{Group: "Header", Field: "approval", From: []string{"approval"}},
 	{Group: "Header", Field: "clock check", From: []string{"clock-check"}},
 	{Group: "Header", Field: "local time zone", From: []string{"clock-check.zone"}},
 

@@ -118,6 +118,13 @@ func (p *Page) people(out *document) {
 		}
 		out.row(role, strings.Join(filled(who.Name, who.LookAlike, who.Organisation, evidence), ", "))
 	}
+	for _, a := range p.Approvals {
+		f := a.Facts
+		out.row("approver", strings.Join(filled(f.Text("name"), lookAlike(f.Text("name")), f.Text("organisation"),
+			fmt.Sprintf("approved the plan before the day, %s signature (event %d)", f.Text("kind"), a.Event)), ", "))
+		out.row("", "key "+f.Text("key"))
+		out.row("", "signed text SHA-256 "+f.Text("text_sha256"))
+	}
 	out.row("together", p.together())
 }
 

@@ -1,11 +1,12 @@
-// Package signature checks what people sign a record with after the ceremony:
-// detached signatures over the bytes of checkpoint.note, by ssh-keygen, OpenPGP
-// or minisign.
+// Package signature checks what people sign: a record after the ceremony, over
+// the bytes of checkpoint.note, and a plan before it. Signatures are detached,
+// by ssh-keygen, OpenPGP or minisign.
 //
-// It promises that a signature counts only if its key is in what the auditor
-// brings (Trust): a key that comes with the record is named and never trusted.
-// SSH signatures are made for Namespace, which a rehearsal does not share; the
-// other two sign a text that says PRACTICE itself.
+// It promises that a signature of a record counts only if its key is in what the
+// auditor brings (Trust): a key that comes with the record is named and never
+// trusted. The approval of a plan counts only by the one Key that the plan names
+// for its approver. SSH signatures are made for Namespace, which a rehearsal and
+// a plan do not share; the other two sign a text that says itself what it is.
 //
 // It does not promise that a key belongs to the person whom the list names, nor
 // when a signature was made.
@@ -65,8 +66,9 @@ type Result struct {
 
 // Errors of signatures.
 var (
-	ErrWrong   = errors.New("it is no signature of this checkpoint")
-	errUnknown = errors.New("it is no signature by ssh-keygen, OpenPGP or minisign")
+	ErrWrong    = errors.New("it is no signature of this text")
+	ErrOtherKey = errors.New("it is by another key")
+	errUnknown  = errors.New("it is no signature by ssh-keygen, OpenPGP or minisign")
 )
 
 // Trust is the keys that count, with whose they are.
@@ -122,6 +124,10 @@ func KindOf(sig []byte) (Kind, error) {
 // another text, and another one if it does not count for another reason; a good
 // one by an unknown key is no error.
 func (t *Trust) Check(message, sig []byte, practice bool, now time.Time) (Result, error) {
+	return t.check(message, sig, Namespace(practice), now)
+}
+
+func (t *Trust) check(message, sig []byte, namespace string, now time.Time) (Result, error) {
 	if len(sig) > MaxFile {
 		return Result{}, errUnknown
 	}
@@ -131,7 +137,7 @@ func (t *Trust) Check(message, sig []byte, practice bool, now time.Time) (Result
 	}
 	switch kind {
 	case SSH:
-		return t.checkSSH(message, sig, practice, now)
+		return t.checkSSH(message, sig, namespace, now)
 	case Minisign:
 		return t.checkMinisign(message, sig)
 	case OpenPGP:

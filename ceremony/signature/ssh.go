@@ -109,7 +109,7 @@ func sshTime(s string) (time.Time, error) {
 	return time.Time{}, errors.New("a time is not written as YYYYMMDD or YYYYMMDDHHMM[SS], with or without Z")
 }
 
-func (t *Trust) checkSSH(message, armored []byte, practice bool, now time.Time) (Result, error) {
+func (t *Trust) checkSSH(message, armored []byte, namespace string, now time.Time) (Result, error) {
 	sig, err := parseSSH(armored)
 	if err != nil {
 		return Result{}, err
@@ -119,8 +119,8 @@ func (t *Trust) checkSSH(message, armored []byte, practice bool, now time.Time) 
 		return Result{}, errors.New("the key in the ssh signature is none")
 	}
 	r := Result{Kind: SSH, Key: ssh.FingerprintSHA256(key)}
-	if want := Namespace(practice); sig.Namespace != want {
-		return r, fmt.Errorf("%w: it was made for %q, not for %q", ErrWrong, clean.Clean(sig.Namespace), want)
+	if sig.Namespace != namespace {
+		return r, fmt.Errorf("%w: it was made for %q, not for %q", ErrWrong, clean.Clean(sig.Namespace), namespace)
 	}
 	if err := verifySSH(key, sig, message); err != nil {
 		return r, fmt.Errorf("%w: %w", ErrWrong, err)

@@ -91,6 +91,8 @@ var Kinds = map[string]Kind{
 		may(Number, "sequence", "run"), may(List, "plan"), may(Text, "custody_head"), may(Number, "custody_events")),
 	"person": kind("somebody who takes part",
 		must(Text, "name", "role"), must(Flag, "present"), may(Number, "number"), may(Text, "organisation")),
+	"approval": kind("somebody approved the plan before the day, by a signature that is good",
+		must(Text, "name", "kind", "key", "text_sha256"), may(Text, "organisation", "file", "sha256")),
 	"machine": kind("what the program found of the machine that it runs on",
 		may(List, "shortfalls", "recorders"), may(Text, "memory", "terminal")),
 	"room": kind("what people say of the room and of what was brought into it, and what they compared",

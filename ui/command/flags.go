@@ -24,8 +24,9 @@ type flags struct {
 
 	// The ceremony.
 	dir, id, purpose, previous string
-	operator, witness          string
-	custodians                 []string
+	operator                   string
+	witnesses, custodians      []string
+	organisations              []string // NAME=ORGANISATION
 	noWitness, plain           bool
 	piped, recorder            bool
 	skipProof, deep            bool
@@ -75,8 +76,9 @@ func ceremonyFlags(c *cobra.Command) *flags {
 	s.StringVar(&f.purpose, "purpose", "", "what it is held for, a `TEXT` for the record")
 	s.StringVar(&f.previous, "previous", "", "the record `DIR` of the ceremony before, or of them all; or none")
 	s.StringVar(&f.operator, "operator", "", "the operator's `NAME`")
-	s.StringVar(&f.witness, "witness", "", "the witness' `NAME`")
+	s.StringArrayVar(&f.witnesses, "witness", nil, "a witness' `NAME`; once for each")
 	s.StringArrayVar(&f.custodians, "custodian", nil, "a custodian's `NAME`; once for each, in the order of the shares")
+	s.StringArrayVar(&f.organisations, "organisation", nil, "whose somebody is, `NAME=ORGANISATION`; once for each")
 	s.BoolVar(&f.noWitness, "no-witness", false, "without a witness: an override")
 	s.BoolVar(&f.plain, "plain", false, "line by line, without a screen")
 	s.BoolVar(&f.piped, "allow-piped-secrets", false, "secrets through a pipe: an override")
@@ -132,12 +134,14 @@ func (f *flags) request(q *plan.Request) error {
 	q.RecoveryShares = f.number("recovery-shares", f.shares)
 	q.RecoveryThreshold = f.number("recovery-threshold", f.threshold)
 	q.RootToken, q.GenerateKey, q.SkipProof, q.Deep = f.rootToken, f.generateKey, f.skipProof, f.deep
-	q.Operator, q.Witness, q.Custodians, q.NoWitness = f.operator, f.witness, f.custodians, f.noWitness
-	if f.doc != nil {
-		q.Organisations, q.PINHolders = f.doc.Organisations(), f.doc.PINHolders()
+	q.Operator, q.Custodians, q.NoWitness = f.operator, f.custodians, f.noWitness
+	if len(f.witnesses) > 0 {
+		q.Witness, q.Witnesses = f.witnesses[0], f.witnesses[1:]
 	}
-	f.arrange(q)
-	var err error
+	err := f.arrange(q)
+	if err != nil {
+		return err
+	}
 	if q.RecoveryKeys, err = keyFiles("recovery-pgp-keys", f.keys); err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func (p *Process) job(kind vaultstate.Kind, f *flags, t *target) (Job, error) {
 		return j, usage("-dir: %v. Nothing was touched.", err)
 	}
 	j.Run = number.Number
-	q.Values = append(q.Values, plan.Value{Name: "run", Text: number.Text(), Source: "counted in " + f.dir})
+	q.Values = append(q.Values, runValue(f.dir, number))
 	j.Roster = roster
 	if err := p.terminal(f, &q); err != nil {
 		return j, err
@@ -89,6 +89,11 @@ func (p *Process) job(kind vaultstate.Kind, f *flags, t *target) (Job, error) {
 	j.Machine.Login, j.PIN = t.login, t.pin.Clone()
 	j.Machine.LookedAt = append([]string{"files open in the storage directory"}, t.addresses...)
 	return j, nil
+}
+
+// runValue is the number of a run that begins in dir now.
+func runValue(dir string, n folder.Run) plan.Value {
+	return plan.Value{Name: "run", Text: n.Text(), Source: "counted in " + dir, Day: true}
 }
 
 // request is all that is asked for, but for what depends on the terminal.
@@ -111,6 +116,7 @@ func (p *Process) request(kind vaultstate.Kind, f *flags, t *target) (plan.Reque
 	if err != nil {
 		return q, nil, err
 	}
+	q.Known, q.Earlier = known(roster), roster != nil
 	programs, err := programValues(t.hsm.Lib.Text)
 	q.Values = append(q.Values, programs...)
 	return q, roster, err

@@ -7,17 +7,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"conclave/assets/clean"
+	"conclave/ceremony/folder"
 	"conclave/ceremony/plan"
 	"conclave/hsm/secret"
 	"conclave/vaultstate"
 )
 
 func (p *Process) planCommand() *cobra.Command {
-	c := &cobra.Command{Use: "plan COMMAND", Short: "Write, check and print a ceremony's plan before the day", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "plan COMMAND", Short: "Write, check, approve and print a ceremony's plan before the day", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return usage("which command of plan? See conclave plan -h. Nothing was touched.")
 		}}
-	c.AddCommand(p.planNewCommand(), p.planCheckCommand(), p.planPrintCommand())
+	c.AddCommand(p.planNewCommand(), p.planCheckCommand(), p.planSignCommand(), p.planPrintCommand())
 	return c
 }
 
@@ -38,6 +39,9 @@ func (p *Process) planCheckCommand() *cobra.Command {
 		}
 		for _, o := range agreed.Overrides {
 			fmt.Fprintf(p.Stdout, "   accepted: %s, because: %s\n", o.ID, clean.Clean(o.Why))
+		}
+		if agreed.Approvals > 0 {
+			fmt.Fprintln(p.Stdout, approvalsText(agreed))
 		}
 		fmt.Fprintf(p.Stdout, "plan hash %s\n", agreed.HashHex())
 		return nil
@@ -78,6 +82,11 @@ func (p *Process) planned(name, dir string) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	number, err := folder.NextRun(f.dir, false)
+	if err != nil {
+		return nil, usage("-dir: %v. Nothing was touched.", err)
+	}
+	q.Values = append(q.Values, runValue(f.dir, number))
 	agreed, err := q.Resolve(p.Now())
 	if err != nil {
 		return nil, p.wrong(name, err)
@@ -85,6 +94,9 @@ func (p *Process) planned(name, dir string) (*plan.Plan, error) {
 	f.said(agreed)
 	if err := f.doc.Bind(agreed); err != nil {
 		return nil, p.wrong(name, err)
+	}
+	if err := f.approve(agreed, p.Now()); err != nil {
+		return nil, err
 	}
 	return agreed, screened(reasons(agreed.Overrides), secret.Bytes{})
 }

@@ -80,25 +80,34 @@ func (f *flags) take(doc *plan.Document) error {
 		delete(typed, name)
 	}
 	for _, s := range doc.Settings {
-		set(s.Flag, s.Text, doc.Source(s))
+		if s.Flag != plan.Approvals { // no flag says those
+			set(s.Flag, s.Text, doc.Source(s))
+		}
 	}
 	if doc.Accepts("no-witness") {
 		set("no-witness", "true", "the plan")
 	}
 	var keys []string
 	for _, e := range doc.People {
-		if e.KeyFile != "" {
-			keys = append(keys, e.KeyFile)
-		}
 		switch e.Role {
-		case custodian.Operator, custodian.Witness:
+		case custodian.Operator:
 			set(string(e.Role), e.Name, "the plan")
+		case custodian.Witness:
+			if !typed["witness"] {
+				f.witnesses = append(f.witnesses, e.Name)
+			}
 		case custodian.Custodian:
+			if e.KeyFile != "" {
+				keys = append(keys, e.KeyFile)
+			}
 			if !typed["custodian"] {
 				f.custodians = append(f.custodians, e.Name)
 			}
-		case custodian.PINHolder, custodian.Auditor, custodian.Room, custodian.Program: // arrange takes them
+		case custodian.PINHolder, custodian.Auditor, custodian.Approver, custodian.Room, custodian.Program: // arrange takes them
 		}
+	}
+	if names := doc.With(custodian.Witness); typed["witness"] && slices.Equal(f.witnesses, names) {
+		delete(typed, "witness")
 	}
 	if len(keys) > 0 {
 		set("recovery-pgp-keys", strings.Join(keys, ","), "the plan")
@@ -139,12 +148,18 @@ func contradicted(doc *plan.Document) error {
 // other.
 func (f *flags) agreed(q plan.Request, now time.Time) (*plan.Plan, error) {
 	agreed, err := q.Resolve(now)
-	if err == nil && f.doc != nil {
+	switch {
+	case err == nil && f.doc != nil:
 		f.said(agreed)
 		err = f.doc.Bind(agreed)
+	case err == nil:
+		agreed.Weigh()
 	}
 	if err != nil {
 		return nil, usage("%s. Nothing was touched.", strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	if err := f.approve(agreed, now); err != nil {
+		return nil, err
 	}
 	return agreed, screened(reasons(agreed.Overrides), secret.Bytes{})
 }

@@ -3,6 +3,8 @@ package command
 import (
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/plan"
+	"slices"
+	"strings"
 )
 
 // arrangements are what a plan says of the room and of the time afterwards.
@@ -19,13 +21,36 @@ func (f *flags) arrangementFlags() {
 	s.IntVar(&f.drill, "drill-months", 12, "when the shares are proven again, in `N` months")
 }
 
-// arrange takes them into a request, with the people that only a plan names.
-func (f *flags) arrange(q *plan.Request) {
+// arrange takes them into a request, with the people that only a plan names and
+// what is said of people.
+func (f *flags) arrange(q *plan.Request) error {
 	q.SecondMedium = f.medium
 	q.Attendance = f.number("attendance", f.attendance)
 	q.Retention = f.number("retention-years", f.retention)
 	q.Drill = f.number("drill-months", f.drill)
-	if f.doc != nil {
-		q.Auditors = f.doc.With(custodian.Auditor)
+	if d := f.doc; d != nil {
+		q.PINHolders, q.Auditors = d.PINHolders(), d.With(custodian.Auditor)
+		q.Organisations, q.ReportsTo, q.Sites, q.Mail = d.Organisations(), d.ReportsTo(), d.Sites(), d.Mail()
+		return f.approvers(q)
 	}
+	q.Organisations = f.ofWhom()
+	return nil
+}
+
+// ofWhom are the organisations that flags say, by the names that other flags
+// say. What is of nobody is refused by Resolve, once all was looked at for
+// secrets.
+func (f *flags) ofWhom() map[string]string {
+	m := map[string]string{}
+	names := append(append([]string{f.operator}, f.witnesses...), f.custodians...)
+	for _, pair := range f.organisations {
+		who, of, ok := strings.Cut(pair, "=")
+		i := slices.IndexFunc(names, func(name string) bool { return name != "" && plan.Same(name, who) })
+		if !ok || i < 0 {
+			m[pair] = pair
+			continue
+		}
+		m[strings.Join(strings.Fields(names[i]), " ")] = strings.TrimSpace(of)
+	}
+	return m
 }

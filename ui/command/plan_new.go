@@ -29,7 +29,7 @@ func (p *Process) planNewCommand() *cobra.Command {
 			if _, err := os.Lstat(name); !errors.Is(err, os.ErrNotExist) {
 				return usage("%s is there already, or cannot be looked at. Nothing was touched; name a new file.", clean.Clean(name))
 			}
-			a := &asker{in: bufio.NewScanner(p.Stdin), out: p.Stdout}
+			a := &asker{in: bufio.NewScanner(p.Stdin), out: p.Stdout, echo: p.pipedIn()}
 			d := a.draft(plan.DefaultID(false, p.Now()))
 			if a.err != nil {
 				return failed("%v. Nothing was written.", a.err)
@@ -50,9 +50,10 @@ func (p *Process) planNewCommand() *cobra.Command {
 
 // asker asks for one line after the other; after an error it asks no more.
 type asker struct {
-	in  *bufio.Scanner
-	out io.Writer
-	err error
+	in   *bufio.Scanner
+	out  io.Writer
+	echo bool // nobody's enter key ends the line of a question
+	err  error
 }
 
 // ask returns a line that holds no secret, or what is usual.
@@ -62,6 +63,9 @@ func (a *asker) ask(question, usual string, fits func(string) bool) string {
 			fmt.Fprintf(a.out, "%s: ", question)
 		} else {
 			fmt.Fprintf(a.out, "%s [%s]: ", question, usual)
+		}
+		if a.echo {
+			fmt.Fprintln(a.out)
 		}
 		if !a.in.Scan() {
 			a.err = errors.Join(errors.New("the input has ended before the plan was whole"), a.in.Err())
@@ -145,11 +149,14 @@ func (a *asker) people(d *plan.Draft, shares int, witness bool) {
 		return who != ""
 	}
 	one("operator", "Who is the operator", true)
-	one("witness", "Who is the witness", witness)
+	if one("witness", "Who is the witness", witness) {
+		one("witness", "Who is the second witness, of another organisation if the first is not", false)
+	}
 	if one("pin_holder", "Who types the first part of the HSM's PIN", false) {
 		one("pin_holder", "Who types the second part", true)
 	}
 	one("auditor", "Who is the auditor", false)
+	a.approvers(d)
 	for i := range max(shares, mostAsked) {
 		question := fmt.Sprintf("Custodian %d", i+1)
 		ask := a.maybe
@@ -170,6 +177,17 @@ func (a *asker) people(d *plan.Draft, shares int, witness bool) {
 		if shares > 0 && i+1 == shares {
 			return
 		}
+	}
+}
+
+// approvers asks for those who sign the plan.
+func (a *asker) approvers(d *plan.Draft) {
+	for i := range mostAsked {
+		who := a.maybe(fmt.Sprintf("Approver %d, who signs the plan", i+1))
+		if who == "" {
+			return
+		}
+		d.Block("approver", who, "organisation", a.maybe("  of the organisation"), "key", a.must("  file with the public key: ssh, OpenPGP or minisign", ""))
 	}
 }
 

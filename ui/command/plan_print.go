@@ -64,6 +64,10 @@ func (p *Process) paper(agreed *plan.Plan) (*record.Script, error) {
 		}
 		s.People = append(s.People, one)
 	}
+	for _, a := range agreed.Approvers {
+		s.Approvers = append(s.Approvers, record.ScriptApprover{Name: a.Name, Organisation: a.Organisation,
+			Key: string(a.Key.Kind) + " key " + a.Key.ID, Signed: a.Approval != nil})
+	}
 	for _, f := range agreed.Judge() {
 		s.Notes = append(s.Notes, f.Sentence)
 	}

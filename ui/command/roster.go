@@ -37,7 +37,7 @@ func (f *flags) before(q *plan.Request) (*custodian.Roster, error) {
 	if ro.Outcome == "interrupted" {
 		text += ", INTERRUPTED: what it left is looked at in the step Vault"
 	}
-	q.Values = append(q.Values, plan.Value{Name: "previous", Text: text, Source: source})
+	q.Values = append(q.Values, plan.Value{Name: "previous", Text: text, Source: source, Day: f.previous == ""})
 	return ro, nil
 }
 

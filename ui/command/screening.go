@@ -19,13 +19,18 @@ type text struct{ where, said string }
 // noSecrets looks at what was asked for.
 func noSecrets(q plan.Request, pin secret.Bytes) error {
 	list := []text{{"id", q.ID}, {"purpose", q.Purpose}, {"operator", q.Operator}, {"witness", q.Witness}, {"second-medium", q.SecondMedium}}
-	for name, names := range map[string][]string{"custodian": q.Custodians, "pin-holder": q.PINHolders, "auditor": q.Auditors} {
+	for name, names := range map[string][]string{"witness": q.Witnesses, "custodian": q.Custodians, "pin-holder": q.PINHolders, "auditor": q.Auditors} {
 		for _, n := range names {
 			list = append(list, text{name, n})
 		}
 	}
-	for _, o := range q.Organisations {
-		list = append(list, text{"organisation", o})
+	for name, said := range map[string]map[string]string{"organisation": q.Organisations, "reports_to": q.ReportsTo, "site": q.Sites, "email": q.Mail} {
+		for _, s := range said {
+			list = append(list, text{name, s})
+		}
+	}
+	for _, a := range q.Approvers {
+		list = append(list, text{"approver", a.Name}, text{"approver", a.Organisation})
 	}
 	return screened(append(list, reasons(q.Overrides)...), pin)
 }

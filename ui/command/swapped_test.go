@@ -35,7 +35,7 @@ func TestKeyFileSwapped(t *testing.T) {
 	p := &Process{Now: time.Now}
 	agreed := func(swap func()) *plan.Plan {
 		f := p.flagsOf(vaultstate.Init)
-		f.dir, f.id, f.operator, f.witness, f.rootToken = dir, "KC-1", "Olga", "Wim", "none"
+		f.dir, f.id, f.operator, f.witnesses, f.rootToken = dir, "KC-1", "Olga", []string{"Wim"}, "none"
 		for name, value := range map[string]string{"recovery-shares": "1", "recovery-threshold": "1", "recovery-pgp-keys": file, "custodian": "Alice"} {
 			if err := f.set.Set(name, value); err != nil {
 				t.Fatal(err)

@@ -232,7 +232,7 @@ func (t *target) setValues(digest string) {
 	add("hsm-mechanism", h.Mechanism)
 	add("hsm-rsa-oaep-hash", h.OAEPHash)
 	add("hsm-generate-key", h.GenerateKey)
-	t.values = append(t.values, plan.Value{Name: "hsm-pin", Text: "[secret]", Source: t.login})
+	t.values = append(t.values, plan.Value{Name: "hsm-pin", Text: "[secret]", Source: t.login, Day: true})
 }
 
 // generates tells whether a missing key may be made (S4).

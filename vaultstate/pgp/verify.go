@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
@@ -49,6 +50,26 @@ func ReadRing(data []byte) (Ring, error) {
 		}
 	}
 	return Ring{keys}, nil
+}
+
+// Owner is one key of a ring: its fingerprint, and whom it says that it is of.
+type Owner struct {
+	Fingerprint string
+	UserIDs     []string
+}
+
+// Owners lists the keys of the ring.
+func (r Ring) Owners() []Owner {
+	var list []Owner
+	for _, k := range r.keys {
+		o := Owner{Fingerprint: hex.EncodeToString(k.PrimaryKey.Fingerprint)}
+		for _, id := range k.Identities {
+			o.UserIDs = append(o.UserIDs, clean.Clean(id.UserId.Id))
+		}
+		slices.Sort(o.UserIDs)
+		list = append(list, o)
+	}
+	return list
 }
 
 // Check checks a detached signature, in armor or not. A key that expired after it
