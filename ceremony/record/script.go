@@ -76,6 +76,7 @@ func (s *Script) document() *document {
 	}
 	d.boxes("Place", "", "")
 	d.boxes("Two watches, UTC", "first", "second")
+	d.boxes("HSM's own log", "last record before", "film began at")
 	if len(s.Approvers) > 0 {
 		d.title("Approvers")
 	}
@@ -140,6 +141,7 @@ func (d *document) closing() {
 		d.boxes(string(rune('A'+i)), "hex", "1", "2", "3", "4")
 	}
 	d.boxes("Events in the record", "")
+	d.boxes("HSM's own log", "first record", "last record", "exported to")
 	d.boxes("Copies of the record", "number", "who took them")
 	d.last().Break = true
 }
