@@ -109,13 +109,13 @@ func listed() []transcript.Entry {
 	const other = `private key "tls" id 02, RSA-2048: EXTRACTABLE=false LOCAL=false`
 	var list []transcript.Entry
 	for _, e := range whole(false) {
-		switch {
-		case e.Kind == "key":
+		switch e.Kind {
+		case "key":
 			list = append(list, program("inventory", "hsm", facts{"moment": "before", "count": 2, "objects": []string{other, key}}))
 			e.Facts["attributes"] = append(e.Facts.List("attributes"), "CKA_LOCAL=true")
-		case e.Kind == "done":
+		case "done":
 			list = append(list, program("calls", "commit", facts{"calls": []string{`C_Encrypt ×2 on "bao-root" with id 01`, `C_Decrypt ×3 on "bao-root" with id 01, 1 of them refused`}}))
-		case e.Kind == "rollback":
+		case "rollback":
 			list = append(list, program("inventory", "commit", facts{"moment": "after", "count": 2, "objects": []string{key, `data "left here": TOKEN=true`},
 				"added": []string{`data "left here": TOKEN=true`}, "removed": []string{other}}))
 		}
