@@ -40,7 +40,7 @@ type Setting struct {
 	where      hcl.Range
 }
 
-// Entry is a person of a plan, and the key that their share is encrypted to.
+// Entry is a person of a plan, and the key that what is for them is encrypted to.
 type Entry struct {
 	custodian.Person
 	KeyFile     string // "": none

@@ -22,7 +22,7 @@ type Finding struct{ Level, ID, Sentence string }
 
 // Acceptable are the ids of overrides that a plan can accept with a reason.
 var Acceptable = []string{
-	"no-witness", "skipped-proofs", "plain-shares", "single-control", "given-pin", "piped-secrets", "plain-display", "recorder-allowed",
+	"no-witness", "skipped-proofs", "no-challenge", "plain-shares", "single-control", "given-pin", "piped-secrets", "plain-display", "recorder-allowed",
 	"no-spare-share", "two-quorums", "one-organisation", "one-superior", "one-site", "one-witness", "near-witness",
 	"operator-custodian", "operator-pin-holder", "pin-holder-custodian", "new-approver",
 }
@@ -144,9 +144,19 @@ func (d *Document) Bind(p *Plan) error {
 // fingerprints compares the keys that were read with what the plan says.
 func (d *Document) fingerprints(r *reader, p *Plan) {
 	var holders []Entry
+	another := func(e Entry, k Key) {
+		if k.Fingerprint != e.Fingerprint {
+			r.refuse(e.where, "Another key", "%s has the fingerprint %s; the plan says that %s's is %s.",
+				clean.Clean(k.File), k.Fingerprint, clean.Clean(e.Name), e.Fingerprint)
+		}
+	}
 	for _, e := range d.People {
-		if e.Role == custodian.Custodian && e.KeyFile != "" {
+		switch {
+		case e.KeyFile == "":
+		case e.Role == custodian.Custodian:
 			holders = append(holders, e)
+		case e.Role == custodian.Witness && p.WitnessKey != nil:
+			another(e, *p.WitnessKey)
 		}
 	}
 	for i, e := range holders {
@@ -154,9 +164,6 @@ func (d *Document) fingerprints(r *reader, p *Plan) {
 			return // Resolve has refused the count
 		}
 		k := p.Keys[i]
-		if k.Fingerprint != e.Fingerprint {
-			r.refuse(e.where, "Another key", "%s has the fingerprint %s; the plan says that %s's is %s.",
-				clean.Clean(k.File), k.Fingerprint, clean.Clean(e.Name), e.Fingerprint)
-		}
+		another(e, k)
 	}
 }

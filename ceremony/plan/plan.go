@@ -67,6 +67,8 @@ type Plan struct {
 
 	Shares, Threshold int // of the new recovery shares
 	Keys              []Key
+	WitnessKey        *Key
+	Challenge         bool // who has a key in the plan decrypts a code with it
 	RootToken         bool
 	RootTokenKey      *Key
 
@@ -175,6 +177,9 @@ func (p *Plan) head(day bool) []string {
 	}
 	for i, k := range p.Keys {
 		lines = append(lines, fmt.Sprintf("recovery-pgp-keys[%d] = %s", i+1, k.text()))
+	}
+	if p.WitnessKey != nil {
+		lines = append(lines, "witness-pgp-key = "+p.WitnessKey.text())
 	}
 	if p.RootTokenKey != nil {
 		lines = append(lines, "root-token-pgp-key = "+p.RootTokenKey.text())

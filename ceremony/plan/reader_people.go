@@ -46,8 +46,11 @@ func (r *reader) person(b *hcl.Block, c *hcl.BodyContent) {
 		default:
 			e.KeyFile = r.d.beside(key)
 		}
-	case "custodian":
+	case "custodian", "witness":
 		e.KeyFile, _, _ = text("pgp_key")
+		if e.KeyFile != "" && e.Role == custodian.Witness && len(r.d.With(custodian.Witness)) > 0 {
+			r.refuse(b.DefRange, "A key that is not used", "Only the first witness is challenged; leave out the key of %s.", clean.Clean(e.Name))
+		}
 		fp, where, given := text("fingerprint")
 		e.Fingerprint = tidy(fp)
 		switch {

@@ -42,7 +42,9 @@ type Request struct {
 	RecoveryShares, RecoveryThreshold Number
 	RecoveryKeys                      []File
 	RootTokenKey                      *File
+	WitnessKey                        *File
 	RootToken                         string // "", "initial", "none"
+	Challenge                         string // "", "keys", "none": whether keys are challenged
 
 	GenerateKey bool
 	SkipProof   bool
@@ -95,6 +97,7 @@ func (q Request) Resolve(now time.Time) (*Plan, error) {
 	q.token(p, refuse)
 	q.keys(p, now, refuse)
 	q.approvers(p, refuse)
+	q.challenge(p, refuse)
 	q.people(p, refuse)
 	q.identities(p, refuse)
 	q.arrangements(p, refuse)
@@ -235,10 +238,43 @@ func (q Request) keys(p *Plan, now time.Time, refuse func(string, string, ...any
 			refuse("recovery-pgp-keys", "%s and %s are the same key: two shares would go to one person", p.Keys[same[0]].File, p.Keys[i].File)
 		}
 	}
+	if q.WitnessKey != nil {
+		if k, ok := read("witness-pgp-key", *q.WitnessKey); ok {
+			for _, of := range p.Keys {
+				if of.Fingerprint == k.Fingerprint {
+					refuse("witness-pgp-key", "%s and %s are the same key: a witness who holds a share watches over themselves", of.File, k.File)
+				}
+			}
+			p.WitnessKey = &k
+		}
+	}
 	if q.RootTokenKey != nil {
 		if k, ok := read("root-token-pgp-key", *q.RootTokenKey); ok {
 			p.RootTokenKey = &k
 		}
+	}
+}
+
+// challenge: whoever has a key in the plan shows that they can decrypt with it,
+// unless the plan says none.
+func (q Request) challenge(p *Plan, refuse func(string, string, ...any)) {
+	keys := len(p.Keys) > 0 || p.WitnessKey != nil
+	text, source := "keys", "default"
+	if q.Challenge != "" {
+		text, source = q.Challenge, "flag"
+	}
+	switch {
+	case !p.Issues() && (source == "flag" || q.WitnessKey != nil):
+		refuse("challenge", "a %s compares no PGP keys and challenges nobody", q.Kind)
+	case q.WitnessKey != nil && q.NoWitness:
+		refuse("witness-pgp-key", "there is a key, and no witness whose it is")
+	case text != "keys" && text != "none":
+		refuse("challenge", "%q: say keys or none", text)
+	case keys:
+		p.Challenge = text == "keys"
+		p.Values = append(p.Values, Value{Name: "challenge", Text: text, Source: source})
+	case source == "flag" && text == "keys" && len(q.RecoveryKeys) == 0 && q.WitnessKey == nil:
+		refuse("challenge", "nobody has a PGP key in this plan, so nobody can be challenged")
 	}
 }
 
@@ -305,6 +341,9 @@ func (q Request) override(p *Plan) {
 	}
 	if p.SkipProof && p.Issues() {
 		add("skipped-proofs", "The new shares are not proven before they count.")
+	}
+	if (len(p.Keys) > 0 || p.WitnessKey != nil) && !p.Challenge {
+		add("no-challenge", "PGP keys are not challenged: nobody has shown that their holders can decrypt.")
 	}
 	if p.Issues() && len(p.Keys) == 0 {
 		add("plain-shares", "Shares are shown on this screen: no PGP keys were given.")
