@@ -16,9 +16,9 @@ import (
 // carry away, so it is what they prove: the file that they decrypt is the one
 // that is read there, not that in the ceremony's directory.
 
-// putShare writes an encrypted share in the ceremony's directory, and on the
+// putFile writes an encrypted share, or a challenge, in the ceremony's directory, and on the
 // second medium if there is one. An error says which of the two it was.
-func (r *Run) putShare(name string, armored []byte) (sum string, err error) {
+func (r *Run) putFile(name string, armored []byte) (sum string, err error) {
 	sum, err = r.env.Shelf.Put(name, armored)
 	if err != nil || r.env.Medium == nil {
 		return sum, err

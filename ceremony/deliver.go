@@ -140,7 +140,7 @@ func (r *Run) recordShare(s vaultstate.IssuedShare, who Person) (string, error) 
 		if err != nil {
 			return "", fmt.Errorf("writing %s in armor: %w", name, err)
 		}
-		sum, err := r.putShare(name, armored)
+		sum, err := r.putFile(name, armored)
 		if err != nil {
 			return "", err
 		}
@@ -169,11 +169,16 @@ var notPlain = regexp.MustCompile(`[^a-z0-9]+`)
 // shareFile names the file of an encrypted share; the number keeps names that
 // read alike apart.
 func shareFile(number int, who Person) string {
+	return fmt.Sprintf("shares/%d-%s.asc", number, plainName(who))
+}
+
+// plainName is somebody's name as a part of a file's.
+func plainName(who Person) string {
 	s := strings.Trim(notPlain.ReplaceAllString(strings.ToLower(who.Name), "-"), "-")
 	if s == "" {
-		s = "custodian"
+		s = string(who.Role)
 	}
-	return fmt.Sprintf("shares/%d-%s.asc", number, s[:min(len(s), 40)])
+	return s[:min(len(s), 40)]
 }
 
 func (r *Run) tellFiles() *page {

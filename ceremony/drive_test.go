@@ -196,6 +196,9 @@ func (m *room) input(p ceremony.Prompt) ceremony.Input {
 	case ceremony.People:
 		return ceremony.Input{Present: slices.Repeat([]bool{true}, len(p.People))}
 	case ceremony.AskSecret:
+		if p.Sealed != nil {
+			return ceremony.Input{Secret: m.challenge(p), Source: "typed"}
+		}
 		return ceremony.Input{Secret: secret.Take([]byte(pin)), Source: "typed"}
 	case ceremony.AskShare:
 		if p.Entry.Proving {
@@ -220,6 +223,22 @@ func (m *room) input(p ceremony.Prompt) ceremony.Input {
 	case ceremony.Read, ceremony.Work, ceremony.Attest:
 	}
 	return ceremony.Input{}
+}
+
+// challenge is the code of somebody's challenge, decrypted from its file and
+// kept for the canary.
+func (m *room) challenge(p ceremony.Prompt) secret.Bytes {
+	m.s.t.Helper()
+	file := m.shelf.challenges.files[strings.TrimPrefix(p.Sealed.File, "/record/")]
+	text, err := m.s.pgp[p.By.Name].Decrypt(file)
+	if err != nil {
+		m.s.t.Fatalf("decrypting %s: %v", p.Sealed.File, err)
+	}
+	const length = 24 // five groups of four
+	n := text.Len() - 1
+	code := text.Slice(n-length, n)
+	m.s.secrets = append(m.s.secrets, code, secret.Take(bytes.ReplaceAll(code.Expose(), []byte("-"), nil)))
+	return code.Clone()
 }
 
 // card is what stands on somebody's card in groups of the fingerprint.
@@ -268,7 +287,7 @@ func (m *room) received(name string) secret.Bytes {
 	}
 	key := m.s.pgp[name]
 	for file, b := range m.shelf.files {
-		if key == nil || !strings.Contains(file, strings.ToLower(strings.Fields(name)[0])) {
+		if key == nil || strings.HasPrefix(file, "challenges/") || !strings.Contains(file, strings.ToLower(strings.Fields(name)[0])) {
 			continue
 		}
 		text, err := key.Decrypt(b)
@@ -371,8 +390,10 @@ func (m *room) find(kind string) []transcript.Event {
 func (m *room) canary() {
 	m.s.t.Helper()
 	public := m.journal.paper.String() + m.seen.String() + m.run.Outcome().Sentence
-	for name, b := range m.shelf.files {
-		public += name + string(b)
+	for _, files := range []map[string][]byte{m.shelf.files, m.shelf.challenges.files} {
+		for name, b := range files {
+			public += name + string(b)
+		}
 	}
 	all := append([]secret.Bytes{secret.Take([]byte(pin))}, m.s.secrets...)
 	for i, x := range all {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"conclave/ceremony/transcript"
@@ -67,20 +68,34 @@ func (j *journal) Head() (uint64, [sha256.Size]byte) {
 
 // shelf keeps files in memory.
 type shelf struct {
+	files      map[string][]byte
+	failAt     int // the n-th Put fails once
+	puts       int
+	challenges shelfOf // they are kept apart: tests count the files that matter
+}
+
+// shelfOf are files of which the n-th is lost once.
+type shelfOf struct {
 	files  map[string][]byte
-	failAt int // the n-th Put fails once
+	failAt int
 	puts   int
 }
 
 func (s *shelf) Put(name string, data []byte) (string, error) {
-	s.puts++
-	if s.puts == s.failAt {
+	files, puts, failAt := s.files, &s.puts, s.failAt
+	if strings.HasPrefix(name, "challenges/") {
+		if s.challenges.files == nil {
+			s.challenges.files = map[string][]byte{}
+		}
+		files, puts, failAt = s.challenges.files, &s.challenges.puts, s.challenges.failAt
+	}
+	if *puts++; *puts == failAt {
 		return "", errDisk
 	}
-	if was, ok := s.files[name]; ok && !bytes.Equal(was, data) {
+	if was, ok := files[name]; ok && !bytes.Equal(was, data) {
 		return "", fs.ErrExist
 	}
-	s.files[name] = bytes.Clone(data)
+	files[name] = bytes.Clone(data)
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:]), nil
 }

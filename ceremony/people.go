@@ -198,6 +198,14 @@ func (r *Run) askName(who Person, field string) *page {
 	}
 }
 
+// roleText is "custodian 3" or "witness".
+func roleText(who Person) string {
+	if who.Number > 0 {
+		return fmt.Sprintf("%s %d", who.Role, who.Number)
+	}
+	return string(who.Role)
+}
+
 // person returns the first person of a role; for a role that nobody has, the
 // operator acts.
 func (r *Run) person(role Role) Person {

@@ -29,7 +29,11 @@ type cards struct {
 	none   bool // they have no card with them
 	last   Person
 	back   bool
-	shown  bool // all fingerprints, to be held against the printed plan
+
+	matched   bool // the fingerprint is dealt with; the challenge follows
+	challenge challenge
+
+	shown bool // all fingerprints, to be held against the printed plan
 
 	compared bool // with those who held shares before
 	agreed   going
@@ -39,30 +43,36 @@ type cards struct {
 // made for them.
 func cardsStep() []Step {
 	return []Step{{ID: "keys", Title: "PGP keys", By: Custodian, Next: compareCards,
-		Needs: func(r *Run) bool { return r.resume.id == "" && (len(r.plan.Keys) > 0 || len(r.holders()) > 0) },
+		Needs: func(r *Run) bool { return r.resume.id == "" && (len(r.keyHolders()) > 0 || len(r.holders()) > 0) },
 		Note: func(r *Run) string {
-			if len(r.plan.Keys) == 0 {
+			n := len(r.keyHolders())
+			if n == 0 {
 				return ""
 			}
-			return fmt.Sprintf("%d of %d", r.cards.turn, len(r.plan.Keys))
+			return fmt.Sprintf("%d of %d", r.cards.turn, n)
 		},
-		Redo: func(r *Run) { r.cards = cards{} }}}
+		Redo: func(r *Run) {
+			r.cards.wipe()
+			r.cards = cards{}
+		}}}
 }
 
 func compareCards(r *Run) *page {
-	c := &r.cards
+	c, n := &r.cards, len(r.keyHolders())
 	switch {
-	case c.turn < len(r.plan.Keys) && !c.handed:
+	case c.turn < n && !c.handed:
 		return r.callCard()
-	case c.turn < len(r.plan.Keys) && c.decide:
+	case c.turn < n && c.matched:
+		return r.challengeHolder()
+	case c.turn < n && c.decide:
 		return r.otherKey()
-	case c.turn < len(r.plan.Keys) && c.none:
+	case c.turn < n && c.none:
 		return r.noCard()
-	case c.turn < len(r.plan.Keys):
+	case c.turn < n:
 		return r.askCard()
-	case len(r.plan.Keys) > 0 && !c.back:
+	case n > 0 && !c.back:
 		return r.backTo(c.last, &c.back)
-	case len(r.plan.Keys) > 0 && !c.shown:
+	case n > 0 && !c.shown:
 		return r.showKeys()
 	}
 	return r.agreeHolders()
@@ -74,7 +84,7 @@ func (r *Run) callCard() *page {
 	if from.Name == "" {
 		from = r.person(Operator)
 	}
-	return r.handOver(from, r.receivers()[c.turn], "", func(context.Context) error {
+	return r.handOver(from, r.keyHolders()[c.turn].who, "", func(context.Context) error {
 		c.handed = true
 		return nil
 	}, nil)
@@ -83,7 +93,7 @@ func (r *Run) callCard() *page {
 // askCard asks for the groups. The page holds no digit of them.
 func (r *Run) askCard() *page {
 	c := &r.cards
-	key, who := r.plan.Keys[c.turn], r.receivers()[c.turn]
+	key, who := r.keyHolders()[c.turn].key, r.keyHolders()[c.turn].who
 	if c.asked == nil {
 		c.asked = someGroups()
 	}
@@ -102,7 +112,7 @@ func (r *Run) askCard() *page {
 		text, lines = nil, nil // read before; beside what went wrong, the open groups must be in sight
 	}
 	return &page{
-		Prompt: Prompt{Kind: Ask, By: who, Heading: fmt.Sprintf("%s, custodian %d: is this your key?", who.Name, who.Number),
+		Prompt: Prompt{Kind: Ask, By: who, Heading: fmt.Sprintf("%s, %s: is this your key?", who.Name, roleText(who)),
 			Field: fmt.Sprintf("groups %s of the fingerprint", numbers(c.asked)), Groups: slices.Clone(c.asked), Facts: facts, Lines: lines,
 			Text:     text,
 			Recorded: "fingerprint, subkey, which groups, who typed them."},
@@ -142,7 +152,7 @@ func validTo(end time.Time) string {
 // takeCard compares what was typed.
 func (r *Run) takeCard(_ context.Context, in Input) error {
 	c := &r.cards
-	key, who := r.plan.Keys[c.turn], r.receivers()[c.turn]
+	key, who := r.keyHolders()[c.turn].key, r.keyHolders()[c.turn].who
 	field := "fingerprint of " + who.Name
 	if bad, err := r.refuses(field, in.Text); err != nil {
 		return err
@@ -176,22 +186,52 @@ func (r *Run) takeCard(_ context.Context, in Input) error {
 	return r.cardDone("same")
 }
 
-// cardDone goes on with the next one.
+// cardDone goes on with the challenge, or with the next one.
 func (r *Run) cardDone(result string) error {
 	if err := r.recordCard(result); err != nil {
 		return err
 	}
 	c := &r.cards
-	c.last = r.receivers()[c.turn]
-	c.turn, c.handed, c.asked, c.tries, c.decide, c.none = c.turn+1, false, nil, 0, false, false
+	c.asked, c.tries, c.decide, c.none, c.matched = nil, 0, false, false, true
+	if !r.plan.Challenge {
+		r.nextCard()
+	}
 	return nil
+}
+
+func (r *Run) nextCard() {
+	c := &r.cards
+	c.wipe()
+	c.last = r.keyHolders()[c.turn].who
+	c.turn, c.handed, c.matched, c.challenge = c.turn+1, false, false, challenge{}
+}
+
+// keyed is somebody with a key in the plan.
+type keyed struct {
+	who Person
+	key plan.Key
+}
+
+// keyHolders are those whose keys are compared, custodians first.
+func (r *Run) keyHolders() []keyed {
+	var list []keyed
+	for i, k := range r.plan.Keys {
+		list = append(list, keyed{r.receivers()[i], k})
+	}
+	if k := r.plan.WitnessKey; k != nil {
+		list = append(list, keyed{r.person(Witness), *k})
+	}
+	return list
 }
 
 func (r *Run) recordCard(result string) error {
 	c := &r.cards
-	key, who := r.plan.Keys[c.turn], r.receivers()[c.turn]
-	facts := transcript.Facts{"custodian": who.Name, "number": who.Number, "fingerprint": key.Fingerprint, "result": result,
+	key, who := r.keyHolders()[c.turn].key, r.keyHolders()[c.turn].who
+	facts := transcript.Facts{"custodian": who.Name, "fingerprint": key.Fingerprint, "result": result,
 		"subkey": key.Subkey, "algorithm": key.Algorithm, "created": stamp(key.Created), "file": clean.Clean(key.File), "sha256": key.SHA256}
+	if who.Number > 0 {
+		facts["number"] = who.Number
+	}
 	if !key.Expires.IsZero() {
 		facts["expires"] = stamp(key.Expires)
 	}
@@ -207,7 +247,7 @@ func (r *Run) recordCard(result string) error {
 // otherKey is the page after answers that do not fit: it never goes on with the
 // key.
 func (r *Run) otherKey() *page {
-	who := r.receivers()[r.cards.turn]
+	who := r.keyHolders()[r.cards.turn].who
 	happened := "The key in the plan is not the one on the card of " + who.Name + "."
 	choices := []Choice{
 		{"stop", "Stop", "nothing is made for this key; find out who put its file into the plan"},
@@ -233,7 +273,7 @@ func (r *Run) otherKey() *page {
 // noCard lets the people go on without a card: a deviation, and a rule that is
 // weakened.
 func (r *Run) noCard() *page {
-	who := r.receivers()[r.cards.turn]
+	who := r.keyHolders()[r.cards.turn].who
 	happened := who.Name + " has no card of their own here to compare the key with."
 	choices := []Choice{
 		{"back", who.Name + " has found it", "the groups are asked"},
@@ -272,8 +312,8 @@ func (r *Run) noCard() *page {
 func (r *Run) showKeys() *page {
 	who := r.person(Witness)
 	var facts []Fact
-	for i, k := range r.plan.Keys {
-		facts = append(facts, Fact{fmt.Sprintf("%d %s", i+1, called(r.receivers()[i].Name)), k.Fingerprint})
+	for i, h := range r.keyHolders() {
+		facts = append(facts, Fact{fmt.Sprintf("%d %s", i+1, called(h.who.Name)), h.key.Fingerprint})
 	}
 	return &page{
 		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": do these stand in the printed plan?", Facts: facts,

@@ -34,7 +34,7 @@ const (
 	Read      Kind = iota // a text is read aloud; enter goes on
 	People                // who is here: Prompt.People; the answer marks them in Input.Present
 	Ask                   // one line of public text
-	AskSecret             // a PIN: Input.Secret is what was typed
+	AskSecret             // a PIN or a code: Input.Secret is what was typed
 	AskShare              // one share: Input.Secret is what was typed, in any form
 	HandOver              // "pass the keyboard to NAME": the answer is Prompt.Word
 	Confirm               // changes, stays, undo; the answer is Prompt.Word
@@ -101,6 +101,14 @@ type Entry struct {
 	Proving       bool // a new share is typed back
 }
 
+// Sealed is a file that holds what is asked for, encrypted to whoever is asked.
+// A front end may offer to run gpg on it; what gpg yields is Input.Secret, as if
+// it had been typed.
+type Sealed struct {
+	File      string // where it lies; "" if that is not known here
+	Challenge bool   // it holds a code: no share is typed here
+}
+
 // Reveal is a secret for one person's eyes. The engine owns it and wipes it
 // when the page is answered.
 type Reveal struct {
@@ -143,6 +151,7 @@ type Prompt struct {
 	People  []Attendance
 	Choices []Choice
 	Entry   Entry
+	Sealed  *Sealed // AskSecret, AskShare: the file that holds it; nil for none
 	Reveal  *Reveal
 
 	IfPowerFails string // Work: "the vault is as it was before"
@@ -159,8 +168,10 @@ type Input struct {
 	Present []bool   // in the order of Prompt.People
 	Fields  []string // in the order of Prompt.Fields
 	Secret  secret.Bytes
-	// How a secret came in: "typed", "pasted", "pipe" or "auto".
+	// How a secret came in: "typed", "pasted", "pipe", "auto" or "gpg".
 	Source string
+	// With "gpg": the program that decrypted the secret, and its SHA-256.
+	Program, ProgramSHA256 string
 }
 
 // ScriptLine is one step as the script at the left shows it.

@@ -87,11 +87,27 @@ func proveShares(r *Run) *page {
 		head = who.Name + ": decrypt your file and type the share. It is not shown."
 	}
 	return &page{
-		Prompt: Prompt{Kind: AskShare, By: who, Heading: head,
+		Prompt: Prompt{Kind: AskShare, By: who, Heading: head, Sealed: r.sealedShare(s),
 			Entry:    Entry{Given: len(p.proven), Needed: len(d.shares), Bytes: shareBytes(r.plan.Shares), Proving: true},
 			Recorded: "who, when, which share. Never a group."},
 		do: r.proveOne,
 	}
+}
+
+// sealedShare is where a new share's file lies: on the medium that its custodian
+// takes home, if there is one. A run that goes on where another was cut off does
+// not know.
+func (r *Run) sealedShare(s vaultstate.IssuedShare) *Sealed {
+	f, filed := r.delivery.files[s.Number]
+	switch {
+	case s.PGP == "":
+		return nil
+	case !filed:
+		return &Sealed{}
+	case r.env.Medium != nil:
+		return &Sealed{File: r.env.Medium.Path(f.name)}
+	}
+	return &Sealed{File: r.env.Shelf.Path(f.name)}
 }
 
 func (r *Run) callProver(who Person) *page {
@@ -117,7 +133,7 @@ func (r *Run) proveOne(ctx context.Context, in Input) error {
 	s, who := d.shares[p.turn], r.receivers()[p.turn]
 	raw, form, err := r.parse(in.Secret, shareBytes(r.plan.Shares))
 	defer raw.Wipe()
-	g := given{who: who, form: form, source: in.Source}
+	g := given{who: who, form: form, source: in.Source, program: in.Program, sha: in.ProgramSHA256}
 	if err == nil {
 		err = r.isShare(raw, s)
 	}
@@ -141,7 +157,7 @@ func (r *Run) proveOne(ctx context.Context, in Input) error {
 	case errors.As(err, &wrong):
 		return r.unproven(g, wrong)
 	case loginEnded(err):
-		p.kept = &Input{Secret: in.Secret.Clone(), Source: in.Source}
+		p.kept = &Input{Secret: in.Secret.Clone(), Source: in.Source, Program: in.Program, ProgramSHA256: in.ProgramSHA256}
 		fallthrough
 	case err != nil:
 		return fmt.Errorf("proving share %d: %w", s.Number, err)

@@ -32,6 +32,7 @@ type given struct {
 	who          Person
 	raw          secret.Bytes
 	form, source string // how it was typed
+	program, sha string // …or which program decrypted it
 	number       int    // in its set, if an earlier record knows it
 	set, print   string
 	known        bool // an earlier record has its fingerprint as theirs

@@ -62,7 +62,7 @@ func (r *Run) holdsSecret(text string) bool {
 
 // secrets are those in use now.
 func (r *Run) secrets() []secret.Bytes {
-	list := []secret.Bytes{r.env.PIN, r.delivery.text}
+	list := []secret.Bytes{r.env.PIN, r.delivery.text, r.cards.challenge.code}
 	for _, g := range r.quorum.given {
 		list = append(list, g.raw)
 	}

@@ -40,18 +40,27 @@ func shareBytes(shares int) int {
 func (r *Run) askShare() *page {
 	q := &r.quorum
 	return &page{
-		Prompt: Prompt{Kind: AskShare, By: q.turn, Heading: q.turn.Name + ": type your share. It is not shown.",
+		Prompt: Prompt{Kind: AskShare, By: q.turn, Heading: q.turn.Name + ": type your share. It is not shown.", Sealed: r.sealedOld(q.turn),
 			Entry:    Entry{Given: len(q.given), Needed: r.needed(), Bytes: shareBytes(r.status.Shares)},
 			Recorded: "who, when, which share. Never a group."},
 		do: r.takeShare,
 	}
 }
 
+// sealedOld is the file of a share that counts, if somebody has one: where it
+// lies is known to them alone.
+func (r *Run) sealedOld(who Person) *Sealed {
+	if before, known := r.keyBefore(who.Name); known && before == "" {
+		return nil // on paper
+	}
+	return &Sealed{}
+}
+
 // takeShare checks what can be known of one share by itself.
 func (r *Run) takeShare(_ context.Context, in Input) error {
 	q := &r.quorum
 	raw, form, err := r.parse(in.Secret, shareBytes(r.status.Shares))
-	g := given{who: q.turn, raw: raw, form: form, source: in.Source}
+	g := given{who: q.turn, raw: raw, form: form, source: in.Source, program: in.Program, sha: in.ProgramSHA256}
 	if err == nil && q.holds(raw) != "" {
 		err = fmt.Errorf("%w: %s gave it", errRepeated, q.holds(raw))
 	}
@@ -86,6 +95,9 @@ func (r *Run) keep(g given, remark string) error {
 // entered records that a share was typed. Only a fingerprint makes it theirs.
 func (r *Run) entered(g given, result, reason string) error {
 	facts := transcript.Facts{"form": g.form, "source": g.source, "result": result, "reason": reason}
+	if g.program != "" {
+		facts["gpg"], facts["gpg_sha256"] = g.program, g.sha
+	}
 	evidence := transcript.ByKeyboard
 	if g.set != "" {
 		facts["number"], facts["set"], facts["fingerprint"] = g.number, g.set, g.print

@@ -34,6 +34,7 @@ type state struct {
 	key        hsm.Key
 	loggedIn   bool
 	cards      cards
+	challenges int // files with a challenge, so far
 	quorum     quorum
 	delivery   delivery
 	proof      proof
@@ -61,6 +62,7 @@ func (r *Run) wipe() {
 	for i := range r.parts.marks {
 		r.parts.marks[i].wipe()
 	}
+	r.cards.wipe()
 	r.quorum.wipe()
 	r.proof.wipe()
 	r.delivery.wipe()

@@ -170,6 +170,8 @@ func inWords(e transcript.Entry) string {
 		return fmt.Sprintf("share %d taken, with its duties", f.Number("number"))
 	case "pgp-key":
 		return "key of " + f.Text("custodian") + ": " + f.Text("result")
+	case "challenge":
+		return "challenge to " + f.Text("name") + ": " + f.Text("result")
 	case "proven":
 		return fmt.Sprintf("share %d proven", f.Number("number"))
 	case "override":
