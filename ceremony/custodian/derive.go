@@ -93,7 +93,7 @@ func (d *deriver) event(ev transcript.Event) error {
 		}
 		r.Sets = append(r.Sets, Set{ID: f.Text("set"), Ceremony: r.Ceremony, Issued: stamp(ev.Time), State: Pending,
 			Shares: f.Number("shares"), Threshold: f.Number("threshold")})
-	case "person", "pgp-key":
+	case "person", "pgp-key", "challenge":
 		d.know(ev)
 	case "approval":
 		r.approved(Approval{Name: f.Text("name"), Kind: f.Text("kind"), Key: f.Text("key"), Ceremony: r.Ceremony})
@@ -106,7 +106,7 @@ func (d *deriver) event(ev transcript.Event) error {
 		}
 		s.Holdings = append(s.Holdings, Holding{Number: f.Number("number"), Custodian: f.Text("custodian"),
 			Fingerprint: f.Text("fingerprint"), PGP: f.Text("pgp"), File: f.Text("file"), SHA256: f.Text("sha256"),
-			Organisation: d.organisations[f.Text("custodian")], Subkey: d.subkeys[f.Text("pgp")]})
+			Organisation: d.organisations[f.Text("custodian")], Subkey: d.subkeys[f.Text("pgp")], Challenged: d.challenged[f.Text("pgp")]})
 	case "proven":
 		return d.proven(ev)
 	case "acknowledged":

@@ -9,17 +9,22 @@ const HandedOver = "each custodian has their file"
 type holders struct {
 	organisations map[string]string // by names
 	subkeys       map[string]string // by fingerprints of primary keys
+	challenged    map[string]string // when a challenge was answered, by the same
 }
 
 func (h *holders) know(ev transcript.Event) {
 	if h.organisations == nil {
-		h.organisations, h.subkeys = map[string]string{}, map[string]string{}
+		h.organisations, h.subkeys, h.challenged = map[string]string{}, map[string]string{}, map[string]string{}
 	}
 	switch f := ev.Facts; ev.Kind {
 	case "person":
 		h.organisations[f.Text("name")] = f.Text("organisation")
 	case "pgp-key":
 		h.subkeys[f.Text("fingerprint")] = f.Text("subkey")
+	case "challenge":
+		if f.Text("result") == "answered" && ev.Evidence == transcript.ByDecrypt {
+			h.challenged[f.Text("fingerprint")] = stamp(ev.Time)
+		}
 	}
 }
 

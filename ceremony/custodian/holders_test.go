@@ -9,6 +9,10 @@ import (
 	"conclave/ceremony/transcript"
 )
 
+func challenged(result string) facts {
+	return facts{"name": "Alice Example", "fingerprint": "9f3c", "file": "challenges/1.asc", "sha256": pad("challenge"), "result": result}
+}
+
 // TestHolders: the roster says who holds what, of which organisation, for which
 // subkey, and when it was delivered, proven and taken; an older roster.json,
 // which does not, is still the same one.
@@ -17,6 +21,8 @@ func TestHolders(t *testing.T) {
 		header("KC-1", "init", 1, ""),
 		event("person", facts{"name": "Alice Example", "role": "custodian", "organisation": "Payments", "present": true, "number": 1}),
 		event("pgp-key", facts{"custodian": "Alice Example", "fingerprint": "9f3c", "subkey": "0c1a", "result": "same"}),
+		transcript.Entry{Kind: "challenge", Claimed: "Alice Example", Evidence: transcript.ByDecrypt, Facts: challenged("answered")},
+		transcript.Entry{Kind: "challenge", Claimed: "Alice Example", Evidence: transcript.ByKeyboard, Facts: challenged("other")},
 		event("issued", facts{"set": "set1", "shares": 2, "threshold": 2}),
 		event("share", facts{"number": 1, "custodian": "Alice Example", "set": "set1", "fingerprint": pad("a"), "delivery": "pgp", "pgp": "9f3c", "file": "shares/1.asc", "sha256": pad("file")}),
 		event("share", facts{"number": 2, "custodian": "Bob Example", "set": "set1", "fingerprint": pad("b"), "delivery": "screen"}),
@@ -32,6 +38,9 @@ func TestHolders(t *testing.T) {
 	}
 	r := derive(t, nil, write(t, day(1), handed))
 	a, b := r.Sets[0].Holdings[0], r.Sets[0].Holdings[1]
+	if a.Challenged == "" || a.Challenged >= a.Delivered || b.Challenged != "" {
+		t.Errorf("challenged %q and %q", a.Challenged, b.Challenged)
+	}
 	if a.Organisation != "Payments" || a.Subkey != "0c1a" || a.Delivered == "" || b.Organisation != "" || b.Subkey != "" || b.Delivered == "" || a.Delivered == b.Delivered {
 		t.Errorf("%+v\n%+v", a, b)
 	}

@@ -37,6 +37,7 @@ type Holding struct {
 	// What records say since they have it; "" before.
 	Organisation string `json:"organisation,omitempty"` // of its holder
 	Subkey       string `json:"subkey,omitempty"`       // fingerprint of the key within PGP that decrypts it
+	Challenged   string `json:"challenged,omitempty"`   // when a challenge to that key was answered by decrypting it, UTC
 	Delivered    string `json:"delivered,omitempty"`    // when it was shown, or its file handed over, UTC
 	// When its holder took it and its duties, UTC; "" if never, or before records said so.
 	Acknowledged string `json:"acknowledged,omitempty"`
