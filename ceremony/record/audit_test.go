@@ -212,9 +212,9 @@ func TestSignOff(t *testing.T) {
 	s := audit(t, signed())
 	page, _, _ := strings.Cut(s, "Who could have acted alone?")
 	for _, want := range []string{"event 30 14:00:30, entered for Olga Example, keyboard only in step: go expected: the safe is locked happened: the safe was open decided: it was emptied and searched decided by: Wim Example effect: go on",
-		"Alice Example (custodian) does not agree: I did not see the safe (event 34).", "Dora Example (custodian) did not sign: has left before the sign-off (event 35).",
-		"event 32 agrees: entered for Wim Example (witness), keyboard only, 14:00:32", "event 34 DOES NOT AGREE: entered for Alice Example (custodian)", "event 35 DID NOT SIGN: entered for Dora Example",
-		"not complete: 2 of 4 agree.", "custodian 2 Dora Example, Payments, no act of theirs is recorded", "receipts Wim Example, up to event 32: hockey gravity"} {
+		"Alice Example (custodian) does not agree: I did not see the safe (event 36).", "Dora Example (custodian) did not sign: has left before the sign-off (event 37).",
+		"event 32 agrees: entered for Wim Example (witness), keyboard only, 14:00:32", "event 36 DOES NOT AGREE: entered for Alice Example (custodian)", "event 37 DID NOT SIGN: entered for Dora Example",
+		"not complete: 2 of 4 agree.", "custodian 2 Dora Example, Payments, no act of theirs is recorded", "known by an answer to their key", "a challenge to the PGP key of Alice Example got something with the form of a SHARE (hex)", "receipts Wim Example, up to event 32: hockey gravity"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("page one does not say %q:\n%s", want, page)
 		}

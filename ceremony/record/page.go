@@ -54,15 +54,16 @@ type Page struct {
 	Before    transcript.Facts `json:"before,omitempty"`
 	After     transcript.Facts `json:"after,omitempty"`
 
-	Steps     []Step  `json:"steps"`
-	Confirmed []Act   `json:"confirmed"`
-	PGPKeys   []Act   `json:"pgp_keys,omitempty"` // compared with their holders' cards
-	Holders   []Act   `json:"holders,omitempty"`  // who joins, stays and leaves
-	Shares    []Share `json:"shares"`
-	Void      []Act   `json:"void"`
-	Tokens    []Act   `json:"tokens"`
-	Works     []Work  `json:"works"`
-	Rollback  []Act   `json:"rollback"`
+	Steps      []Step  `json:"steps"`
+	Confirmed  []Act   `json:"confirmed"`
+	PGPKeys    []Act   `json:"pgp_keys,omitempty"`   // compared with their holders' cards
+	Challenges []Act   `json:"challenges,omitempty"` // to these keys
+	Holders    []Act   `json:"holders,omitempty"`    // who joins, stays and leaves
+	Shares     []Share `json:"shares"`
+	Void       []Act   `json:"void"`
+	Tokens     []Act   `json:"tokens"`
+	Works      []Work  `json:"works"`
+	Rollback   []Act   `json:"rollback"`
 
 	SignOff  []Act `json:"sign_off"`
 	Receipts []Act `json:"receipts"`
@@ -214,6 +215,8 @@ func (p *Page) add(ev transcript.Event) {
 		p.Confirmed = append(p.Confirmed, act)
 	case "pgp-key":
 		p.PGPKeys = append(p.PGPKeys, act)
+	case "challenge":
+		p.Challenges = append(p.Challenges, act)
 	case "holders":
 		p.Holders = append(p.Holders, act)
 	case "issued", "share", "proven", "acknowledged":
@@ -250,6 +253,8 @@ func incident(ev transcript.Event) bool {
 		return ev.Facts.Text("result") == "refused"
 	case "pgp-key":
 		return ev.Facts.Text("result") != "same"
+	case "challenge":
+		return ev.Facts.Text("result") != "answered"
 	case "quorum":
 		return ev.Facts.Text("result") != "accepted"
 	case "step":

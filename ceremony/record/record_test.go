@@ -138,6 +138,11 @@ func signed() []transcript.Entry {
 		typed("signoff", "sign-off", "Olga Example", facts{"agrees": true, "role": "operator", "statements": agreedTo}),
 		typed("signoff", "sign-off", "Wim Example", facts{"agrees": true, "role": "witness", "statements": agreedTo}),
 		typed("receipt", "sign-off", "Wim Example", facts{"event": 32, "to": "Wim Example", "words": "hockey gravity fallout holiness fracture butterfat chatter butterfat"}),
+		transcript.Entry{Kind: "challenge", Step: "keys", Claimed: "Wim Example", Evidence: transcript.ByDecrypt, Facts: facts{"name": "Wim Example",
+			"fingerprint": "9F3C2A71E8B04D569F3C2A71E8B04D569F3C2A71", "file": "challenges/1-wim-example.asc", "sha256": hash("challenge"), "result": "answered",
+			"source": "gpg", "gpg": "/usr/bin/gpg", "gpg_sha256": hash("gpg")}},
+		typed("challenge", "keys", "Alice Example", facts{"name": "Alice Example", "fingerprint": "9F3C2A71E8B04D569F3C2A71E8B04D569F3C2A71", "file": "challenges/2-alice-example.asc",
+			"sha256": hash("challenge 2"), "result": "share", "form": "hex"}),
 		typed("signoff", "sign-off", "Alice Example", facts{"agrees": false, "role": "custodian", "reason": "I did not see the safe", "statements": agreedTo}),
 		typed("signoff", "sign-off", "Dora Example", facts{"agrees": false, "role": "custodian", "reason": "has left before the sign-off"}),
 		end)

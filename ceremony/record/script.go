@@ -169,6 +169,7 @@ func (d *document) card(who ScriptPerson, s *Script) {
 		d.row("encrypted to", who.Key)
 		d.note("Your key's fingerprint is not printed here: bring it on a card of your own, and type it from there.")
 	}
+	d.note("A share is 66 hexadecimal digits. Never type one where a code is asked, whoever asks for it.")
 	d.boxes("Fingerprint of the share", "")
 	d.boxes("Set of shares", "")
 	d.boxes("Receipt", "event", "words 1 to 4", "words 5 to 8")

@@ -336,6 +336,8 @@ func incidentText(a Act) string {
 			return "the PGP key of " + f.Text("custodian") + " was not compared with a card of their own"
 		}
 		return "the PGP key of " + f.Text("custodian") + " was NOT the one on their card (groups " + f.Text("groups") + ")"
+	case "challenge":
+		return "a challenge to the PGP key of " + a.Claimed + " " + answer(a)
 	case "quorum":
 		return fmt.Sprintf("%d shares did not make the key", f.Number("given"))
 	case "step":
