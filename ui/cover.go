@@ -53,7 +53,7 @@ func (m *Model) uncover() {
 // the shares that were given lie in memory meanwhile, and a terminal that was
 // closed inside script(1) says nothing.
 func (m *Model) idle() tea.Cmd {
-	if m.run.Busy() || m.playing() {
+	if m.run.Busy() || m.playing() || m.isLent() {
 		return nil
 	}
 	if m.opt.Now().Sub(m.lastly) >= idleLeave {

@@ -45,6 +45,7 @@ var (
 	keyClear   = bind("ctrl+u", "clear the line", "clear", "ctrl+u")
 	keyAgain   = bind("ctrl+u", "all again", "all again", "ctrl+u")
 	keyGroup   = bind("ctrl+g", "type the group again", "group again", "ctrl+g")
+	keyDecrypt = bind("ctrl+d", "decrypt with gpg", "gpg", "ctrl+d")
 	keyOther   = bind("ctrl+x", "somebody else is next", "somebody else is next", "ctrl+x")
 	keyErase   = bind("backspace", "erase", "erase", "backspace", "ctrl+h")
 	keyEsc     = bind("esc", "back", "back", "esc")

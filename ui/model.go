@@ -35,6 +35,7 @@ type Options struct {
 	Look    term.Look
 	Now     func() time.Time
 	Send    func(tea.Msg)   // to the program, from the tap; never called from Update
+	Decrypt Decrypt         // gpg on a file; nil: it is not offered
 	Context context.Context // of the jobs; nil: the background
 
 	// Auto plays every person: it gives the answer to a prompt, or false for a
@@ -78,6 +79,15 @@ type Model struct {
 	start     bool      // the first job is back
 	tick      func() tea.Cmd
 	after     func(time.Duration, tea.Msg) tea.Cmd
+	exec      func(tea.ExecCommand, tea.ExecCallback) tea.Cmd
+}
+
+// decryption is gpg, for the entries that it can fill.
+func (m *Model) decryption() decryption {
+	if m.playing() {
+		return decryption{}
+	}
+	return decryption{decrypt: m.opt.Decrypt, exec: m.exec}
 }
 
 // stopAsk is a stop that waits for the job that runs.
@@ -109,7 +119,7 @@ func New(opt Options) *Model {
 	}
 	m := &Model{opt: opt, run: opt.Run, w: fullWide, h: fullHigh,
 		lock: field{max: 40}, why: field{max: longest}}
-	m.tick = second
+	m.tick, m.exec = second, tea.Exec
 	m.after = func(d time.Duration, msg tea.Msg) tea.Cmd {
 		return tea.Tick(d, func(time.Time) tea.Msg { return msg })
 	}
@@ -156,6 +166,8 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case StopMsg:
 		m.leaving = true
 		return m, m.stopNow("the program", msg.Reason)
+	case decryptedMsg:
+		m.lastly = m.opt.Now()
 	case tapMsg:
 		m.lastly = m.opt.Now()
 		if msg.note.Key == term.KeyBlank {

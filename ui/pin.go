@@ -8,20 +8,44 @@ import (
 	"conclave/ceremony"
 )
 
-// longestPIN is more than any token takes.
-const longestPIN = 255
+// The longest secrets: more than any token takes, and the whole plaintext of a
+// challenge, which may be pasted.
+const (
+	longestPIN  = 255
+	longestCode = 512
+)
 
-// pinScreen takes a PIN: one sign a character, nothing else of it.
+// pinScreen takes a PIN or a code: one sign a character, nothing else of it.
 type pinScreen struct {
 	entry
+	decryption
 	p ceremony.Prompt
 }
 
-func newPIN(p ceremony.Prompt, tap Tap, send func(tea.Msg)) *pinScreen {
-	return &pinScreen{p: p, entry: newEntry(tap, send, false, longestPIN)}
+func newPIN(p ceremony.Prompt, d decryption, tap Tap, send func(tea.Msg)) *pinScreen {
+	most := longestPIN
+	if p.Sealed != nil {
+		most = longestCode
+	}
+	d.sealed = p.Sealed
+	return &pinScreen{p: p, decryption: d, entry: newEntry(tap, send, false, most)}
+}
+
+func (s *pinScreen) show() {
+	if !s.naming {
+		s.entry.show()
+	}
+}
+
+func (s *pinScreen) wipe() {
+	s.entry.wipe()
+	s.drop()
 }
 
 func (s *pinScreen) update(msg tea.Msg) (*ceremony.Input, tea.Cmd) {
+	if in, cmd, taken := s.decrypts(msg, &s.entry); taken {
+		return in, cmd
+	}
 	if !s.heard(msg) || !s.note.Done {
 		return nil, nil
 	}
@@ -40,15 +64,26 @@ func (s *pinScreen) view(a area) page {
 	if s.wiped {
 		hint = a.para(wipedNote)
 	}
+	problem := s.p.Problem
+	if s.failed != nil {
+		problem = s.failed
+	}
+	foot := join(a.label(s.p.Field), []string{line}, hint)
+	if s.naming {
+		foot = s.foot(a)
+	}
 	return page{
-		body:     join(a.note(s.p.Problem), a.heading(s.p.Heading), a.facts(s.p.Facts), a.marks(s.p.Lines), a.paras(s.p.Text)),
-		foot:     join(a.label(s.p.Field), []string{line}, hint),
+		body:     join(a.note(problem), a.heading(s.p.Heading), a.facts(s.p.Facts), a.marks(s.p.Lines), a.paras(s.p.Text)),
+		foot:     foot,
 		recorded: s.p.Recorded,
 	}
 }
 
 func (s *pinScreen) keys() []binding {
-	return []binding{keyEnter.as("done", "done"), keyAgain.as("clear", "clear"), keyBlank, keyStop}
+	if s.naming {
+		return s.decryption.keys()
+	}
+	return s.with([]binding{keyEnter.as("done", "done"), keyAgain.as("clear", "clear"), keyBlank, keyStop})
 }
 
 func (s *pinScreen) fields() bool { return true }

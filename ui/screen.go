@@ -52,9 +52,9 @@ func (m *Model) screenFor(p ceremony.Prompt) screen {
 	case ceremony.Ask:
 		return newAsk(p)
 	case ceremony.AskSecret:
-		return newPIN(p, m.opt.Tap, m.opt.Send)
+		return newPIN(p, m.decryption(), m.opt.Tap, m.opt.Send)
 	case ceremony.AskShare:
-		return newShare(p, m.run.Header().Practice, m.opt.Tap, m.opt.Send)
+		return newShare(p, m.run.Header().Practice, m.decryption(), m.opt.Tap, m.opt.Send)
 	case ceremony.HandOver:
 		return newHandOver(p)
 	case ceremony.Confirm:

@@ -19,33 +19,47 @@ const longestShare = 200
 // they are.
 type shareScreen struct {
 	entry
-	p       ceremony.Prompt
-	scheme  share.Scheme
-	is      share.Entry
-	again   int    // the group that is typed again, from 1; 0 for none
-	from    int    // where in the text it begins
-	refused string // why enter did not end the entry
+	decryption
+	p      ceremony.Prompt
+	scheme share.Scheme
+	is     share.Entry
+	again  int    // the group that is typed again, from 1; 0 for none
+	from   int    // where in the text it begins
+	short  string // why enter did not end the entry
 }
 
-func newShare(p ceremony.Prompt, practice bool, tap Tap, send func(tea.Msg)) *shareScreen {
-	s := &shareScreen{p: p, scheme: share.Scheme{Practice: practice}, entry: newEntry(tap, send, true, longestShare)}
+func newShare(p ceremony.Prompt, practice bool, d decryption, tap Tap, send func(tea.Msg)) *shareScreen {
+	d.sealed = p.Sealed
+	s := &shareScreen{p: p, decryption: d, scheme: share.Scheme{Practice: practice}, entry: newEntry(tap, send, true, longestShare)}
 	s.inspect()
 	return s
 }
 
 func (s *shareScreen) show() {
+	if s.naming {
+		return
+	}
 	s.entry.show()
 	if s.note.Count == 0 {
-		s.again, s.refused = 0, ""
+		s.again, s.short = 0, ""
 	}
 	s.inspect()
 }
 
+func (s *shareScreen) wipe() {
+	s.entry.wipe()
+	s.drop()
+}
+
 func (s *shareScreen) update(msg tea.Msg) (*ceremony.Input, tea.Cmd) {
+	if in, cmd, taken := s.decrypts(msg, &s.entry); taken {
+		s.inspect()
+		return in, cmd
+	}
 	if !s.heard(msg) {
 		return nil, nil
 	}
-	s.refused = ""
+	s.short = ""
 	if s.note.Count == 0 {
 		s.again = 0
 	}
@@ -57,7 +71,7 @@ func (s *shareScreen) update(msg tea.Msg) (*ceremony.Input, tea.Cmd) {
 		if s.is.Done && s.again == 0 {
 			return &ceremony.Input{Secret: s.tap.Take(), Source: s.source()}, nil
 		}
-		s.refused = s.unfinished()
+		s.short = s.unfinished()
 		s.tap.Resume()
 	}
 	return nil, nil
@@ -155,7 +169,10 @@ func (s *shareScreen) unfinished() string {
 }
 
 func (s *shareScreen) keys() []binding {
-	ks := []binding{keyEnter.as("done", "done"), keyAgain, keyBlank, keyStop}
+	if s.naming {
+		return s.decryption.keys()
+	}
+	ks := s.with([]binding{keyEnter.as("done", "done"), keyAgain, keyBlank, keyStop})
 	if s.canRetype() {
 		label := fmt.Sprintf("group %d again", s.is.Wrong)
 		ks = []binding{keyGroup.as(label, label), keyAgain, keyBlank, keyStop}

@@ -13,6 +13,9 @@ func (s *shareScreen) view(a area) page {
 	if len(s.p.Text) > 0 {
 		body = append(append(body, a.paras(s.p.Text)...), "")
 	}
+	if s.naming {
+		return page{body: body, foot: s.foot(a), recorded: s.p.Recorded}
+	}
 	body = append(body, s.strip(a)...)
 	body = append(body, "", keep)
 	body = append(body, s.message(a)...)
@@ -165,6 +168,9 @@ func (s *shareScreen) typed() int { return max(s.is.Typed, s.played) }
 
 // message is what is to be said about what was typed.
 func (s *shareScreen) message(a area) []string {
+	if s.failed != nil && s.typed() == 0 {
+		return a.note(s.failed)
+	}
 	if s.p.Problem != nil && s.typed() == 0 {
 		return a.note(s.p.Problem)
 	}
@@ -192,8 +198,8 @@ func (s *shareScreen) problem() *ceremony.Problem {
 	if s.played > 0 {
 		return nil
 	}
-	if s.refused != "" {
-		return &ceremony.Problem{Happened: s.refused, State: "What was typed is kept."}
+	if s.short != "" {
+		return &ceremony.Problem{Happened: s.short, State: "What was typed is kept."}
 	}
 	if s.note.Full {
 		return &ceremony.Problem{Happened: "This is longer than any share.", Do: again}

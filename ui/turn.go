@@ -135,6 +135,12 @@ func (m *Model) wipe() {
 	}
 }
 
+// isLent tells whether gpg has, or had until now, the terminal.
+func (m *Model) isLent() bool {
+	l, ok := m.screen.(interface{ lent() bool })
+	return ok && l.lent()
+}
+
 func (m *Model) inField() bool {
 	t, ok := m.screen.(typing)
 	return ok && t.fields()

@@ -14,6 +14,8 @@ import (
 	xterm "golang.org/x/term"
 
 	"conclave/ceremony"
+	"conclave/hsm/secret"
+	"conclave/ui/gpg"
 	"conclave/ui/term"
 	_ "conclave/ui/term/bg" // before Bubble Tea asks the terminal for its background
 )
@@ -33,6 +35,7 @@ type Screen struct {
 
 	mu   sync.Mutex
 	send func(tea.Msg) // to the program that runs; nil for none
+	lent func()        // ends gpg, which has the terminal; nil for nobody has it
 }
 
 // Open takes note of how the terminal is. It changes nothing yet. in and out
@@ -75,7 +78,7 @@ func (s *Screen) Progress(l ceremony.Line) {
 // ceremony that could not be put away in time; then its record has no last
 // line.
 func (s *Screen) Ceremony(ctx context.Context, opt Options) (ceremony.Outcome, error) {
-	opt.Tap, opt.Writer, opt.Look = s.tap, s.writer, s.look
+	opt.Tap, opt.Writer, opt.Look, opt.Decrypt = s.tap, s.writer, s.look, s.decrypt
 	// What ends ctx stops the ceremony; the work of stopping is not cut short.
 	opt.Context = context.WithoutCancel(ctx)
 	opt.Send = func(m tea.Msg) {
@@ -167,6 +170,7 @@ func (s *Screen) listen(ctx context.Context, p *tea.Program) func() {
 				p.Kill()
 			case <-ended:
 				ended = nil
+				s.takeBack()
 				stop("the program was told to end.")
 			case <-gone:
 				gone = nil
@@ -175,6 +179,9 @@ func (s *Screen) listen(ctx context.Context, p *tea.Program) func() {
 				if got == syscall.SIGCONT {
 					s.again(p)
 					continue
+				}
+				if s.takeBack() && got == syscall.SIGINT {
+					continue // ctrl+c was meant for gpg
 				}
 				stop(fmt.Sprintf("the program got the signal %q.", got))
 			}
@@ -186,6 +193,37 @@ func (s *Screen) listen(ctx context.Context, p *tea.Program) func() {
 		signal.Stop(sig)
 		signal.Reset(syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
 	}
+}
+
+// decrypt has gpg decrypt a file. Nobody but gpg has the terminal meanwhile.
+func (s *Screen) decrypt(file string) (secret.Bytes, gpg.Tool, error) {
+	tool, err := gpg.Find()
+	if err != nil {
+		return secret.Bytes{}, tool, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s.setLent(cancel)
+	defer s.setLent(nil)
+	text, err := tool.Decrypt(ctx, file, gpg.TTY(s.in))
+	return text, tool, err
+}
+
+func (s *Screen) setLent(end func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lent = end
+}
+
+// takeBack ends gpg, if it has the terminal.
+func (s *Screen) takeBack() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lent == nil {
+		return false
+	}
+	s.lent()
+	return true
 }
 
 // again takes the terminal back after SIGSTOP, which nobody can ignore: the

@@ -35,6 +35,7 @@ type flags struct {
 	keyShares, keyThreshold, storedShares int
 	shares, threshold                     int
 	keys, pgpKeys, rootKey, rootToken     string
+	witnessKey, challenge                 string
 
 	arrangements
 }
@@ -107,6 +108,8 @@ func (f *flags) recoveryFlags() {
 	f.set.IntVar(&f.shares, "recovery-shares", 5, "how many recovery shares are made, `N`")
 	f.set.IntVar(&f.threshold, "recovery-threshold", 3, "how many of them are needed, `N`")
 	f.set.StringVar(&f.keys, "recovery-pgp-keys", "", "`FILES` with a public key each, separated by commas")
+	f.set.StringVar(&f.witnessKey, "witness-pgp-key", "", "a `FILE` with the witness' public key")
+	f.set.StringVar(&f.challenge, "challenge", "keys", "`WHO` decrypts a code: keys, or none: an override")
 	f.set.BoolVar(&f.skipProof, "skip-proof", false, "shares count without being proven: an override")
 }
 
@@ -145,16 +148,28 @@ func (f *flags) request(q *plan.Request) error {
 	if q.RecoveryKeys, err = keyFiles("recovery-pgp-keys", f.keys); err != nil {
 		return err
 	}
-	one, err := keyFiles("root-token-pgp-key", f.rootKey)
+	if f.given("challenge") {
+		q.Challenge = f.challenge
+	}
+	if q.WitnessKey, err = keyFile("witness-pgp-key", f.witnessKey, "a witness has one key"); err != nil {
+		return err
+	}
+	q.RootTokenKey, err = keyFile("root-token-pgp-key", f.rootKey, "the token goes to one key")
+	return err
+}
+
+// keyFile reads the one file of a flag; nil if it names none.
+func keyFile(flag, name, why string) (*plan.File, error) {
+	one, err := keyFiles(flag, name)
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case len(one) > 1:
-		return usage("-root-token-pgp-key names %d files; the token goes to one key. Nothing was touched.", len(one))
+		return nil, usage("-%s names %d files; %s. Nothing was touched.", flag, len(one), why)
 	case len(one) == 1:
-		q.RootTokenKey = &one[0]
+		return &one[0], nil
 	}
-	return nil
+	return nil, nil //nolint:nilnil // no file was named
 }
 
 // keyFiles reads the files of a list as Vault's command line writes it: names

@@ -11,7 +11,9 @@ import (
 	"golang.org/x/term"
 
 	"conclave/ceremony"
+	"conclave/hsm/secret"
 	"conclave/ui"
+	"conclave/ui/gpg"
 	"conclave/ui/plain"
 	uiterm "conclave/ui/term"
 )
@@ -89,7 +91,17 @@ func (f *front) hold(ctx context.Context, r run, play auto) (ceremony.Outcome, e
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(signals)
-	return plain.Run(ctx, r, plain.Options{In: f.p.Stdin, Out: f.p.Stdout, Piped: f.piped, Auto: play, Signals: signals}), nil
+	return plain.Run(ctx, r, plain.Options{In: f.p.Stdin, Out: f.p.Stdout, Piped: f.piped, Auto: play, Signals: signals, Decrypt: f.decrypt}), nil
+}
+
+// decrypt is gpg for the lines; the screen has its own.
+func (f *front) decrypt(ctx context.Context, file string) (secret.Bytes, gpg.Tool, error) {
+	tool, err := gpg.Find()
+	if err != nil {
+		return secret.Bytes{}, tool, err
+	}
+	text, err := tool.Decrypt(ctx, file, gpg.TTY(f.p.Stdin))
+	return text, tool, err
 }
 
 func (f *front) close() error {

@@ -93,6 +93,9 @@ func (f *flags) take(doc *plan.Document) error {
 		case custodian.Operator:
 			set(string(e.Role), e.Name, "the plan")
 		case custodian.Witness:
+			if e.KeyFile != "" {
+				set("witness-pgp-key", e.KeyFile, "the plan")
+			}
 			if !typed["witness"] {
 				f.witnesses = append(f.witnesses, e.Name)
 			}

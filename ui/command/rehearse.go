@@ -59,19 +59,21 @@ func (p *Process) rehearseCommand() *cobra.Command {
 	s.BoolVar(&r.medium, "with-medium", false, "encrypted shares lie on a second medium, too")
 	s.BoolVar(&r.inParts, "pin-in-parts", false, "two PIN holders type a part of the PIN each")
 	s.BoolVar(&r.onScreen, "shares-on-screen", false, "shares are shown instead of encrypted to PGP keys")
-	c.AddCommand(p.practiceShareCommand())
+	c.AddCommand(p.practiceCommand("share", "Print a practice custodian's share, as they would decrypt it", rehearse.ShareOf),
+		p.practiceCommand("challenge", "Print the challenge to a practice custodian, decrypted", rehearse.ChallengeTo))
 	return c
 }
 
-func (p *Process) practiceShareCommand() *cobra.Command {
+// practiceCommand does what somebody's own device would.
+func (p *Process) practiceCommand(name, short string, do func(dir, name string, out io.Writer) error) *cobra.Command {
 	var dir string
 	c := &cobra.Command{
-		Use: "share NAME -dir DIR", Short: "Print a practice custodian's share, as they would decrypt it", Args: cobra.ExactArgs(1),
+		Use: name + " NAME -dir DIR", Short: short, Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if dir == "" {
 				return usage("-dir is missing: which practice vault? Nothing was touched.")
 			}
-			return rehearse.ShareOf(dir, args[0], p.Stdout)
+			return do(dir, args[0], p.Stdout)
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "", "the practice vault's `DIR`")

@@ -26,7 +26,7 @@ func (s *session) answer(ctx context.Context, p ceremony.Prompt) (ceremony.Input
 		s.say("A line that is only ! notes a deviation, here and at every prompt.")
 	}
 	for {
-		in, err := s.typed(p)
+		in, err := s.typed(ctx, p)
 		var sig signalled
 		var note *again
 		switch {
@@ -90,7 +90,7 @@ func (s *session) why(p ceremony.Prompt) *stopped {
 }
 
 // typed reads what a person types.
-func (s *session) typed(p ceremony.Prompt) (ceremony.Input, error) {
+func (s *session) typed(ctx context.Context, p ceremony.Prompt) (ceremony.Input, error) {
 	switch p.Kind {
 	case ceremony.Work:
 		return ceremony.Input{}, nil
@@ -103,7 +103,7 @@ func (s *session) typed(p ceremony.Prompt) (ceremony.Input, error) {
 	case ceremony.Form:
 		return s.form(p)
 	case ceremony.AskSecret, ceremony.AskShare:
-		return s.secret(p)
+		return s.secret(ctx, p)
 	case ceremony.HandOver:
 		return s.handOver(p)
 	case ceremony.Confirm:
@@ -273,7 +273,7 @@ func (s *session) choose(p ceremony.Prompt) (ceremony.Input, error) {
 }
 
 // secret reads a PIN or a share.
-func (s *session) secret(p ceremony.Prompt) (ceremony.Input, error) {
+func (s *session) secret(ctx context.Context, p ceremony.Prompt) (ceremony.Input, error) {
 	if !s.in.tty && !s.opt.Piped && !s.c.Header().Practice {
 		return ceremony.Input{}, errors.New("the input is no terminal, and secrets may not come from a pipe without -allow-piped-secrets")
 	}
@@ -281,6 +281,9 @@ func (s *session) secret(p ceremony.Prompt) (ceremony.Input, error) {
 	if p.Kind == ceremony.AskShare {
 		s.sayf("Share %d of %d.", p.Entry.Given+1, p.Entry.Needed)
 		text = "Share"
+	}
+	if s.decrypts(p) {
+		s.say(gpgHint(p.Sealed))
 	}
 	in := ceremony.Input{Source: "pipe"}
 	if s.in.tty {
@@ -296,6 +299,11 @@ func (s *session) secret(p ceremony.Prompt) (ceremony.Input, error) {
 	in.Secret, err = s.raw()
 	if err != nil {
 		return in, err
+	}
+	if file, ok := gpgFile(in.Secret, p.Sealed); ok && s.decrypts(p) {
+		in.Secret.Wipe()
+		restore() // pinentry finds the terminal as it was
+		return s.gpg(ctx, file)
 	}
 	if why := unfit(in.Secret); why != "" {
 		in.Secret.Wipe()

@@ -33,6 +33,8 @@ import (
 	"os"
 
 	"conclave/ceremony"
+	"conclave/hsm/secret"
+	"conclave/ui/gpg"
 )
 
 // Ceremony is what Run walks; *ceremony.Run is one.
@@ -55,6 +57,9 @@ type Options struct {
 	Out     io.Writer        // unbuffered: secrets go through it
 	Piped   bool             // secrets may come as lines of an In that is no terminal
 	Signals <-chan os.Signal // all that ask the program to end, from signal.Notify
+
+	// Decrypt has gpg decrypt a file, with the terminal; nil: it is not offered.
+	Decrypt func(ctx context.Context, file string) (secret.Bytes, gpg.Tool, error)
 
 	// Auto plays every person: it gives the answer to a prompt, or false for one
 	// that it cannot answer; then the ceremony is stopped.

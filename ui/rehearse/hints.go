@@ -33,6 +33,11 @@ func (h Hinted) Prompt() ceremony.Prompt {
 func (w *World) hints(p ceremony.Prompt) []string {
 	switch p.Kind {
 	case ceremony.AskSecret:
+		if p.Sealed != nil {
+			who, _, _ := strings.Cut(strings.ToLower(p.By.Name), " ")
+			return []string{"PRACTICE: the code is in front of you if you type, in another terminal:",
+				"conclave rehearse challenge " + who + " -dir " + quoted(w.Dir)}
+		}
 		if p.By.Role == ceremony.PINHolder {
 			return []string{"PRACTICE: this part of the PIN of the practice token is " + pinOf(p.By) + "."}
 		}

@@ -51,6 +51,10 @@ func (p *Player) Answer(q ceremony.Prompt) (ceremony.Input, bool) {
 			p.Err = fmt.Errorf("nobody knows the %s", q.Field)
 		}
 	case ceremony.AskSecret:
+		if q.Sealed != nil {
+			in.Secret, p.Err = p.w.decrypt(q.By.Name, q.Sealed.File)
+			break
+		}
 		in.Secret = secret.Take([]byte(pinOf(q.By)))
 	case ceremony.AskShare:
 		in.Secret, p.Err = p.share(q)

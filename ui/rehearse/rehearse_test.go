@@ -158,6 +158,16 @@ func TestByHand(t *testing.T) {
 	states := map[string]int{}
 	answer := func(p ceremony.Prompt) (ceremony.Input, bool) {
 		hint := strings.Join(p.Text, "\n")
+		if p.Sealed != nil && p.Sealed.Challenge {
+			_, line, ok := strings.Cut(hint, "conclave rehearse challenge ")
+			who, dir, _ := strings.Cut(line, " -dir ")
+			var b bytes.Buffer
+			if err := rehearse.ChallengeTo(strings.Trim(dir, "'"), who, &b); err != nil || !ok || !strings.HasPrefix(b.String(), "CONCLAVE CHALLENGE") {
+				t.Errorf("ChallengeTo(%q, %q) = %v", dir, who, err)
+			}
+			states["challenge"]++
+			return ceremony.Input{Secret: secret.Take(b.Bytes()), Source: "typed"}, true
+		}
 		if p.Kind == ceremony.AskSecret {
 			_, pin, ok := strings.Cut(hint, "the PIN of the practice token is ")
 			return ceremony.Input{Secret: secret.Take([]byte(strings.TrimSuffix(pin, "."))), Source: "typed"}, ok
@@ -185,13 +195,16 @@ func TestByHand(t *testing.T) {
 	if _, err := w.Check(record); err != nil {
 		t.Error(err)
 	}
-	if states["it counts."] != 3 || states["new: it counts once the ceremony is committed."] != 5 {
+	if states["challenge"] != 5 || states["it counts."] != 3 || states["new: it counts once the ceremony is committed."] != 5 {
 		t.Errorf("the shares that were typed: %v", states)
 	}
 	var b bytes.Buffer
 	for _, name := range []string{"", "nobody", "a"} {
 		if err := rehearse.ShareOf(w.Dir, name, &b); err == nil {
 			t.Errorf("ShareOf(%q) names nobody and was accepted", name)
+		}
+		if err := rehearse.ChallengeTo(w.Dir, "nobody", &b); err == nil {
+			t.Error("a challenge to nobody was printed")
 		}
 	}
 }

@@ -7,9 +7,10 @@ type Key rune
 
 // The keys that a Tap tells about instead of swallowing them.
 const (
-	KeyRetype Key = 0x07 // ctrl+g
-	KeyBlank  Key = 0x0c // ctrl+l or F1
-	KeyNote   Key = 0x0e // ctrl+n
+	KeyDecrypt Key = 0x04 // ctrl+d
+	KeyRetype  Key = 0x07 // ctrl+g
+	KeyBlank   Key = 0x0c // ctrl+l or F1
+	KeyNote    Key = 0x0e // ctrl+n
 )
 
 // Bytes with a meaning in an entry.
@@ -161,7 +162,7 @@ func (e *entry) inGround(b byte) (event, Key) {
 		if !e.inPaste {
 			e.done = true
 		}
-	case b == byte(KeyRetype) || b == byte(KeyBlank) || b == byte(KeyNote):
+	case b == byte(KeyDecrypt) || b == byte(KeyRetype) || b == byte(KeyBlank) || b == byte(KeyNote):
 		if !e.inPaste {
 			return keyed, Key(b)
 		}

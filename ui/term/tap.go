@@ -37,7 +37,7 @@ const (
 // sends it back to waiting.
 //
 // One byte at most gets out of an armed Tap: ctrl+c disarms it and is passed on
-// as the key that it is. ctrl+g, ctrl+l, ctrl+n and F1 come as Note.Key.
+// as the key that it is. ctrl+d, ctrl+g, ctrl+l, ctrl+n and F1 come as Note.Key.
 //
 // A terminal that is gone ends Bubble Tea's reading and closes Gone.
 type Tap struct {
