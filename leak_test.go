@@ -105,7 +105,7 @@ func hold(t *testing.T, bin, lib string, encrypted bool) *held {
 	args := []string{"init", "-storage", storage, "-dir", dir, "-id", "KC-1", "-hsm-lib", lib, "-hsm-token-label", "vault",
 		"-hsm-key-label", "root", "-hsm-key-id", "01", "-hsm-generate-key", "-recovery-shares=3", "-recovery-threshold=2",
 		"-operator=Olga Example", "-witness=Wim Waters", "-allow-recorder"}
-	room := &room{dir: dir, shares: map[string]string{}}
+	room := &room{dir: dir, shares: map[string]string{}, codes: map[string]string{}}
 	var files []string
 	if encrypted {
 		room.keys = map[string]*pgp.Private{}
@@ -172,7 +172,8 @@ type room struct {
 	tokenKey *pgp.Private
 	shares   map[string]string // as they wrote them down, or decrypted them
 	token    string
-	slipped  bool // somebody has typed somebody else's share by now
+	codes    map[string]string // of the challenges that were answered, by names
+	slipped  bool              // somebody has typed somebody else's share by now
 }
 
 var (
@@ -230,6 +231,8 @@ func (r *room) answer(t *testing.T, p *terminal, page string) {
 		}
 	case has("ctrl+r record it"):
 		p.send("\x12") // a form may stay empty
+	case has("CONCLAVE CHALLENGE"):
+		p.send(r.code(t, who(t, page)) + "\r")
 	case has("type the PIN"):
 		p.send(pin + "\r")
 	case has("all written"):
@@ -245,6 +248,18 @@ func (r *room) answer(t *testing.T, p *terminal, page string) {
 	default:
 		p.send("\r")
 	}
+}
+
+// code is that of somebody's challenge.
+func (r *room) code(t *testing.T, name string) string {
+	t.Helper()
+	line := strings.TrimSpace(r.open(t, r.keys[name], "challenges/*-"+strings.ReplaceAll(strings.ToLower(name), " ", "-")+".asc"))
+	_, code, ok := strings.Cut(line, "for "+name+": ")
+	if !ok || len(code) != 24 {
+		t.Fatalf("the challenge to %s is %q", name, line)
+	}
+	r.codes[name] = code
+	return code
 }
 
 // card is what stands on somebody's card in the groups that are open.
@@ -312,27 +327,30 @@ func (r *room) share(t *testing.T, name string) string {
 
 func (r *room) decrypt(t *testing.T) {
 	t.Helper()
-	open := func(pair *pgp.Private, pattern string) string {
-		files, err := filepath.Glob(filepath.Join(r.dir, "*-init", pattern))
-		if err != nil || len(files) != 1 {
-			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
-		}
-		message, err := os.ReadFile(files[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		plain, err := pair.Decrypt(message)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer plain.Wipe()
-		return string(plain.Expose())
-	}
 	for _, name := range custodians {
 		first, _, _ := strings.Cut(strings.ToLower(name), " ")
-		r.shares[name] = open(r.keys[name], "shares/*-"+first+"-*.asc")
+		r.shares[name] = r.open(t, r.keys[name], "shares/*-"+first+"-*.asc")
 	}
-	r.token = open(r.tokenKey, "root-token.asc")
+	r.token = r.open(t, r.tokenKey, "root-token.asc")
+}
+
+// open decrypts the one file of the record that has such a name.
+func (r *room) open(t *testing.T, pair *pgp.Private, pattern string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(r.dir, "*-init", pattern))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+	}
+	message, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := pair.Decrypt(message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Wipe()
+	return string(plain.Expose())
 }
 
 // collect finds out every secret of the ceremony, by other means than its own.
@@ -352,6 +370,12 @@ func (h *held) collect(storage, lib, conf string, r *room) {
 		h.needles = append(h.needles, memscan.Forms("share of "+name, s.Expose(), string(groups.Expose()))...)
 		raw = append(raw, append([]byte(nil), s.Expose()...))
 		secret.WipeAll([]secret.Bytes{typed, s, groups})
+	}
+	if len(r.codes) != len(r.keys) {
+		h.t.Fatalf("%d of %d challenges were answered", len(r.codes), len(r.keys))
+	}
+	for name, code := range r.codes {
+		h.needles = append(h.needles, memscan.Forms("code of "+name, []byte(code), strings.ReplaceAll(code, "-", ""))...)
 	}
 	h.needles = append(h.needles, memscan.Forms("root token", []byte(r.token))...)
 	h.t.Setenv("SOFTHSM2_CONF", conf)
