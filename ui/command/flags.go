@@ -109,6 +109,7 @@ func (f *flags) recoveryFlags() {
 	f.set.IntVar(&f.threshold, "recovery-threshold", 3, "how many of them are needed, `N`")
 	f.set.StringVar(&f.keys, "recovery-pgp-keys", "", "`FILES` with a public key each, separated by commas")
 	f.set.StringVar(&f.witnessKey, "witness-pgp-key", "", "a `FILE` with the witness' public key")
+	f.set.Lookup("witness-pgp-key").Hidden = true // a plan says it, with the fingerprint
 	f.set.StringVar(&f.challenge, "challenge", "keys", "`WHO` decrypts a code: keys, or none: an override")
 	f.set.BoolVar(&f.skipProof, "skip-proof", false, "shares count without being proven: an override")
 }
