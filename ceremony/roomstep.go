@@ -11,7 +11,6 @@ import (
 	"conclave/assets/clean"
 	"conclave/ceremony/plan"
 	"conclave/ceremony/transcript"
-	"conclave/vaultstate"
 )
 
 // The room: what no program can see and an auditor asks for. All of it is typed
@@ -61,8 +60,8 @@ func askRoom(r *Run) *page {
 		f.Default = r.evidence.typed[f.ID]
 		p.Fields = append(p.Fields, f)
 	}
-	if r.wraps() {
-		p.Text = append(p.Text, "If this HSM and its backups are lost, no share opens anything. Key's backup: who has it, how, where, when last restored; or NO BACKUP.")
+	if r.asksBackup() {
+		p.Text = append(p.Text, r.backupText())
 	}
 	return &page{Prompt: p, do: r.takeRoom}
 }
@@ -75,8 +74,8 @@ func (r *Run) roomFields() []Field {
 		{ID: fieldValue, Label: "news of today"},
 		{ID: fieldHash, Label: "program's hash"},
 	}
-	if r.wraps() {
-		list = append(list, Field{ID: fieldBackup, Label: "key's backup"})
+	if r.asksBackup() {
+		list = append(list, r.backupField())
 	}
 	list = append(list, Field{ID: fieldWatchOne, Label: watchOf(r.person(Operator))})
 	if w := r.person(Witness); w.Role == Witness {
@@ -86,9 +85,6 @@ func (r *Run) roomFields() []Field {
 }
 
 func watchOf(who Person) string { return clean.Cut(called(who.Name), 16) + "'s watch" }
-
-// wraps tells whether the ceremony wraps something new by the HSM's key.
-func (r *Run) wraps() bool { return r.plan.Issues() || r.plan.Kind == vaultstate.Rekey }
 
 func (r *Run) takeRoom(_ context.Context, in Input) error {
 	e, fields := &r.evidence, r.roomFields()
@@ -127,6 +123,9 @@ func (r *Run) roomText(f Field, typed string, text *string) error {
 		return err
 	case secret:
 		return askAgain("The line "+f.Label+" looks like a share, a PIN, a token or a key.", "It was not recorded.", "Say it without the secret.")
+	}
+	if f.ID == fieldBackup {
+		return r.backupFits(*text)
 	}
 	if (f.ID == fieldWatchOne || f.ID == fieldWatchTwo) && *text != "" {
 		if _, err := offset(*text, r.now()); err != nil {
@@ -223,8 +222,14 @@ func (r *Run) recordRoom(now time.Time) error {
 	}
 	facts := transcript.Facts{"place": stated(fieldPlace), "bags": stated(fieldBags), "equipment": stated(fieldEquipment), "value": stated(fieldValue),
 		"program_hash": hash}
-	if r.wraps() {
+	switch {
+	case r.asksKey():
 		facts["backup"] = stated(fieldBackup)
+	case r.asksBackup():
+		facts["snapshot"] = stated(fieldBackup)
+	}
+	if err := r.overrideBackup(e.typed[fieldBackup]); err != nil {
+		return err
 	}
 	if err := r.record("room", Operator, r.person(Operator).Name, facts); err != nil {
 		return err

@@ -35,7 +35,7 @@ func TestRoomEmpty(t *testing.T) {
 	m := atRoom(t, ceremony.Rekey)
 	m.answer(filled(m.run.Prompt(), nil))
 	f := m.find("room")[0].Facts
-	for _, name := range []string{"place", "bags", "equipment", "value", "program_hash", "backup"} {
+	for _, name := range []string{"place", "bags", "equipment", "value", "program_hash", "snapshot"} {
 		if f.Text(name) != "not stated" {
 			t.Errorf("%s is %q", name, f.Text(name))
 		}
@@ -46,19 +46,19 @@ func TestRoomEmpty(t *testing.T) {
 	m.s.must(m)
 }
 
-// TestRoomSaid: what is typed is in the record, and the backup of the key is
-// asked for only where something new is wrapped by it.
+// TestRoomSaid: what is typed is in the record. An init asks for the backup of
+// the key, another change for a snapshot of the storage.
 func TestRoomSaid(t *testing.T) {
 	for _, c := range []ceremony.Ceremony{ceremony.Init, ceremony.Rotate} {
 		m := atRoom(t, c)
-		m.answer(filled(m.run.Prompt(), map[string]string{"place": " Room  7 ", "bags": "A1, A2", "backup": "clone in Bern, restored in May",
+		m.answer(filled(m.run.Prompt(), map[string]string{"place": " Room  7 ", "bags": "A1, A2", "backup": "clone 1234 5678 9abc def0 in Bern, restored in May",
 			"hash": "AB12 ab12 ab12 ab12  cd34 cd34 cd34 cd34", "watch 1": "09:00:30", "watch 2": "9.00"}))
 		f := m.find("room")[0].Facts
 		if f.Text("place") != "Room 7" || f.Text("bags") != "A1, A2" || f.Text("program_hash") != "ab12 ab12 ab12 ab12 cd34 cd34 cd34 cd34" {
 			t.Errorf("%s: the room is %v", c.ID, f)
 		}
-		if _, asked := f["backup"]; asked != (c.ID == "init") {
-			t.Errorf("%s: backup asked: %v", c.ID, asked)
+		if (f.Text("backup") != "") != (c.ID == "init") || (f.Text("snapshot") != "") != (c.ID == "rotate") {
+			t.Errorf("%s: the record says %v", c.ID, f)
 		}
 		w := m.find("clock-check")
 		if len(w) != 2 || w[0].Claimed != "Olga Example" || w[0].Facts.Number("offset_s") < 1 || w[1].Facts.Number("offset_s") != 0 || w[1].Facts.Text("zone") == "" {
@@ -116,6 +116,46 @@ func TestRoomRefused(t *testing.T) {
 			if n := len(m.find("deviation")); n != 1 {
 				t.Errorf("%d deviations are in the record", n)
 			}
+		}
+		m.abort()
+	}
+}
+
+// TestNoBackup: that there is none is typed out, and is an override.
+func TestNoBackup(t *testing.T) {
+	for _, c := range []struct {
+		ceremony     ceremony.Ceremony
+		typed, says  string // says: "" if it is taken
+		aloud, whole string
+	}{
+		{ceremony.Init, "none", "NO BACKUP", "these shares open nothing.", ""},
+		{ceremony.Init, "no backup", "NO BACKUP", "", ""},
+		{ceremony.Init, "-", "NO BACKUP", "", ""},
+		{ceremony.Init, "a clone in Bern", "", "", ""},
+		{ceremony.Init, "NO BACKUP", "", "If this HSM and its backups are lost, these shares open nothing.", "NO BACKUP: the HSM's key has none. If this HSM and its backups are lost, these shares open nothing."},
+		{ceremony.Rotate, "None.", "NO BACKUP", "", ""},
+		{ceremony.Rotate, "in the safe", "first 16 digits", "", ""},
+		{ceremony.Rotate, "ab12 cd34 ab12 cd34 in the safe", "", "", ""},
+		{ceremony.Rotate, "NO BACKUP", "", "first 16 digits of its SHA-256", "NO BACKUP: there is no snapshot of the storage from before this change."},
+	} {
+		m := atRoom(t, c.ceremony)
+		if text := strings.Join(m.run.Prompt().Text, " "); !strings.Contains(text, c.aloud) {
+			t.Errorf("%s: the page says %q", c.ceremony.ID, text)
+		}
+		m.answer(filled(m.run.Prompt(), map[string]string{"backup": c.typed}))
+		p := m.run.Prompt()
+		refused := isForm(p) && p.Problem != nil && strings.Contains(p.Problem.Happened, c.says)
+		if refused != (c.says != "") {
+			t.Errorf("%s, %q: %+v", c.ceremony.ID, c.typed, p.Problem)
+		}
+		var got string
+		for _, e := range m.find("override") {
+			if e.Facts.Text("id") == "no-backup" {
+				got = e.Facts.Text("sentence")
+			}
+		}
+		if got != c.whole {
+			t.Errorf("%s, %q: the override is %q", c.ceremony.ID, c.typed, got)
 		}
 		m.abort()
 	}

@@ -116,6 +116,8 @@ func (p *Page) open() []string {
 		switch b, asked := ev.Facts["backup"].(string); {
 		case asked && noBackup(b):
 			add("The %[1]s's key has no backup: if this %[1]s is lost, no share opens anything (event %[2]d).", p.device(), ev.Seq)
+		case ev.Facts.Text("snapshot") == notStated:
+			add("Whether there is a snapshot of the storage from before the change was not stated (event %d).", ev.Seq)
 		case b == notStated, strings.EqualFold(b, "unknown"):
 			add("Whether the %[1]s's key has a backup was not stated (event %[2]d). Without one, the loss of the %[1]s is final.", p.device(), ev.Seq)
 		}

@@ -98,6 +98,7 @@ func (p *Page) room(out *document) {
 		}
 		out.row("checked hash", hash)
 		out.row("key's backup", f.Text("backup"))
+		out.row("snapshot", f.Text("snapshot"))
 	}
 	for _, ev := range p.of("clock-check") {
 		f := ev.Facts

@@ -96,7 +96,7 @@ var Kinds = map[string]Kind{
 	"machine": kind("what the program found of the machine that it runs on",
 		may(List, "shortfalls", "recorders"), may(Text, "memory", "terminal")),
 	"room": kind("what people say of the room and of what was brought into it, and what they compared",
-		must(Text, "place", "bags", "equipment", "value", "program_hash"), may(Text, "backup")),
+		must(Text, "place", "bags", "equipment", "value", "program_hash"), may(Text, "backup", "snapshot")),
 	"clock-check": kind("somebody's own watch against this machine's clock, in its time zone",
 		must(Text, "watch", "machine", "zone"), must(Number, "offset_s")),
 	"equipment": kind("the token and the library, in their own words",
