@@ -35,7 +35,7 @@ func (r *Run) backupField() Field {
 // backupText says what to type.
 func (r *Run) backupText() string {
 	if r.asksKey() {
-		return "Read aloud: " + backupAloud + " Key's backup: who made it, how, where it is, when it was last restored; or " + noBackup + "."
+		return "Read aloud: " + backupAloud + " Key's backup: who has it, how, where, last restored; or " + noBackup + "."
 	}
 	return "Snapshot of the storage before this change: the first 16 digits of its SHA-256, and where it is; or " + noBackup + "."
 }

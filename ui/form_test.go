@@ -10,7 +10,7 @@ import (
 func roomPrompt() ceremony.Prompt {
 	return ceremony.Prompt{Kind: ceremony.Form, By: olga, Heading: "Olga Example: what the program cannot see",
 		Text: []string{"An empty line is recorded as not stated. Hash: its first and last four groups, from the witness's own check. Watches: what they show at that moment, like 14:02:30.",
-			"Read aloud: If this HSM and its backups are lost, these shares open nothing. Key's backup: who made it, how, where it is, when it was last restored; or NO BACKUP."},
+			"Read aloud: If this HSM and its backups are lost, these shares open nothing. Key's backup: who has it, how, where, last restored; or NO BACKUP."},
 		Fields: []ceremony.Field{{ID: "place", Label: "place"}, {ID: "bags", Label: "bags opened", Default: "A 4471"}, {ID: "equipment", Label: "equipment"},
 			{ID: "value", Label: "news of today"}, {ID: "hash", Label: "program's hash"}, {ID: "backup", Label: "key's backup"},
 			{ID: "watch 1", Label: "Olga's watch"}, {ID: "watch 2", Label: "Wim's watch"}},
