@@ -148,23 +148,10 @@ func (m *Menu) page(a area) page {
 	for _, s := range m.Facts {
 		head = append(head, a.para(s)...)
 	}
-	var lists []string
-	n := 0
-	for _, part := range []struct {
-		title string
-		list  []Entry
-		dead  bool
-	}{{"Due", m.Due, false}, {"Possible now", m.Possible, false}, {"Not possible", m.Not, true}} {
-		if len(part.list) == 0 {
-			continue
-		}
-		lists = append(lists, "", lead+st.Heading.Render(part.title))
-		for _, e := range part.list {
-			lists = append(lists, m.row(a, e, n, part.dead))
-			if !part.dead {
-				n++
-			}
-		}
+	lists := m.lists(a, true)
+	if len(head)+len(lists) > a.h {
+		// What cannot be done is in the way of what is due.
+		lists = m.lists(a, false)
 	}
 	honest := a.para(Honesty)
 	if len(head)+len(lists)+1+len(honest) > a.h {
@@ -174,6 +161,30 @@ func (m *Menu) page(a area) page {
 		honest = append([]string{""}, honest...)
 	}
 	return page{focus: true, body: append(append(head, lists...), honest...)}
+}
+
+// lists are the entries under their titles, with those that cannot be chosen or
+// without.
+func (m *Menu) lists(a area, dead bool) []string {
+	var lists []string
+	n := 0
+	for _, part := range []struct {
+		title string
+		list  []Entry
+		dead  bool
+	}{{"Due", m.Due, false}, {"Possible now", m.Possible, false}, {"Not possible", m.Not, true}} {
+		if len(part.list) == 0 || part.dead && !dead {
+			continue
+		}
+		lists = append(lists, "", strings.Repeat(" ", a.text)+a.look.Styles.Heading.Render(part.title))
+		for _, e := range part.list {
+			lists = append(lists, m.row(a, e, n, part.dead))
+			if !part.dead {
+				n++
+			}
+		}
+	}
+	return lists
 }
 
 func (m *Menu) row(a area, e Entry, n int, dead bool) string {

@@ -25,6 +25,18 @@ func menu() *Menu {
 	}
 }
 
+// full is a vault with all that a menu can show: what cannot be done gives way.
+func full() *Menu {
+	m := menu()
+	m.Warnings = []string{"KC-2026-018: the state from before is kept and can be put back until a server has started."}
+	m.Due = []Entry{{ID: "recovery-rekey", Title: "Recovery rekey", What: "a share may be in other hands", Late: "at once"},
+		{ID: "status", Title: "Drill", What: "every holder proves a share", Late: "87 days late"}, {ID: "status", Title: "Status", What: "3 more"}}
+	for _, id := range []string{"recovery-rekey", "rotate", "generate-root", "doctor"} {
+		m.Possible = append(m.Possible, Entry{ID: id, Title: id, What: "as it is"})
+	}
+	return m
+}
+
 func empty() *Menu {
 	return &Menu{
 		Name: "No vault in /var/lib/openbao yet.", Warnings: []string{"The HSM does not answer."},
@@ -37,7 +49,7 @@ func empty() *Menu {
 
 func TestMenuPages(t *testing.T) {
 	for _, size := range []struct{ w, h int }{{80, 24}, {120, 40}} {
-		for name, m := range map[string]*Menu{"01-menu": menu(), "01-menu-empty": empty(), "01-menu-help": menu()} {
+		for name, m := range map[string]*Menu{"01-menu": menu(), "01-menu-empty": empty(), "01-menu-help": menu(), "01-menu-full": full()} {
 			m.Update(tea.WindowSizeMsg{Width: size.w, Height: size.h})
 			if strings.HasSuffix(name, "help") {
 				m.Update(press("?"))
