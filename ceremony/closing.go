@@ -24,14 +24,18 @@ type aftermath struct {
 	back     going
 	signed   bool
 	seen     bool
+	old      oldShares
+	keep     keeping
 }
 
-func closing() []Step {
+// closing are the steps after the change. Those of a ceremony's own come before
+// the sign-off, which covers them.
+func closing(own ...Step) []Step {
 	return steps([]Step{
 		{ID: "checks", Title: "Checks", By: Witness, Next: showChecks, Redo: func(r *Run) { r.aftermath.attested = false }},
 		{ID: "rollback", Title: "Old state", By: Operator, Next: oldState,
 			Needs: func(r *Run) bool { return r.aftermath.left != nil || len(r.aftermath.older) > 0 }},
-	}, signOffStep(), step("close", "Close", Operator, closeRecord))
+	}, own, signOffStep(), step("close", "Close", Operator, closeRecord))
 }
 
 // showChecks shows what was checked after the change, and what it means.

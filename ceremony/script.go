@@ -15,7 +15,7 @@ var (
 	// Init makes the keys of a new vault and hands out its recovery shares.
 	// Nothing counts until every custodian has proven theirs.
 	Init = Ceremony{ID: "init", Title: "INIT", Word: "INIT", Steps: steps(
-		opening(), cardsStep(), handOutStep(), proveStep(), tokenStep(), goStep(goInit), commitStep("Initialise"), closing())}
+		opening(), cardsStep(), handOutStep(), proveStep(), tokenStep(), goStep(goInit), commitStep("Initialise"), closing(keepStep()))}
 
 	// Unseal opens the vault and every entry through the HSM, and changes nothing.
 	Unseal = Ceremony{ID: string(plan.Unseal), Title: "UNSEAL", Word: "UNSEAL", Steps: steps(
@@ -27,7 +27,7 @@ var (
 
 	// RecoveryRekey replaces the recovery key and its shares.
 	RecoveryRekey = Ceremony{ID: "recovery-rekey", Title: "RECOVERY REKEY", Word: "REKEY", Steps: steps(
-		opening(), cardsStep(), quorumStep(), handOutStep(), proveStep(), goStep(goRecoveryRekey), commitStep("Replace the key"), closing())}
+		opening(), cardsStep(), quorumStep(), handOutStep(), proveStep(), goStep(goRecoveryRekey), commitStep("Replace the key"), closing(oldSharesStep(), keepStep()))}
 
 	// Rotate adds a data encryption key.
 	Rotate = Ceremony{ID: "rotate", Title: "ROTATE", Word: "ROTATE", Steps: steps(

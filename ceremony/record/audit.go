@@ -31,6 +31,7 @@ func (p *Page) audit() *document {
 	p.signOff(out)
 	out.Parts[len(out.Parts)-1].Break = true
 	p.questions(out)
+	p.afterwards(out)
 	p.inventory(out)
 	p.keyUses(out)
 	p.script(out)
@@ -162,6 +163,7 @@ func (p *Page) open() []string {
 			add("The old state was kept, in %s (event %d). With it the replaced shares work again.", path, a.Event)
 		}
 	}
+	p.openAfterwards(add)
 	for _, who := range p.People {
 		if !who.Present {
 			add("%s, %s, was absent.", who.Name, who.Role)

@@ -9,7 +9,7 @@ var Controls = []Source{
 	{Group: "WebTrust 3", Field: "cryptographic hardware and activation materials", From: []string{"equipment", "key", "inventory", "answer.field=PIN", "share-entered.result=good"}},
 	{Group: "WebTrust 4", Field: "specific steps that were performed", From: []string{"step"}},
 	{Group: "WebTrust 5", Field: "physical security of the place"},
-	{Group: "WebTrust 6", Field: "secure storage of hardware and activation materials afterwards"},
+	{Group: "WebTrust 6", Field: "secure storage of hardware and activation materials afterwards", From: []string{"kept"}},
 	{Group: "WebTrust 7", Field: "sign-off by participants and witnesses that says whether the script was followed", From: []string{"signoff"}},
 	{Group: "WebTrust 8", Field: "notation of deviations", From: []string{"deviation", "override", "step.state=skipped", "aborted", "closed"}},
 

@@ -65,6 +65,12 @@ type Page struct {
 	Works      []Work  `json:"works"`
 	Rollback   []Act   `json:"rollback"`
 
+	Kept      []Act            `json:"kept,omitempty"` // where things are kept
+	OldShares []Act            `json:"old_shares,omitempty"`
+	Copies    transcript.Facts `json:"copies,omitempty"` // of the record
+	Retention transcript.Facts `json:"retention,omitempty"`
+	NextDrill transcript.Facts `json:"next_drill,omitempty"`
+
 	SignOff  []Act `json:"sign_off"`
 	Receipts []Act `json:"receipts"`
 
@@ -229,6 +235,16 @@ func (p *Page) add(ev transcript.Event) {
 		p.Rollback = append(p.Rollback, act)
 	case "begun", "done", "failed":
 		p.work(ev)
+	case "kept":
+		p.Kept = append(p.Kept, act)
+	case "old-shares":
+		p.OldShares = append(p.OldShares, act)
+	case "copies":
+		p.Copies = f
+	case "retention":
+		p.Retention = f
+	case "next-drill":
+		p.NextDrill = f
 	case "closed":
 		p.End, p.Result, p.signOffText = ev.Kind, f.Text("verdict"), f.Text("signoff")
 	case "aborted":

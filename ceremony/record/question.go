@@ -113,7 +113,18 @@ func (p *Page) alive() []string {
 	if p.Ceremony == "recovery-rekey" && p.End == "closed" {
 		list = append(list, "The replaced shares: they do not work on this storage as it is now. They work again on any older copy of it.")
 	}
-	return append(list, "Where they are kept after the ceremony, the record of the ceremony does not show.")
+	for _, a := range p.OldShares {
+		if m := a.Facts.List("missing"); len(m) > 0 {
+			list = append(list, fmt.Sprintf("Of the replaced shares these were not destroyed: %s (event %d).", strings.Join(m, ", "), a.Event))
+		}
+	}
+	for _, a := range p.Kept {
+		list = append(list, fmt.Sprintf("Where the %s are kept, as it was said: %s (event %d).", a.Facts.Text("what"), a.Facts.Text("place"), a.Event))
+	}
+	if len(p.Kept) == 0 {
+		list = append(list, "Where they are kept after the ceremony, the record of the ceremony does not show.")
+	}
+	return append(list, "What happened to them since is in the vault's chain of custody, not here.")
 }
 
 func (p *Page) falseProgram() string {

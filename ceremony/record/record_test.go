@@ -145,6 +145,13 @@ func signed() []transcript.Entry {
 			"sha256": hash("challenge 2"), "result": "share", "form": "hex"}),
 		typed("signoff", "sign-off", "Alice Example", facts{"agrees": false, "role": "custodian", "reason": "I did not see the safe", "statements": agreedTo}),
 		typed("signoff", "sign-off", "Dora Example", facts{"agrees": false, "role": "custodian", "reason": "has left before the sign-off"}),
+		typed("old-shares", "old-shares", "Olga Example", facts{"choice": "destroyed", "set": "", "of": 3, "collected": []string{"1 (Alice Example)", "3 (Carol Example)"},
+			"missing": []string{"2 (Bob Example)"}, "method": "shredded"}),
+		typed("kept", "keep", "Olga Example", facts{"what": "share envelopes", "place": "safe 2, bag B-17"}),
+		typed("kept", "keep", "Olga Example", facts{"what": "HSM and PIN", "place": "not stated"}),
+		typed("copies", "keep", "Olga Example", facts{"number": 2, "taken_by": []string{"Olga Example", "Wim Example"}}),
+		typed("retention", "keep", "Olga Example", facts{"class": "7 years, by the plan", "until": "2033-11-24", "years": 7}),
+		typed("next-drill", "keep", "Olga Example", facts{"date": "2027-05-24", "months": 6}),
 		end)
 }
 

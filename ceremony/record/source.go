@@ -101,9 +101,10 @@ var Sources = []Source{
 	{Group: "After", Field: "verification results", From: []string{"outcome.checks", "done.checks"}},
 	{Group: "After", Field: "root token and its fate", From: []string{"token"}},
 	{Group: "After", Field: "old state", From: []string{"rollback"}},
+	{Group: "After", Field: "replaced shares, destroyed or missing", From: []string{"old-shares"}},
 	{Group: "After", Field: "files with SHA-256", From: []string{"share.sha256", "token.sha256"}, Elsewhere: "sha256sums beside the transcript"},
-	{Group: "After", Field: "where materials are kept"},
-	{Group: "After", Field: "next drill"},
+	{Group: "After", Field: "where materials are kept", From: []string{"kept.place", "copies.taken_by"}},
+	{Group: "After", Field: "next drill", From: []string{"next-drill.date"}},
 
 	{Group: "Sign-off", Field: "agrees or does not agree, to what", From: []string{"signoff.agrees", "signoff.statements"}},
 	{Group: "Sign-off", Field: "at least two, one of them independent, or what it lacks", From: []string{"closed.signoff"}},
@@ -116,7 +117,7 @@ var Sources = []Source{
 	{Group: "Integrity", Field: "number among all runs, and the end of the run before", From: []string{"header.run", "header.run_before_outcome", "header.previous_outcome"}},
 	{Group: "Integrity", Field: "independent check", Elsewhere: "sha256sum and a shell, as the report prints it"},
 
-	{Group: "Retention", Field: "class and end date"},
+	{Group: "Retention", Field: "class and end date", From: []string{"retention.class", "retention.until"}},
 
 	{Group: "Never in it", Field: "shares, PINs, tokens, one-time passwords, decrypted text, what was on a page of entry",
 		Elsewhere: "in no event: they are not written, and what people type is screened for them"},

@@ -24,6 +24,7 @@ func (p *Page) report() *document {
 	p.keys(out)
 	p.shares(out)
 	p.works(out)
+	p.afterwards(out)
 	p.signOff(out)
 	p.headRows(out)
 	howToCheck(out, p.Practice)

@@ -70,7 +70,7 @@ func dueRows(due []custody.Item, now time.Time) [][2]string {
 func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // mostDue is how many lines the menu has for what is due.
-const mostDue = 4
+const mostDue = 2
 
 // dueEntries are the menu's: each opens the ceremony that is due, if it is one
 // that can be held now, else the status, which says what to do.

@@ -45,6 +45,9 @@ func (p *Player) Answer(q ceremony.Prompt) (ceremony.Input, bool) {
 		}
 	case ceremony.Ask:
 		in.Text = q.Default
+		if q.StepID == "old-shares" && q.Default == "none" {
+			in.Text = "all"
+		}
 		if len(q.Groups) > 0 {
 			in.Text, p.Err = p.w.card(q.By.Name, q.Groups)
 		} else if q.Default == "" {
@@ -78,6 +81,12 @@ func filledIn(f ceremony.Field) string {
 		return "PRACTICE 0001, 0002"
 	case f.ID == "equipment":
 		return "this machine, a software token"
+	case f.ID == "envelopes":
+		return "each with its custodian"
+	case f.ID == "medium", f.ID == "device":
+		return "the practice room"
+	case f.ID == "copies":
+		return "nobody: a rehearsal"
 	case f.ID == "backup": // in the form of a snapshot's digest, which fits a key's backup as well
 		return "PRACTICE 0000 0000 0000 0000, thrown away"
 	case strings.HasPrefix(f.ID, "watch"):
