@@ -243,6 +243,30 @@ func (c *Client) Generate(ctx context.Context, limit time.Duration, keyType, bit
 	}, nil)
 }
 
+// GeneratePair makes a key pair in the token that signs and cannot leave it, on
+// the curve that params name (CKA_EC_PARAMS).
+func (c *Client) GeneratePair(ctx context.Context, limit time.Duration, keyType uint, params []byte, label string, id []byte) error {
+	return c.do(ctx, limit, opGeneratePair, func(p *packer) {
+		p.num(uint64(keyType))
+		p.bytes(params)
+		p.str(label)
+		p.bytes(id)
+	}, nil)
+}
+
+// Sign signs data, which is public, with a private key and a mechanism that has
+// no parameters.
+func (c *Client) Sign(ctx context.Context, limit time.Duration, h Handle, mechanism uint, data []byte) ([]byte, error) {
+	var out []byte
+	err := c.do(ctx, limit, opSign, func(p *packer) {
+		p.num(h.gen)
+		p.num(h.object)
+		p.num(uint64(mechanism))
+		p.bytes(data)
+	}, func(u *unpacker) { out = append([]byte(nil), u.bytes()...) })
+	return out, err
+}
+
 // InitToken makes a new token in a slot: for a token of our own (hsm/softhsm).
 // It erases whatever the slot holds.
 func (c *Client) InitToken(ctx context.Context, limit time.Duration, slot uint, label string, officer, user secret.Bytes) error {

@@ -21,6 +21,8 @@ const (
 	opList
 	opClose
 	opRandom
+	opSign
+	opGeneratePair
 )
 
 // status is how a request ended.
@@ -43,11 +45,14 @@ const (
 	ClassPrivateKey = 3
 	ClassSecretKey  = 4
 
-	KeyTypeRSA = 0x00
-	KeyTypeEC  = 0x03
-	KeyTypeAES = 0x1F
+	KeyTypeRSA     = 0x00
+	KeyTypeEC      = 0x03
+	KeyTypeAES     = 0x1F
+	KeyTypeEdwards = 0x40
 
 	MechanismRSAOAEP = 0x0009
+	MechanismECDSA   = 0x1041
+	MechanismEdDSA   = 0x1057
 	MechanismAESGCM  = 0x1087
 
 	AttrClass            = 0x000
@@ -74,6 +79,7 @@ const (
 	AttrAlwaysSensitive  = 0x165
 	AttrModifiable       = 0x170
 	AttrECParams         = 0x180
+	AttrECPoint          = 0x181
 
 	FlagLoginRequired   = 0x0004
 	FlagUserPINSet      = 0x0008

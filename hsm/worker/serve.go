@@ -146,6 +146,10 @@ func (s *server) do(o op, u *unpacker, p *packer) error {
 		return s.initToken(u)
 	case opRandom:
 		return s.random(u, p)
+	case opSign:
+		return s.sign(u, p)
+	case opGeneratePair:
+		return s.generatePair(u)
 	case opClose:
 	}
 	return errBad

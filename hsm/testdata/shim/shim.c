@@ -359,7 +359,7 @@ static word call(int n, word a, word b, word c, word d, word e, word f, word g, 
 		if (w.lie)
 			make_lie(a, (struct attribute *)c, d);
 		break;
-	case Encrypt: case Decrypt:
+	case Encrypt: case Decrypt: case Sign:
 		if (w.size)
 			*(word *)e = w.new_size;
 		break;
