@@ -2,6 +2,7 @@ package ceremony
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -122,18 +123,14 @@ func closeRecord(r *Run) *page {
 		}
 	case !a.seen:
 		n, sum := r.env.Journal.Head()
-		var facts []Fact
-		w := words.Words(sum[:])
-		for i := range 8 {
-			facts = append(facts, Fact{string(rune('A' + i)), fmt.Sprintf("%s  %s", hexPairs(sum[4*i:4*i+4]), joinWords(w[4*i:4*i+4]))})
-		}
+		lines := r.sealing.sealedLines()
 		return &page{
-			Prompt: Prompt{Kind: Attest, By: who, Heading: "Each witness writes rows A to H on paper.", Facts: facts,
+			Prompt: Prompt{Kind: Attest, By: who, Heading: "Each witness writes rows A to H on paper.", Facts: aloud(sum), Lines: lines,
 				Text:     []string{capital(r.verdict()), fmt.Sprintf("Record   %s    %d events", r.env.Shelf.Path("."), n)},
 				Recorded: "nothing more. The head on paper is what shows a later change."},
 			do: func(context.Context, Input) error {
 				a.seen = true
-				r.result = capital(r.verdict())
+				r.result = strings.TrimSpace(capital(r.verdict()) + " " + r.sealing.unsigned())
 				return nil
 			},
 		}
@@ -172,10 +169,20 @@ func (r *Run) close(ctx context.Context, _ Input) error {
 		return err
 	}
 	r.closed, r.aftermath.signed = true, true
-	if err := r.env.seal(ctx); err != nil {
+	if err := r.seal(ctx); err != nil {
 		return &journalError{errors.Join(errors.New("writing head.txt"), err)}
 	}
 	return nil
+}
+
+// aloud is a digest in rows of four bytes, in hex and in words.
+func aloud(sum [sha256.Size]byte) []Fact {
+	var facts []Fact
+	w := words.Words(sum[:])
+	for i := range 8 {
+		facts = append(facts, Fact{string(rune('A' + i)), fmt.Sprintf("%s  %s", hexPairs(sum[4*i:4*i+4]), joinWords(w[4*i:4*i+4]))})
+	}
+	return facts
 }
 
 func hexPairs(b []byte) string {

@@ -50,4 +50,11 @@ type HSM interface {
 	// Calls are the calls that used or made a key since it was asked last, those
 	// of the Seal included.
 	Calls() []hsm.Call
+	// FindSigningKey finds exactly one pair that signs, by its label.
+	FindSigningKey(ctx context.Context, label string) (hsm.SigningKey, error)
+	// GenerateSigningKey makes it: only after FindSigningKey said
+	// hsm.ErrKeyNotFound and the plan allows it.
+	GenerateSigningKey(ctx context.Context, label string) (hsm.SigningKey, error)
+	// Sign signs as the key's Verify checks.
+	Sign(ctx context.Context, label string, message []byte) ([]byte, error)
 }

@@ -89,16 +89,17 @@ func (s *site) request(c ceremony.Ceremony) plan.Request {
 
 // room is one run of a ceremony with people who do what they are asked.
 type room struct {
-	s       *site
-	vault   vaultstate.Vault
-	local   *local.Vault
-	journal *journal
-	shelf   *shelf
-	run     *ceremony.Run
-	fresh   map[string]secret.Bytes // new shares, until they count
-	seen    strings.Builder         // everything that was on the screen, but secrets
-	prompts []ceremony.Prompt
-	sealed  int
+	s        *site
+	vault    vaultstate.Vault
+	local    *local.Vault
+	journal  *journal
+	shelf    *shelf
+	run      *ceremony.Run
+	fresh    map[string]secret.Bytes // new shares, until they count
+	seen     strings.Builder         // everything that was on the screen, but secrets
+	prompts  []ceremony.Prompt
+	sealed   int
+	signedBy []string
 	// on answers in place of the good people, if it says so.
 	on func(ceremony.Prompt) (ceremony.Input, bool)
 	// wrap puts something between the run and the vault.
@@ -124,7 +125,7 @@ func (s *site) openWith(c ceremony.Ceremony, q plan.Request, change func(*ceremo
 	m := &room{s: s, vault: v, local: v, journal: newJournal(s.clock), shelf: &shelf{files: map[string][]byte{}}, fresh: map[string]secret.Bytes{}}
 	m.env = ceremony.Env{Plan: p, Vault: v, HSM: s.token, Journal: m.journal, Shelf: m.shelf, Roster: s.roster,
 		Machine: ceremony.Machine{Program: "test", OS: "linux", Host: "room", Memory: "memfd_secret", Terminal: "test", Login: "typed"},
-		Now:     s.clock.now, Seal: func() error { m.sealed++; return nil },
+		Now:     s.clock.now, Seal: m.seal,
 		Explain: func(err error) ceremony.Problem { return ceremony.Problem{Happened: "It failed: " + err.Error() + "."} },
 	}
 	if change != nil {
@@ -133,6 +134,19 @@ func (s *site) openWith(c ceremony.Ceremony, q plan.Request, change func(*ceremo
 	m.vault = m.env.Vault
 	m.run = ceremony.New(c, m.env)
 	return m
+}
+
+// seal signs as a folder does.
+func (m *room) seal(signers ...transcript.Signer) error {
+	m.sealed++
+	m.signedBy = nil
+	for _, s := range signers {
+		if _, err := s.Sign([]byte("a checkpoint\n")); err != nil {
+			return fmt.Errorf("%w: %w", transcript.ErrUnsigned, err)
+		}
+		m.signedBy = append(m.signedBy, s.Name())
+	}
+	return nil
 }
 
 // do runs a job in place.

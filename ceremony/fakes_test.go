@@ -3,7 +3,9 @@ package ceremony_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"io/fs"
@@ -224,6 +226,36 @@ func (k *token) GenerateKey(context.Context) (hsm.Key, error) {
 	return k.key, nil
 }
 
+// signingKey is the private key of the fake token.
+var signingKey = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
+
+func (k *token) FindSigningKey(_ context.Context, label string) (hsm.SigningKey, error) {
+	if err := k.call("FindSigningKey"); err != nil {
+		return hsm.SigningKey{}, err
+	}
+	spki, err := x509.MarshalPKIXPublicKey(signingKey.Public())
+	return hsm.SigningKey{Label: label, ID: "02", Type: "Ed25519", Public: spki, Attributes: map[string]string{"CKA_SIGN": "true"}}, err
+}
+
+func (k *token) GenerateSigningKey(ctx context.Context, label string) (hsm.SigningKey, error) {
+	if err := k.call("GenerateSigningKey"); err != nil {
+		return hsm.SigningKey{}, err
+	}
+	made, err := k.FindSigningKey(ctx, label)
+	made.Generated = true
+	return made, err
+}
+
+func (k *token) Sign(_ context.Context, _ string, message []byte) ([]byte, error) {
+	if !k.loggedIn {
+		return nil, hsm.ErrNotLoggedIn
+	}
+	if err := k.call("Sign"); err != nil {
+		return nil, err
+	}
+	return ed25519.Sign(signingKey, message), nil
+}
+
 func (k *token) SelfTest(context.Context) ([]hsm.TestLine, error) {
 	if !k.loggedIn {
 		return nil, hsm.ErrNotLoggedIn
@@ -253,4 +285,8 @@ func (g guarded) Unwrap(ctx context.Context, blob []byte) (secret.Bytes, error) 
 	}
 	g.token.uses("C_Decrypt")
 	return g.Seal.Unwrap(ctx, blob)
+}
+
+func otherSigningKey() ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{8}, ed25519.SeedSize))
 }

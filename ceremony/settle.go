@@ -152,9 +152,10 @@ func (r *Run) finishStopped(ctx context.Context, s *stop) {
 		} else {
 			state += " The record could not be finished."
 		}
-		if err := r.env.seal(ctx); err != nil {
+		if err := r.seal(ctx); err != nil {
 			state += " The head could not be written to head.txt."
 		}
+		state = strings.TrimSpace(state + " " + r.sealing.unsigned())
 	}
 	r.end(Outcome{s.code, fmt.Sprintf("Stopped in step %d, %s: %s %s", r.at+1, r.step().Title, sentence(s.reason), state)})
 }

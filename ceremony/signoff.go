@@ -52,6 +52,9 @@ func signOffStep() []Step {
 // signOff asks everybody in turn. Nobody's answer keeps the record open.
 func signOff(r *Run) *page {
 	s := &r.signing
+	if p := r.trySigning(); p != nil {
+		return p
+	}
 	if s.order == nil {
 		s.order = slices.Clone(r.present)
 	}

@@ -52,6 +52,7 @@ type state struct {
 	aftermath  aftermath
 	objects    objects
 	signing    signing
+	sealing    sealing
 }
 
 // wipe clears every secret that the run holds.

@@ -58,7 +58,9 @@ type Env struct {
 	Displays func() []string     // what else may show this screen, in sentences; may be nil
 	Explain  func(error) Problem // turns an error into three sentences
 	Progress func(Line)          // a sub-step of Work; may be nil
-	Seal     func() error        // writes head.txt and the rest after the last event; may be nil
+	// Seal writes head.txt and the rest after the last event. A signature that
+	// cannot be made is a transcript.ErrUnsigned: the rest is written. May be nil.
+	Seal func(...transcript.Signer) error
 
 	// PIN is tried once in place of a typed one, where the configuration or the
 	// environment has it; Machine.Login says which. The run owns it. Empty: the
@@ -88,11 +90,11 @@ type Machine struct {
 	LookedAt   []string
 }
 
-func (e Env) seal(context.Context) error {
+func (e Env) seal(signers ...transcript.Signer) error {
 	if e.Seal == nil {
 		return nil
 	}
-	return e.Seal()
+	return e.Seal(signers...)
 }
 
 func (e Env) progress(l Line) {

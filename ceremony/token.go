@@ -27,6 +27,8 @@ func meetHSM(r *Run) *page {
 		return r.generateKey()
 	case !h.tested:
 		return r.work("test the HSM", unchanged, r.testHSM)
+	case r.signingToDo():
+		return r.meetSigningKey()
 	case r.status.Initialized && !h.open:
 		return r.work("open the vault through the HSM", unchanged, r.openState)
 	case h.adopted != "" && !h.told:
@@ -158,7 +160,7 @@ func loginEnded(err error) bool {
 // loginAgain asks for the PIN once more where the login was lost after the HSM
 // had been met. The step that needs it goes on then from where it stands.
 func (r *Run) loginAgain() *page {
-	if !r.hello.tested || r.loggedIn || r.closed {
+	if !r.hello.tested || r.loggedIn || r.closed || r.sealing.without {
 		return nil
 	}
 	p := r.enterPIN()

@@ -134,6 +134,8 @@ func inWords(e transcript.Entry) string {
 		return "key " + f.Text("label")
 	case "inventory":
 		return fmt.Sprintf("%d objects in the token", f.Number("count"))
+	case "signing-key":
+		return "the key that signs: " + f.Text("label")
 	case "step":
 		return "step " + f.Text("title") + ": " + f.Text("state")
 	case "read":

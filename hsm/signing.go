@@ -146,10 +146,13 @@ func (t *Token) Sign(ctx context.Context, label string, message []byte) ([]byte,
 		}
 		if s.kind == worker.KeyTypeEdwards {
 			out, err = w.Sign(ctx, t.cfg.Timeout, s.use, worker.MechanismEdDSA, message)
+			t.count("C_Sign", label+":"+s.key.ID, err)
 			return err
 		}
 		sum := sha256.Sum256(message)
-		if out, err = w.Sign(ctx, t.cfg.Timeout, s.use, worker.MechanismECDSA, sum[:]); err != nil {
+		out, err = w.Sign(ctx, t.cfg.Timeout, s.use, worker.MechanismECDSA, sum[:])
+		t.count("C_Sign", label+":"+s.key.ID, err)
+		if err != nil {
 			return err
 		}
 		out, err = inDER(out)
@@ -240,6 +243,7 @@ func (t *Token) makePair(ctx context.Context, label string) error {
 		params  []byte
 	}{{worker.KeyTypeEdwards, paramsEdName}, {worker.KeyTypeEdwards, paramsEdIdent}, {worker.KeyTypeEC, paramsP256}} {
 		err = w.GeneratePair(ctx, limit, kind.keyType, kind.params, label, id)
+		t.count("C_GenerateKeyPair", label+":"+hex.EncodeToString(id), err)
 		if !unknownKind(err) {
 			break
 		}

@@ -287,6 +287,21 @@ func triedHand() ceremony.Prompt {
 	return p
 }
 
+func signingKeyPrompt() ceremony.Prompt {
+	p := resultPrompt()
+	p.By, p.Heading = wim, "Wim Waters: read aloud the key that signs this record"
+	p.Lines = []ceremony.Line{{Mark: ceremony.Warn, Text: "ANOTHER KEY signed the earlier record: 3789BBBB01A2C3D4…, called conclave/hsm/record-2025"}}
+	p.Text = []string{"Ed25519, \"record key\": the SHA-256 of its public half. Keep it. What it signs is made with a key in the same HSM; it is nobody's signature."}
+	p.Recorded = "the public key, its attributes, and that it was read."
+	return p
+}
+
+func unsignedPrompt() ceremony.Prompt {
+	p := resultPrompt()
+	p.Lines = []ceremony.Line{{Mark: ceremony.Warn, Text: "The checkpoint is NOT signed by the HSM, and the record is whole. The HSM does not answer."}}
+	return p
+}
+
 // pages are all pages, each brought to the state that its drawing shows.
 var pages = []struct {
 	name  string
@@ -336,6 +351,8 @@ var pages = []struct {
 	{"45-keeping", "11:24:00", func() *scripted { return initAt(16, "", keepPrompt()) }, func(s *stage) { s.keys("down", "down") }},
 	{"46-old-shares", "11:24:00", func() *scripted { return rekeyAt(12, "", oldSharesPrompt()) }, func(s *stage) { s.keys("1", ",", " ", "2") }},
 	{"40-files", "11:02:00", func() *scripted { return practiceAt(9, "5 of 5", filesPrompt()) }, nil},
+	{"41-signing-key", "10:40:00", func() *scripted { return initAt(5, "", signingKeyPrompt()) }, nil},
+	{"42-unsigned", "14:44:09", func() *scripted { return rekeyAt(14, "", unsignedPrompt()) }, nil},
 	{"27-end", "14:50:00", func() *scripted {
 		r := rekeyAt(14, "", resultPrompt())
 		r.outcome = ceremony.Outcome{Code: ceremony.CodeDone, Sentence: "The root key is replaced. The record is in 2026-11-23-KC-2026-019-rekey."}

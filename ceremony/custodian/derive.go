@@ -58,6 +58,7 @@ func newDeriver(previous *Roster) *deriver {
 func (r *Roster) clone() *Roster {
 	c := *r
 	c.Terms, c.Tokens = slices.Clone(r.Terms), slices.Clone(r.Tokens)
+	c.OldSigningKeys = slices.Clone(r.OldSigningKeys)
 	c.OldRecoveryKeys, c.OldRootKeys = slices.Clone(r.OldRecoveryKeys), slices.Clone(r.OldRootKeys)
 	c.Sets, c.Approvers = slices.Clone(r.Sets), slices.Clone(r.Approvers)
 	for i := range c.Sets {
@@ -107,6 +108,11 @@ func (d *deriver) event(ev transcript.Event) error {
 		s.Holdings = append(s.Holdings, Holding{Number: f.Number("number"), Custodian: f.Text("custodian"),
 			Fingerprint: f.Text("fingerprint"), PGP: f.Text("pgp"), File: f.Text("file"), SHA256: f.Text("sha256"),
 			Organisation: d.organisations[f.Text("custodian")], Subkey: d.subkeys[f.Text("pgp")], Challenged: d.challenged[f.Text("pgp")]})
+	case "signing-key":
+		if line := f.Text("key"); line != r.SigningKey {
+			retire(&r.SigningKey, &r.OldSigningKeys)
+			r.SigningKey = line
+		}
 	case "proven":
 		return d.proven(ev)
 	case "acknowledged":

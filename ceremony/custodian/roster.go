@@ -78,6 +78,11 @@ type Roster struct {
 	OldRecoveryKeys []string `json:"old_recovery_keys"` // replaced, oldest first
 	OldRootKeys     []string `json:"old_root_keys"`
 
+	// The key in the HSM that signs the records, as its line for signed notes, and
+	// those before it; left out where no record names one.
+	SigningKey     string   `json:"signing_key,omitempty"`
+	OldSigningKeys []string `json:"old_signing_keys,omitempty"`
+
 	Sets   []Set   `json:"sets"`   // oldest first
 	Tokens []Token `json:"tokens"` // root tokens, oldest first
 

@@ -10,8 +10,6 @@ import (
 	"path"
 	"strings"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"conclave/ceremony/transcript"
 )
 
@@ -25,8 +23,9 @@ type Maker func(events []transcript.Event, rep transcript.Report) (name string, 
 func (f *Folder) Seal(makers ...Maker) (transcript.Head, error) { return f.SealSigned(nil, makers...) }
 
 // SealSigned is Seal with signatures in checkpoint.note, for keys that lie in
-// the HSM. People sign the finished file; see Attach.
-func (f *Folder) SealSigned(signers []note.Signer, makers ...Maker) (transcript.Head, error) {
+// the HSM. If one cannot be made the record is sealed without any, and the error
+// is a transcript.ErrUnsigned. People sign the finished file; see Attach.
+func (f *Folder) SealSigned(signers []transcript.Signer, makers ...Maker) (transcript.Head, error) {
 	head := f.journal.Head()
 	if !f.journal.Over() {
 		return head, errors.New("sealing the record: the transcript is not closed")
@@ -46,7 +45,13 @@ func (f *Folder) SealSigned(signers []note.Signer, makers ...Maker) (transcript.
 	if rep.State != transcript.Closed {
 		return head, fmt.Errorf("sealing the record: read back, it is %s: %s", rep.State, rep.Problem)
 	}
-	if err := f.checkpoint(rep.Checkpoint(), signers); err != nil {
+	unsigned := f.checkpoint(rep.Checkpoint(), signers)
+	if errors.Is(unsigned, transcript.ErrUnsigned) {
+		err = f.checkpoint(rep.Checkpoint(), nil)
+	} else {
+		err, unsigned = unsigned, nil
+	}
+	if err != nil {
 		return head, fmt.Errorf("sealing the record: %w", err)
 	}
 	for _, m := range makers {
@@ -62,13 +67,15 @@ func (f *Folder) SealSigned(signers []note.Signer, makers ...Maker) (transcript.
 	if err != nil {
 		return head, fmt.Errorf("sealing the record: %w", err)
 	}
-	_, err = f.Put(sumsName, sums)
-	return head, err
+	if _, err := f.Put(sumsName, sums); err != nil {
+		return head, err
+	}
+	return head, unsigned
 }
 
 // checkpoint writes checkpoint.note. One of the same text that an interrupted
 // run left counts: no two signatures are alike.
-func (f *Folder) checkpoint(c transcript.Checkpoint, signers []note.Signer) error {
+func (f *Folder) checkpoint(c transcript.Checkpoint, signers []transcript.Signer) error {
 	if there, err := f.Get(checkpointName); err == nil {
 		if was, _, err := transcript.ParseCheckpoint(there); err == nil && was == c {
 			return f.syncFile(f.name(checkpointName))

@@ -50,6 +50,12 @@ type Key struct {
 	pgp.Key
 }
 
+// SignRecord says which key in the HSM signs the record's checkpoint.
+type SignRecord struct {
+	Label    string // "": none
+	Generate bool   // a missing one may be made
+}
+
 // Plan is a resolved plan.
 type Plan struct {
 	Kind     vaultstate.Kind
@@ -73,6 +79,7 @@ type Plan struct {
 	RootTokenKey      *Key
 
 	GenerateKey bool // a missing wrapping key may be made in the HSM
+	SignRecord  SignRecord
 	SkipProof   bool
 	Deep        bool // unseal: read every entry, not only core/
 

@@ -52,6 +52,7 @@ var (
 			{name: "key_label", flag: "hsm-key-label"}, {name: "key_id", flag: "hsm-key-id"},
 			{name: "mechanism", flag: "hsm-mechanism"}, {name: "rsa_oaep_hash", flag: "hsm-rsa-oaep-hash"},
 			{name: "generate_key", flag: "hsm-generate-key"},
+			{name: "sign_record", flag: "hsm-sign-record"}, {name: "sign_record_generate", flag: "hsm-sign-record-generate"},
 		},
 		"recovery": {
 			{name: "shares", flag: "recovery-shares", kinds: issuing}, {name: "threshold", flag: "recovery-threshold", kinds: issuing},
@@ -80,7 +81,7 @@ const Approvals = "approvals"
 // numbers and flags are the settings that are not any text.
 var (
 	numbers = []string{"recovery-shares", "recovery-threshold", "key-shares", "key-threshold", "stored-shares", "attendance", Approvals, "retention-years", "drill-months"}
-	truths  = []string{"deep", "hsm-generate-key", "skip-proof"}
+	truths  = []string{"deep", "hsm-generate-key", "hsm-sign-record-generate", "skip-proof"}
 )
 
 // reader collects what is wrong while it reads.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"conclave/assets/clean"
 	"conclave/ceremony/custodian"
 	"conclave/vaultstate"
 	"conclave/vaultstate/pgp"
@@ -47,6 +48,7 @@ type Request struct {
 	Challenge                         string // "", "keys", "none": whether keys are challenged
 
 	GenerateKey bool
+	SignRecord  SignRecord
 	SkipProof   bool
 	Deep        bool
 
@@ -81,7 +83,7 @@ func (p *Problem) Error() string { return p.Field + ": " + p.Text }
 // joined.
 func (q Request) Resolve(now time.Time) (*Plan, error) {
 	p := &Plan{Kind: q.Kind, ID: q.ID, Purpose: q.Purpose, Practice: q.Practice, Storage: q.Storage, Config: q.Config,
-		Known: q.Known, Earlier: q.Earlier, GenerateKey: q.GenerateKey, SkipProof: q.SkipProof, Deep: q.Deep, Overrides: q.Overrides}
+		Known: q.Known, Earlier: q.Earlier, GenerateKey: q.GenerateKey, SignRecord: q.SignRecord, SkipProof: q.SkipProof, Deep: q.Deep, Overrides: q.Overrides}
 	var bad []error
 	refuse := func(field, format string, args ...any) {
 		bad = append(bad, &Problem{field, fmt.Sprintf(format, args...)})
@@ -101,6 +103,7 @@ func (q Request) Resolve(now time.Time) (*Plan, error) {
 	q.people(p, refuse)
 	q.identities(p, refuse)
 	q.arrangements(p, refuse)
+	q.signRecord(p, refuse)
 	p.Values = append(p.Values, q.Values...)
 	q.override(p)
 	if len(bad) > 0 {
@@ -328,6 +331,24 @@ func (q Request) people(p *Plan, refuse func(string, string, ...any)) {
 	n := len(q.Custodians)
 	if q.Kind == vaultstate.Init && n > p.Shares {
 		refuse("custodian", "%d custodians are named for %d shares", n, p.Shares)
+	}
+}
+
+// maxLabel is the longest label of a key that is taken.
+const maxLabel = 64
+
+func (q Request) signRecord(p *Plan, refuse func(string, string, ...any)) {
+	s := q.SignRecord
+	switch {
+	case s.Label == "" && s.Generate:
+		refuse("hsm-sign-record-generate", "say with hsm-sign-record which key is to be made")
+	case len(s.Label) > maxLabel || s.Label != clean.Clean(s.Label):
+		refuse("hsm-sign-record", "%.20q: a label has at most %d bytes of text that can be shown", s.Label, maxLabel)
+	case s.Label != "":
+		p.Values = append(p.Values, Value{Name: "hsm-sign-record", Text: s.Label, Source: "flag"})
+		if s.Generate {
+			p.Values = append(p.Values, Value{Name: "hsm-sign-record-generate", Text: "true", Source: "flag"})
+		}
 	}
 }
 

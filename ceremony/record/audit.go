@@ -129,6 +129,7 @@ func (p *Page) open() []string {
 		}
 	}
 	list = append(list, p.tokenItems()...)
+	list = append(list, p.openSigningKey()...)
 	for _, ev := range p.of("clock-check") {
 		if n := ev.Facts.Number("offset_s"); n > 60 || n < -60 {
 			add("The watch of %s was %d seconds off the machine's clock (event %d).", ev.Claimed, n, ev.Seq)

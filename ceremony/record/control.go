@@ -18,7 +18,7 @@ var Controls = []Source{
 	{Group: "GEN-6.5.1-14", Field: "ETSI EN 319 411-1: the report is signed, for a root also by an independent person", From: []string{"signoff.role=witness", "signoff.role=auditor"}},
 
 	{Group: "BR 5.4.1", Field: "date and time, who made the entry, what happened", From: []string{"*"}},
-	{Group: "BR 5.4.1", Field: "life of keys: generation, recovery, replacement", From: []string{"key.generated=true", "issued", "swapped", "outcome", "authorised", "calls", "inventory"}},
+	{Group: "BR 5.4.1", Field: "life of keys: generation, recovery, replacement", From: []string{"key.generated=true", "signing-key.generated=true", "issued", "swapped", "outcome", "authorised", "calls", "inventory"}},
 	{Group: "BR 5.4.1", Field: "life of cryptographic devices", From: []string{"equipment"}},
 	{Group: "BR 6.1.1.1", Field: "a script was prepared and followed", From: []string{"header.plan_sha256", "read.title=plan", "step"}},
 	{Group: "BR 6.1.1.1", Field: "a qualified auditor witnessed it, or a video of all of it", From: []string{"person.role=auditor"}},

@@ -80,6 +80,7 @@ func (p *Page) inventory(out *document) {
 		out.row("", strings.Join(f.List("attributes"), " "))
 		out.row("", p.notMade(f.List("attributes")))
 	}
+	p.signingKeys(out)
 	p.objectRows(out, true)
 }
 

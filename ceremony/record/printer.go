@@ -40,8 +40,8 @@ func (p *printer) rows(name string, values []string) {
 	}
 }
 
-// wrap writes text after a head and breaks it between words; what follows is
-// indented as far as the head is wide.
+// wrap writes text after a head and breaks it between words, and a word that is
+// wider than the page; what follows is indented as far as the head is wide.
 func (p *printer) wrap(head, s string) {
 	if utf8.RuneCountInString(head+s) <= width {
 		p.line(head + s)
@@ -52,6 +52,11 @@ func (p *printer) wrap(head, s string) {
 		if n := utf8.RuneCountInString(head + word); n > width && strings.TrimSpace(head) != "" {
 			p.line(head)
 			head = strings.Repeat(" ", column)
+		}
+		for room := width - column; utf8.RuneCountInString(word) > room && strings.TrimSpace(head) == ""; {
+			r := []rune(word)
+			p.line(head + string(r[:room]))
+			word = string(r[room:])
 		}
 		head += word + " "
 	}

@@ -155,6 +155,17 @@ func signed() []transcript.Entry {
 		end)
 }
 
+// sealed is whole with a key in the HSM that signs the record, another than
+// before.
+func sealed() []transcript.Entry {
+	list := whole(false)
+	return append(list[:len(list)-1],
+		program("signing-key", "hsm", facts{"label": "record", "id": "02", "type": "Ed25519", "key": "conclave/hsm/record+3789bbbb+AepKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs",
+			"sha256": hash("signing key"), "generated": true, "result": "other", "before": "conclave/hsm/old+3e49d94f+AROY9ixtGkV8UbpqS189vS9p/KkyFiGNyJl+QWvRfZPK",
+			"attributes": []string{"CKA_EXTRACTABLE=false", "CKA_SIGN=true"}}),
+		list[len(list)-1])
+}
+
 func write(t *testing.T, entries []transcript.Entry) []byte {
 	t.Helper()
 	var f file
@@ -195,6 +206,11 @@ var cases = []struct {
 		return ev, rep
 	}},
 	{"listed", func(t *testing.T) ([]transcript.Event, transcript.Report) { return scan(t, write(t, listed())) }},
+	{"sealed", func(t *testing.T) ([]transcript.Event, transcript.Report) {
+		ev, rep := scan(t, write(t, sealed()))
+		rep.Compare(rep.Head, "head.txt", false)
+		return ev, rep
+	}},
 	{"practice", func(t *testing.T) ([]transcript.Event, transcript.Report) {
 		ev, rep := scan(t, write(t, whole(true)))
 		rep.Compare(rep.Head, "-head", true)

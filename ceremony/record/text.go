@@ -182,6 +182,7 @@ func (p *Page) equipment(out *document) {
 	out.rows("self-test", p.SelfTest)
 	p.objectRows(out, false)
 	out.row("randomness", strings.Join(filled(p.Entropy.Text("sources"), p.Entropy.Text("why")), ": "))
+	p.signingKey(out)
 }
 
 // stateRows are the facts of a vault's state, in the order of the page.

@@ -1,6 +1,7 @@
 // Package signature checks what people sign: a record after the ceremony, over
 // the bytes of checkpoint.note, and a plan before it. Signatures are detached,
-// by ssh-keygen, OpenPGP or minisign.
+// by ssh-keygen, OpenPGP or minisign. Besides it checks the signature in the note
+// by a key in the HSM, and answers of time-stamping authorities (RFC 3161).
 //
 // It promises that a signature of a record counts only if its key is in what the
 // auditor brings (Trust): a key that comes with the record is named and never
@@ -9,15 +10,17 @@
 // a plan do not share; the other two sign a text that says itself what it is.
 //
 // It does not promise that a key belongs to the person whom the list names, nor
-// when a signature was made.
+// when a signature was made, nor that an authority was not revoked.
 package signature
 
 import (
 	"bytes"
+	"crypto/x509"
 	"errors"
 	"time"
 
 	"conclave/assets/clean"
+	"conclave/ceremony/transcript"
 	"conclave/vaultstate/pgp"
 )
 
@@ -76,14 +79,21 @@ type Trust struct {
 	ssh      []signer
 	rings    []pgp.Ring
 	minisign []minisignKey
+	hsm      []transcript.NoteKey
+	certs    []*x509.Certificate // of time-stamping authorities, or of those above them
 }
 
 // Add reads a file of keys: allowed signers as for ssh-keygen, OpenPGP public
-// keys, or a minisign public key.
+// keys, a minisign public key, the public key of an HSM that signs records, or
+// certificates of time-stamping authorities.
 func (t *Trust) Add(data []byte) error {
 	switch {
 	case len(data) > MaxFile:
 		return errors.New("the file is too large")
+	case bytes.HasPrefix(data, []byte("-----BEGIN CERTIFICATE-----")):
+		return t.addCertificates(data)
+	case isNoteKey(data):
+		return t.addNoteKey(data)
 	case bytes.HasPrefix(data, []byte("untrusted comment:")):
 		k, err := parseMinisignKey(data)
 		if err != nil {

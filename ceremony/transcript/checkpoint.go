@@ -42,10 +42,10 @@ func (c Checkpoint) Text() string {
 
 // Note is the checkpoint as a signed note. It may have no signature: people sign
 // the file, and their signatures are files of their own.
-func (c Checkpoint) Note(signers ...note.Signer) ([]byte, error) {
+func (c Checkpoint) Note(signers ...Signer) ([]byte, error) {
 	b, err := note.Sign(&note.Note{Text: c.Text()}, signers...)
 	if err != nil {
-		return nil, fmt.Errorf("signing the checkpoint: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrUnsigned, err)
 	}
 	return b, nil
 }

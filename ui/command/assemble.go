@@ -91,8 +91,8 @@ func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
 	env := ceremony.Env{
 		Plan: j.Plan, Vault: a.vault, HSM: a.token, Journal: a.Folder, Shelf: a.Folder, Roster: j.Roster, Custody: chain,
 		Machine: j.Machine, Now: j.Now, Number: ceremony.Numbering{Run: number.Number, Head: number.Head, Outcome: number.Outcome}, Explain: ui.Explain, Progress: j.Progress, PIN: j.PIN,
-		Seal: func() error {
-			_, err := a.Folder.Seal(rosterOf(j.Roster), report, reportHTML)
+		Seal: func(signers ...transcript.Signer) error {
+			_, err := a.Folder.SealSigned(signers, rosterOf(j.Roster), report, reportHTML)
 			return err
 		},
 	}

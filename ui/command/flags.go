@@ -21,6 +21,7 @@ type flags struct {
 	config, storage, serial, pinFile string
 	hsm                              map[string]*string // by flag: those that serverconfig knows
 	generateKey                      bool
+	sign                             plan.SignRecord
 
 	// The ceremony.
 	dir, id, purpose, previous string
@@ -44,10 +45,10 @@ type flags struct {
 var hsmFlags = []struct{ name, text string }{
 	{"hsm-lib", "the PKCS#11 library, a `FILE`"},
 	{"hsm-token-label", "the token's `LABEL`"},
-	{"hsm-slot", "the token's slot `NUMBER`, of this run only"},
+	{"hsm-slot", "the token's slot, a number `N`, of this run only"},
 	{"hsm-key-label", "the key's `LABEL`"},
 	{"hsm-key-id", "the key's CKA_ID, `HEX`"},
-	{"hsm-mechanism", "the `MECHANISM`: CKM_AES_GCM, CKM_RSA_PKCS_OAEP"},
+	{"hsm-mechanism", "its `NAME`: CKM_AES_GCM, CKM_RSA_PKCS_OAEP"},
 	{"hsm-rsa-oaep-hash", "the `HASH` of RSA-OAEP: sha1 to sha512"},
 }
 
@@ -76,6 +77,9 @@ func ceremonyFlags(c *cobra.Command) *flags {
 	s.StringVar(&f.id, "id", "", "the ceremony's `ID`; without it one with date and time")
 	s.StringVar(&f.purpose, "purpose", "", "what it is held for, a `TEXT` for the record")
 	s.StringVar(&f.previous, "previous", "", "the record `DIR` of the ceremony before, or of them all; or none")
+	s.StringVar(&f.sign.Label, "hsm-sign-record", "", "the `LABEL` of a key in the HSM that signs the record; a plan may have it made")
+	s.BoolVar(&f.sign.Generate, "hsm-sign-record-generate", false, "of a plan alone: make that key if it is missing")
+	s.Lookup("hsm-sign-record-generate").Hidden = true // only a plan says it
 	s.StringVar(&f.operator, "operator", "", "the operator's `NAME`")
 	s.StringArrayVar(&f.witnesses, "witness", nil, "a witness' `NAME`; once for each")
 	s.StringArrayVar(&f.custodians, "custodian", nil, "a custodian's `NAME`; once for each, in the order of the shares")
@@ -138,6 +142,10 @@ func (f *flags) request(q *plan.Request) error {
 	q.RecoveryShares = f.number("recovery-shares", f.shares)
 	q.RecoveryThreshold = f.number("recovery-threshold", f.threshold)
 	q.RootToken, q.GenerateKey, q.SkipProof, q.Deep = f.rootToken, f.generateKey, f.skipProof, f.deep
+	q.SignRecord = f.sign
+	if f.sign.Generate && f.doc == nil {
+		return usage("-hsm-sign-record-generate: only a plan has a key made that signs (sign_record_generate = true). Nothing was touched.")
+	}
 	q.Operator, q.Custodians, q.NoWitness = f.operator, f.custodians, f.noWitness
 	if len(f.witnesses) > 0 {
 		q.Witness, q.Witnesses = f.witnesses[0], f.witnesses[1:]

@@ -142,6 +142,33 @@ func (l *lateToken) Calls() []hsm.Call {
 	return l.token.Calls()
 }
 
+// FindSigningKey finds the key that signs the record.
+func (l *lateToken) FindSigningKey(ctx context.Context, label string) (hsm.SigningKey, error) {
+	t, err := l.open(ctx)
+	if err != nil {
+		return hsm.SigningKey{}, err
+	}
+	return t.FindSigningKey(ctx, label)
+}
+
+// GenerateSigningKey makes it.
+func (l *lateToken) GenerateSigningKey(ctx context.Context, label string) (hsm.SigningKey, error) {
+	t, err := l.open(ctx)
+	if err != nil {
+		return hsm.SigningKey{}, err
+	}
+	return t.GenerateSigningKey(ctx, label)
+}
+
+// Sign signs with it.
+func (l *lateToken) Sign(ctx context.Context, label string, message []byte) ([]byte, error) {
+	t, err := l.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return t.Sign(ctx, label, message)
+}
+
 // Wrap encrypts with the HSM's key.
 func (l *lateToken) Wrap(ctx context.Context, plaintext secret.Bytes) ([]byte, error) {
 	t, err := l.open(ctx)

@@ -51,6 +51,7 @@ type read struct {
 	more   bool       // it names more than are looked at
 	tally  record.Tally
 	people []person // who signed, as the auditor knows them
+	hsmKey string   // that signs the record, as it says; "" if it names none
 }
 
 // artefact is a file beside the transcript that an event names.
@@ -116,6 +117,9 @@ func (r *read) folder(see func(transcript.Event) error) error {
 // note keeps the files that events name. Those of later orders of the same name
 // are looked at, too: a file has one content.
 func (r *read) note(ev transcript.Event) {
+	if ev.Kind == "signing-key" {
+		r.hsmKey = ev.Facts.Text("key")
+	}
 	name, sum := ev.Facts.Text("file"), ev.Facts.Text("sha256")
 	if ev.Kind != "share" && ev.Kind != "token" || name == "" || sum == "" {
 		return

@@ -55,13 +55,14 @@ func (r *read) signed(trust *signature.Trust, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	_, inside, err := transcript.ParseCheckpoint(note)
-	if err != nil {
+	if _, _, err := transcript.ParseCheckpoint(note); err != nil {
 		return nil // the record is refused for it already
 	}
-	for _, name := range inside {
-		r.remark("signed by", clean.Clean(name)+", in checkpoint.note: made with a key in the same HSM, not counted")
+	known := trust
+	if known == nil {
+		known = &signature.Trust{}
 	}
+	r.byHSM(note, known, trust != nil)
 	names, err := rec.Names(signaturesDir)
 	if err != nil {
 		return err
@@ -70,14 +71,14 @@ func (r *read) signed(trust *signature.Trust, now time.Time) error {
 		r.rep.Refuse("there are too many signatures")
 		return nil
 	}
-	known := trust
-	if known == nil {
-		known = &signature.Trust{}
-	}
 	for _, name := range names {
 		b, err := rec.Get(name)
 		if err != nil {
 			return err
+		}
+		if signature.IsStamp(b) {
+			r.stamped(path.Base(name), trust != nil, note, b, known)
+			continue
 		}
 		r.judge(path.Base(name), trust != nil, func() (signature.Result, error) {
 			return known.Check(note, b, r.rep.Header.Practice, now)
@@ -125,10 +126,11 @@ func (r *read) signers() int {
 
 func (p *Process) signCommand() *cobra.Command {
 	var files, trusted []string
-	var name string
+	var name, query, stamp string
 	c := &cobra.Command{
-		Use: "sign DIR", Short: "Add signatures that people made after the ceremony", Args: cobra.ExactArgs(1),
-		Long: "Without -signature it says what is signed, and how: with ssh-keygen, OpenPGP or\nminisign, on the signer's own machine. The transcript itself stays as it is.",
+		Use: "sign DIR", Short: "Add signatures that people made after the ceremony, or a time-stamp", Args: cobra.ExactArgs(1),
+		Long: "Without -signature it says what is signed, and how: with ssh-keygen, OpenPGP or\nminisign, on the signer's own machine. -tsq writes a query for a time-stamping\n" +
+			"authority (RFC 3161), -tsr files its answer. The transcript stays as it is.",
 		RunE: func(_ *cobra.Command, args []string) error {
 			trust, err := readTrust(trusted)
 			if err != nil {
@@ -138,7 +140,12 @@ func (p *Process) signCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if len(files) == 0 {
+			switch {
+			case query != "" && (stamp != "" || len(files) > 0):
+				return usage("-tsq stands alone: its answer comes later. Nothing was written.")
+			case query != "":
+				return p.writeQuery(r, query)
+			case len(files) == 0 && stamp == "":
 				return p.howToSign(r)
 			}
 			if name != "" && len(files) > 1 {
@@ -149,13 +156,18 @@ func (p *Process) signCommand() *cobra.Command {
 					return err
 				}
 			}
-			return nil
+			if stamp == "" {
+				return nil
+			}
+			return p.addStamp(r, stamp, trust)
 		},
 	}
 	f := c.Flags()
 	f.StringArrayVar(&files, "signature", nil, "`FILE` with a signature over checkpoint.note")
 	f.StringVar(&name, "name", "", "the `NAME` of who signed, for the file's name")
-	f.StringArrayVar(&trusted, "trust", nil, "`FILE` of keys: add only signatures by these")
+	f.StringVar(&query, "tsq", "", "a new `FILE` for the query to a time-stamping authority")
+	f.StringVar(&stamp, "tsr", "", "`FILE` with an authority's answer")
+	f.StringArrayVar(&trusted, "trust", nil, "`FILE` of keys or certificates: add only what is by these")
 	return c
 }
 
@@ -212,6 +224,8 @@ First compare the head with your own paper. Then, with a key of yours:
 Add it to the record:
 
   conclave transcript sign DIR -signature FILE -name NAME
+
+A time-stamping authority (RFC 3161) can date it: -tsq FILE, later -tsr FILE.
 
 An auditor checks with a list of keys that does not come from the record:
 

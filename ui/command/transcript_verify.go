@@ -68,7 +68,7 @@ func (p *Process) verifyCommand() *cobra.Command {
 	f.StringVar(&head, "head", "", "the `HEAD` on paper: 64 hex digits or 32 words")
 	f.StringArrayVar(&receipts, "receipt", nil, "`N:WORDS` from somebody's card: the record up to event N")
 	f.StringArrayVar(&o.next, "previous", nil, "`DIR` of the next ceremony, which names this record's head")
-	f.StringArrayVar(&trust, "trust", nil, "`FILE` of keys: ssh allowed signers, OpenPGP or minisign")
+	f.StringArrayVar(&trust, "trust", nil, "`FILE` of keys, or certificates of time-stamping authorities")
 	f.StringArrayVar(&require, "require", nil, "`WHAT` must be so: anchored, or signatures:N")
 	f.BoolVar(&chain, "chain", false, "the histories of vaults, with custody, from all in DIR…")
 	return c
