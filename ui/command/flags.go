@@ -83,7 +83,7 @@ func ceremonyFlags(c *cobra.Command) *flags {
 	s.StringVar(&f.operator, "operator", "", "the operator's `NAME`")
 	s.StringArrayVar(&f.witnesses, "witness", nil, "a witness' `NAME`; once for each")
 	s.StringArrayVar(&f.custodians, "custodian", nil, "a custodian's `NAME`; once for each, in the order of the shares")
-	s.StringArrayVar(&f.organisations, "organisation", nil, "whose somebody is, `NAME=ORGANISATION`; once for each")
+	s.StringArrayVar(&f.organisations, "organisation", nil, "whose somebody is, NAME=`ORG`; once for each")
 	s.BoolVar(&f.noWitness, "no-witness", false, "without a witness: an override")
 	s.BoolVar(&f.plain, "plain", false, "line by line, without a screen")
 	s.BoolVar(&f.piped, "allow-piped-secrets", false, "secrets through a pipe: an override")
