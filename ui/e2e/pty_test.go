@@ -33,6 +33,9 @@ func openPTY(t *testing.T, in string, args ...string) *ptyScreen {
 		vt: vt10x.New(vt10x.WithSize(80, 24))}
 	s.cmd.Dir = in
 	s.cmd.Env = []string{"TERM=xterm-256color", "LC_ALL=C.UTF-8", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}
+	if home := os.Getenv("GNUPGHOME"); home != "" {
+		s.cmd.Env = append(s.cmd.Env, "GNUPGHOME="+home)
+	}
 	far, err := pty.StartWithSize(s.cmd, &pty.Winsize{Cols: 80, Rows: 24})
 	if err != nil {
 		t.Fatal(err)
