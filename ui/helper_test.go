@@ -14,6 +14,7 @@ import (
 
 	"conclave/ceremony"
 	"conclave/hsm/secret"
+	"conclave/ui/gpg"
 	"conclave/ui/term"
 )
 
@@ -197,6 +198,23 @@ type stage struct {
 	writer *fakeWriter
 	sent   []tea.Msg
 	quit   bool
+
+	asked []string // files that gpg was to decrypt
+	err   error    // …and why it did not
+}
+
+// ask presses the key for gpg, which the tap hears.
+func (s *stage) ask() {
+	s.tap.tell(term.KeyDecrypt)
+	s.drive()
+}
+
+// gpg stands in for the program; the end-to-end test has the real one.
+func (s *stage) gpg(file string) (secret.Bytes, gpg.Tool, error) {
+	if s.asked = append(s.asked, file); s.err != nil {
+		return secret.Bytes{}, gpg.Tool{}, s.err
+	}
+	return secret.Take([]byte("what gpg yields")), gpg.Tool{Path: "/usr/bin/gpg", SHA256: "ab"}, nil
 }
 
 // blankStage has everything but the first page.
@@ -204,7 +222,10 @@ func blankStage(t *testing.T, run *scripted, clock *clockwork) *stage {
 	t.Helper()
 	s := &stage{t: t, run: run, clock: clock, tap: &fakeTap{}, writer: &fakeWriter{}}
 	s.Model = New(Options{Run: run, Tap: s.tap, Writer: s.writer, Look: term.PlainLook(true), Now: clock.now,
-		Send: func(m tea.Msg) { s.sent = append(s.sent, m) }})
+		Decrypt: s.gpg, Send: func(m tea.Msg) { s.sent = append(s.sent, m) }})
+	s.exec = func(c tea.ExecCommand, done tea.ExecCallback) tea.Cmd {
+		return func() tea.Msg { return done(c.Run()) }
+	}
 	s.tick = func() tea.Cmd { return nil }
 	s.after = func(_ time.Duration, msg tea.Msg) tea.Cmd { return func() tea.Msg { return msg } }
 	return s

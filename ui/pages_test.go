@@ -10,6 +10,7 @@ import (
 
 	"conclave/ceremony"
 	"conclave/hsm/secret"
+	"conclave/ui/gpg"
 	"conclave/ui/term"
 )
 
@@ -124,6 +125,15 @@ func pinPrompt() ceremony.Prompt {
 		Facts:    []ceremony.Fact{{Label: "token", Value: "payments-hsm"}, {Label: "PIN state", Value: "count-low"}},
 		Lines:    []ceremony.Line{{Mark: ceremony.Warn, Text: "A wrong PIN was entered since the last right one."}},
 		Recorded: "that a PIN was entered, by whom, and whether the token took it."}
+}
+
+func challengePrompt() ceremony.Prompt {
+	const file = "2026-11-23-KC-2026-019-recovery-rekey/challenges/1-alice-example.asc"
+	return ceremony.Prompt{Kind: ceremony.AskSecret, By: alice, Heading: "Alice Example: decrypt your challenge, and type its code. It is not shown.", Field: "code",
+		Facts: []ceremony.Fact{{Label: "file", Value: file}}, Sealed: &ceremony.Sealed{File: file, Challenge: true},
+		Text: []string{"Decrypt the file on a device of your own. It says CONCLAVE CHALLENGE, this ceremony and your name; the code is the 20 letters behind. NONE: it cannot be decrypted here.",
+			"A share is 66 hexadecimal digits. NEVER type one here, whoever asks for it."},
+		Recorded: "that the code was right, the file, who typed it. No letter of it."}
 }
 
 func handPrompt() ceremony.Prompt {
@@ -353,6 +363,13 @@ var pages = []struct {
 	{"40-files", "11:02:00", func() *scripted { return practiceAt(9, "5 of 5", filesPrompt()) }, nil},
 	{"41-signing-key", "10:40:00", func() *scripted { return initAt(5, "", signingKeyPrompt()) }, nil},
 	{"42-unsigned", "14:44:09", func() *scripted { return rekeyAt(14, "", unsignedPrompt()) }, nil},
+	{"41-challenge", "11:02:00", func() *scripted { return rekeyAt(8, "0 of 5", challengePrompt()) }, func(s *stage) { s.type_("GHJK-MN") }},
+	{"42-gpg", "11:02:00", func() *scripted { return rekeyAt(8, "0 of 5", challengePrompt()) }, func(s *stage) { s.ask() }},
+	{"43-gpg-failed", "11:02:00", func() *scripted { return rekeyAt(8, "0 of 5", challengePrompt()) }, func(s *stage) {
+		s.err = &gpg.Failure{Said: "gpg: decryption failed: No secret key"}
+		s.ask()
+		s.keys("enter")
+	}},
 	{"27-end", "14:50:00", func() *scripted {
 		r := rekeyAt(14, "", resultPrompt())
 		r.outcome = ceremony.Outcome{Code: ceremony.CodeDone, Sentence: "The root key is replaced. The record is in 2026-11-23-KC-2026-019-rekey."}
