@@ -14,7 +14,7 @@ import (
 )
 
 func (p *Process) planCommand() *cobra.Command {
-	c := &cobra.Command{Use: "plan COMMAND", Short: "Write, check, approve and print a ceremony's plan before the day", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "plan COMMAND", Short: "Write, check, sign and print a ceremony's plan before the day", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return usage("which command of plan? See conclave plan -h. Nothing was touched.")
 		}}
