@@ -100,6 +100,10 @@ func (r *Run) askOld() *page {
 		do: func(_ context.Context, in Input) error {
 			list, ok := oldNumbers(in.Text, r.status.Shares)
 			if !ok {
+				// On this page the old shares are in people's hands.
+				if _, err := r.refuses("old shares: numbers", in.Text); err != nil {
+					return err
+				}
 				return askAgain("These are not numbers of old shares.", r.stands(), fmt.Sprintf("Type numbers from 1 to %d with commas, all, or none.", r.status.Shares))
 			}
 			o.asked, o.collected = true, list
