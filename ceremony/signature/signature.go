@@ -44,6 +44,8 @@ func (k Kind) Ext() string {
 		return ".sshsig"
 	case Minisign:
 		return ".minisig"
+	case RFC3161:
+		return ".tsr"
 	case OpenPGP:
 	}
 	return ".asc"
@@ -150,7 +152,7 @@ func (t *Trust) check(message, sig []byte, namespace string, now time.Time) (Res
 		return t.checkSSH(message, sig, namespace, now)
 	case Minisign:
 		return t.checkMinisign(message, sig)
-	case OpenPGP:
+	case OpenPGP, RFC3161: // a time-stamp is no signature of a person: KindOf knows none
 	}
 	return t.checkPGP(message, sig, now)
 }

@@ -216,8 +216,13 @@ const MaxRandom = 256
 
 // Random returns n bytes of the token's generator; the caller owns them.
 func (c *Client) Random(ctx context.Context, limit time.Duration, n int) (secret.Bytes, error) {
+	if n < 1 || n > MaxRandom {
+		return secret.Bytes{}, fmt.Errorf("drawing random bytes: %d is not between 1 and %d", n, MaxRandom)
+	}
 	var out secret.Bytes
-	err := c.do(ctx, limit, opRandom, func(p *packer) { p.num(uint64(n)) }, func(u *unpacker) {
+	err := c.do(ctx, limit, opRandom, func(p *packer) {
+		p.num(uint64(n)) //nolint:gosec // it is between 1 and MaxRandom
+	}, func(u *unpacker) {
 		b := u.bytes()
 		out = secret.New(len(b))
 		secret.Copy(out.Expose(), b)

@@ -239,7 +239,7 @@ func (u *unpacker) mechanism() (*pkcs11.Mechanism, *pkcs11.GCMParams) {
 
 // random draws from the token's generator.
 func (s *server) random(u *unpacker, p *packer) error {
-	n := int(u.num())
+	n := u.num()
 	if err := u.done(); err != nil {
 		return err
 	}
@@ -247,7 +247,7 @@ func (s *server) random(u *unpacker, p *packer) error {
 		return errBad
 	}
 	return s.m.use(func(sh pkcs11.SessionHandle) error {
-		b, err := s.m.ctx.GenerateRandom(sh, n)
+		b, err := s.m.ctx.GenerateRandom(sh, int(n)) //nolint:gosec // it is between 1 and MaxRandom
 		if err != nil {
 			return fault("C_GenerateRandom", err)
 		}
