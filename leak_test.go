@@ -10,10 +10,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/charmbracelet/x/ansi"
 
 	"conclave/hsm/secret"
 	"conclave/hsm/softhsm/need"
@@ -25,9 +28,11 @@ import (
 
 // TestLeaks is the scan of the running program, as root from outside: an init
 // held by hand in a terminal, with a wrong share on the way, and, while its last
-// page stands, a search for every share, the root key and the recovery key in
-// the process with the screen and in the one that holds the HSM's library, whose
-// unwraps have returned by then.
+// page stands, a search for every share, the root token, the root key, the
+// recovery key and the PIN, typed in two parts, in the process with the screen
+// and in the one that holds the HSM's library, whose unwraps have returned by
+// then. After the end all files, all forms of the report, and all that the
+// terminal got are searched for the same.
 //
 // It runs with the mmap fall-back, whose pages it can read, and with
 // memfd_secret, whose pages it cannot (make test-long); each with shares that
@@ -52,6 +57,8 @@ func TestLeaks(t *testing.T) {
 							t.Errorf("%d copies of secrets are left", n)
 						}
 					}
+					h.end()
+					h.nowhere()
 				})
 			}
 		})
@@ -87,9 +94,41 @@ type held struct {
 	t       *testing.T
 	term    *terminal
 	needles []memscan.Needle
+
+	bin, dir  string
+	encrypted bool
 }
 
-const pin = "4711-0815"
+// The PIN, and its parts where two people type it. Each is longer than what
+// could be found by chance.
+const (
+	pin     = pinOne + pinTwo
+	pinOne  = "4711-Quartz-lamp"
+	pinTwo  = "Heron:0815:bridge"
+	planned = `ceremony "init" {
+  id                 = "KC-1"
+  root_token_pgp_key = "token.asc"
+  vault {
+    storage = "storage"
+  }
+  hsm {
+    lib          = %q
+    token_label  = "vault"
+    key_label    = "root"
+    key_id       = "01"
+    generate_key = true
+  }
+  recovery {
+    shares    = 3
+    threshold = 2
+  }
+  operator "Olga Example" {}
+  witness "Wim Waters" {}
+  pin_holder "Pat Palmer" {}
+  pin_holder "Quinn Quist" {}
+%s}
+`
+)
 
 var custodians = []string{"Alice Adams", "Bob Baker", "Carol Chen"}
 
@@ -106,29 +145,43 @@ func hold(t *testing.T, bin, lib string, encrypted bool) *held {
 		"-hsm-key-label", "root", "-hsm-key-id", "01", "-hsm-generate-key", "-recovery-shares=3", "-recovery-threshold=2",
 		"-operator=Olga Example", "-witness=Wim Waters", "-allow-recorder"}
 	room := &room{dir: dir, shares: map[string]string{}, codes: map[string]string{}}
-	var files []string
 	if encrypted {
-		room.keys = map[string]*pgp.Private{}
+		args = room.plan(t, lib)
 	}
 	for _, name := range custodians {
-		args = append(args, "-custodian="+name)
-		if encrypted {
-			file := filepath.Join(dir, name+".asc")
-			room.keys[name] = keyPair(t, name, file)
-			files = append(files, file)
+		if !encrypted {
+			args = append(args, "-custodian="+name)
 		}
-	}
-	if encrypted {
-		token := filepath.Join(dir, "token.asc")
-		room.tokenKey = keyPair(t, "Olga Example", token)
-		args = append(args, "-root-token-pgp-key="+token, "-recovery-pgp-keys="+strings.Join(files, ","))
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), bin, args...)
 	cmd.Env = []string{"SOFTHSM2_CONF=" + conf}
 	h := &held{t: t, term: openTerminal(t, cmd)}
 	room.play(t, h.term)
 	h.collect(storage, lib, conf, room)
+	h.bin, h.dir, h.encrypted = bin, dir, encrypted
 	return h
+}
+
+// plan writes a plan by which shares and token go to keys, and two people type
+// the PIN.
+func (r *room) plan(t *testing.T, lib string) (args []string) {
+	t.Helper()
+	r.keys = map[string]*pgp.Private{}
+	var people strings.Builder
+	for _, name := range custodians {
+		r.keys[name] = keyPair(t, name, filepath.Join(r.dir, name+".asc"))
+		key, err := r.keys[name].Key()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&people, "  custodian %q {\n    pgp_key     = %q\n    fingerprint = %q\n  }\n", name, name+".asc", key.Fingerprint)
+	}
+	r.tokenKey = keyPair(t, "Olga Example", filepath.Join(r.dir, "token.asc"))
+	file := filepath.Join(r.dir, "plan.hcl")
+	if err := os.WriteFile(file, fmt.Appendf(nil, planned, lib, people.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"init", "-plan", file, "-dir", r.dir}
 }
 
 func makeToken(t *testing.T, dir string) (conf string) {
@@ -178,8 +231,8 @@ type room struct {
 
 var (
 	handOver = regexp.MustCompile(`Type ([A-Z0-9 -]+) to begin`)
-	absent   = regexp.MustCompile(`│  [▸ ]   [A-Z].*(operator|witness|custodian)`)
-	cursorOn = regexp.MustCompile(`│  ▸   [A-Z].*(operator|witness|custodian)`)
+	absent   = regexp.MustCompile(`│  [▸ ]   [A-Z].*(operator|witness|custodian|pin holder)`)
+	cursorOn = regexp.MustCompile(`│  ▸   [A-Z].*(operator|witness|custodian|pin holder)`)
 	typeWord = regexp.MustCompile(`Type ([A-Z]+) to`)
 	asked    = regexp.MustCompile(`([A-Z][a-z]+ [A-Z][a-z]+), custodian [0-9]+: is this`)
 	openAt   = regexp.MustCompile(`([0-9]+):____`)
@@ -235,6 +288,8 @@ func (r *room) answer(t *testing.T, p *terminal, page string) {
 		p.send(r.code(t, who(t, page)) + "\r")
 	case has("type the PIN"):
 		p.send(pin + "\r")
+	case has("type your part of the"):
+		p.send(map[string]string{"Pat Palmer": pinOne, "Quinn Quist": pinTwo}[who(t, page)] + "\r")
 	case has("all written"):
 		r.write(t, p, page)
 	case has("which share. Never a group"):
@@ -378,6 +433,8 @@ func (h *held) collect(storage, lib, conf string, r *room) {
 		h.needles = append(h.needles, memscan.Forms("code of "+name, []byte(code), strings.ReplaceAll(code, "-", ""))...)
 	}
 	h.needles = append(h.needles, memscan.Forms("root token", []byte(r.token))...)
+	h.needles = append(h.needles, memscan.Forms("PIN, part 1", []byte(pinOne))...)
+	h.needles = append(h.needles, memscan.Forms("PIN, part 2", []byte(pinTwo))...)
 	h.t.Setenv("SOFTHSM2_CONF", conf)
 	err := reader.SoftHSM(reader.Key{Lib: lib, TokenLabel: "vault", PIN: pin, Label: "root"}, func(unwrap reader.Unwrap) error {
 		state, err := reader.Open(storage, unwrap)
@@ -393,6 +450,76 @@ func (h *held) collect(storage, lib, conf string, r *room) {
 	})
 	if err != nil {
 		h.t.Fatal(err)
+	}
+}
+
+// end leaves the last page, and the program.
+func (h *held) end() {
+	h.t.Helper()
+	h.term.send("\r")
+	h.term.await("the end", func(s string) bool { return strings.Contains(s, "enter leave") })
+	time.Sleep(400 * time.Millisecond) // type-ahead is dropped
+	h.term.send("\r")
+	select {
+	case <-h.term.ended:
+	case <-time.After(20 * time.Second):
+		h.t.Fatalf("the program does not end; the screen:\n%s", h.term.screen())
+	}
+	h.term.close()
+}
+
+// nowhere looks for the secrets in all that is left of the ceremony: every file,
+// every form of a report, and what the terminal got. A share or token that was
+// shown was on the screen for a while, and must be gone from it.
+func (h *held) nowhere() {
+	h.t.Helper()
+	look := func(what string, b []byte, needles []memscan.Needle) {
+		names, err := memscan.Find(b, needles...)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		for _, n := range names {
+			h.t.Errorf("%s holds the %s", what, n)
+		}
+	}
+	records, err := filepath.Glob(filepath.Join(h.dir, "*-init"))
+	if err != nil || len(records) != 1 {
+		h.t.Fatalf("%d records, %v", len(records), err)
+	}
+	for _, form := range []string{"text", "markdown", "html", "pdf", "json", "audit"} {
+		out := filepath.Join(h.dir, "report."+form)
+		cmd := exec.CommandContext(h.t.Context(), h.bin, "transcript", "report", "-format="+form, "-out="+out, records[0]) // #nosec G204 -- what this test built
+		if b, err := cmd.CombinedOutput(); err != nil {
+			h.t.Fatalf("the report as %s: %v\n%s", form, err, b)
+		}
+	}
+	files := 0
+	err = filepath.WalkDir(h.dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path) // #nosec G304 G122 -- this test's own directory
+		if err != nil {
+			return err
+		}
+		files++
+		look(strings.TrimPrefix(path, h.dir+"/"), b, h.needles)
+		return nil
+	})
+	if err != nil || files < 15 {
+		h.t.Errorf("%d files were read, %v", files, err)
+	}
+	look("the screen at the end", []byte(h.term.screen()), h.needles)
+	typed := h.needles // what nobody is ever shown
+	if !h.encrypted {
+		typed = slices.DeleteFunc(slices.Clone(h.needles), func(n memscan.Needle) bool {
+			return strings.HasPrefix(n.Name, "share") || strings.HasPrefix(n.Name, "root token")
+		})
+	}
+	look("what the terminal got", h.term.written(), typed)
+	look("what the terminal got, without its sequences", []byte(ansi.Strip(string(h.term.written()))), typed)
+	if n, err := memscan.Find(h.term.written(), memscan.Forms("the heading", []byte("Olga Example: close"))...); err != nil || len(n) == 0 {
+		h.t.Errorf("the search finds nothing in what the terminal got: %v", err)
 	}
 }
 
@@ -429,10 +556,27 @@ func (h *held) scan() []memscan.Report {
 				hits = append(hits, hit)
 			}
 		}
+		if pid != main {
+			hits = withoutLogin(hits)
+		}
 		r.Hits = hits
 		reports = append(reports, r)
 	}
 	return reports
+}
+
+// withoutLogin leaves out the one copy of the PIN that the process with the
+// HSM's library keeps in locked memory until it logs out, so that a session
+// that was lost does not cost the people another entry.
+func withoutLogin(hits []memscan.Hit) []memscan.Hit {
+	at := func(needle string) int {
+		return slices.IndexFunc(hits, func(h memscan.Hit) bool { return h.Needle == needle && h.Mapping == "anonymous memory" })
+	}
+	one, two := at("PIN, part 1, bytes"), at("PIN, part 2, bytes")
+	if one < 0 || two < 0 || hits[two].Address != hits[one].Address+int64(len(pinOne)) {
+		return hits
+	}
+	return slices.DeleteFunc(slices.Clone(hits), func(h memscan.Hit) bool { return h == hits[one] || h == hits[two] })
 }
 
 func childrenOf(t *testing.T, pid int) []int {

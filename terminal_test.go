@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 	"os"
 	"os/exec"
@@ -23,6 +24,24 @@ type terminal struct {
 	vt    vt10x.Terminal
 	ended chan struct{}
 	once  sync.Once
+	mu    sync.Mutex
+	all   []byte // everything that was written to it
+}
+
+// Write keeps what the program writes.
+func (p *terminal) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all = append(p.all, b...)
+	return len(b), nil
+}
+
+// written is everything that the program wrote so far: what a recorder, or a
+// terminal that keeps all, would have.
+func (p *terminal) written() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return bytes.Clone(p.all)
 }
 
 // openTerminal starts a command in a terminal. What of the environment decides
@@ -38,7 +57,7 @@ func openTerminal(t *testing.T, cmd *exec.Cmd) *terminal {
 		vt: vt10x.New(vt10x.WithSize(80, 24), vt10x.WithWriter(tty))}
 	go func() {
 		// Not io.Copy: it ends where a character is cut in two.
-		for in := bufio.NewReader(tty); p.vt.Parse(in) == nil; {
+		for in := bufio.NewReader(io.TeeReader(tty, p)); p.vt.Parse(in) == nil; {
 		} // until the program has gone
 		close(p.ended)
 	}()

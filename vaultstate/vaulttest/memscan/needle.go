@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"strings"
 )
 
@@ -39,6 +40,21 @@ func Forms(name string, raw []byte, texts ...string) []Needle {
 		add("text without blanks", strings.Join(strings.Fields(t), ""))
 	}
 	return list
+}
+
+// Find names the needles of which b holds 12 characters in a row.
+func Find(b []byte, needles ...Needle) ([]string, error) {
+	ix, err := indexOf(needles)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, m := range ix.search(b, len(b)) {
+		if !slices.Contains(names, m.name) {
+			names = append(names, m.name)
+		}
+	}
+	return names, nil
 }
 
 // windows are all runs of 12 characters; a shorter needle is one window.
