@@ -195,3 +195,17 @@ func TestWipedNeedle(t *testing.T) {
 		t.Error("33 zero bytes are looked for")
 	}
 }
+
+// TestFindInText: 12 characters in a row are found, in every form, and fewer are
+// not.
+func TestFindInText(t *testing.T) {
+	needles := memscan.Forms("secret", []byte("Quartz:lamp:Heron"))
+	for text, want := range map[string]bool{
+		"it is Quartz:lamp:Heron": true, "uartz:lamp:He": true, "Quartz:lamp": false, "517561727a3a6c616d703a4865726f6e": true, "UXVhcnR6OmxhbXA6SGVyb24=": true, "": false,
+	} {
+		got, err := memscan.Find([]byte(text), needles...)
+		if err != nil || (len(got) > 0) != want {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+}
