@@ -126,6 +126,12 @@ const (
   witness "Wim Waters" {}
   pin_holder "Pat Palmer" {}
   pin_holder "Quinn Quist" {}
+  accept "one-witness" {
+    reason = "a test"
+  }
+  accept "near-witness" {
+    reason = "a test"
+  }
 %s}
 `
 )
