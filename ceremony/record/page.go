@@ -44,6 +44,8 @@ type Page struct {
 
 	People    []Person         `json:"people"`
 	Approvals []Act            `json:"approvals,omitempty"` // of the plan, before the day
+	Comings   []Act            `json:"comings"`             // breaks, who left and who arrived
+	LoggedOut []Act            `json:"logged_out"`
 	Machine   transcript.Facts `json:"machine,omitempty"`
 	Equipment transcript.Facts `json:"equipment,omitempty"`
 	Key       transcript.Facts `json:"key,omitempty"`
@@ -110,7 +112,8 @@ type Person struct {
 	Organisation string              `json:"organisation,omitempty"`
 	LookAlike    string              `json:"look_alike,omitempty"` // letters of another alphabet in the name
 	Present      bool                `json:"present"`
-	Evidence     transcript.Evidence `json:"evidence"` // "" if they did nothing
+	CheckedBy    string              `json:"checked_by,omitempty"` // who identified them
+	Evidence     transcript.Evidence `json:"evidence"`             // "" if they did nothing
 }
 
 // Step is one step of the script.
@@ -158,7 +161,7 @@ func New(events []transcript.Event, rep transcript.Report) *Page {
 	p := &Page{
 		Format: 1, State: string(rep.State), Code: rep.Code(), Verdict: Verdict(rep), Problem: rep.Problem,
 		Practice: rep.Header.Practice, Events: rep.Head.Count, Head: rep.Head.String(), End: "interrupted",
-		Overrides: []Override{}, Deviations: []Act{}, Incidents: []Act{}, People: []Person{}, Steps: []Step{}, Confirmed: []Act{},
+		Overrides: []Override{}, Deviations: []Act{}, Incidents: []Act{}, People: []Person{}, Comings: []Act{}, LoggedOut: []Act{}, Steps: []Step{}, Confirmed: []Act{},
 		Shares: []Share{}, Void: []Act{}, Tokens: []Act{}, Works: []Work{}, Rollback: []Act{},
 		SignOff: []Act{}, Receipts: []Act{}, events: events, anchored: rep.Anchored,
 	}
@@ -195,6 +198,16 @@ func (p *Page) add(ev transcript.Event) {
 		p.person(f)
 	case "approval":
 		p.Approvals = append(p.Approvals, act)
+	case "identity":
+		for i := range p.People {
+			if slices.Contains(f.List("names"), p.People[i].Name) {
+				p.People[i].CheckedBy = f.Text("checked_by")
+			}
+		}
+	case "arrived", "left", "break", "break-ended":
+		p.coming(act)
+	case "logged-out":
+		p.LoggedOut = append(p.LoggedOut, act)
 	case "machine":
 		p.Machine = f
 	case "equipment":
@@ -310,6 +323,22 @@ func (p *Page) person(f transcript.Facts) {
 		}
 	}
 	p.People = append(p.People, who)
+}
+
+// coming notes who comes and goes. Whoever came later is present, too.
+func (p *Page) coming(a Act) {
+	p.Comings = append(p.Comings, a)
+	if a.Kind != "arrived" {
+		return
+	}
+	name, role := a.Facts.Text("name"), a.Facts.Text("role")
+	for i := range p.People {
+		if who := &p.People[i]; who.Name == name && who.Role == role {
+			who.Present = true
+			return
+		}
+	}
+	p.People = append(p.People, Person{Name: name, Role: role, Organisation: a.Facts.Text("organisation"), Present: true})
 }
 
 func (p *Page) step(ev transcript.Event) {

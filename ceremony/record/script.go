@@ -69,7 +69,7 @@ func (s *Script) document() *document {
 	d.title("People")
 	d.row("purpose", s.Purpose)
 	for _, who := range s.People {
-		d.boxes(who.label(), "here at", "initials")
+		d.boxes(who.label(), "here at", "checked by", "initials")
 		if mixed := lookAlike(who.Name); mixed != "" {
 			d.note(safe(who.Name) + ": " + mixed)
 		}
@@ -96,6 +96,7 @@ func (s *Script) document() *document {
 	}
 	d.last().Break = true
 	d.closing()
+	d.comings()
 	for i := range exceptionSheets {
 		d.exception(i + 1)
 	}
@@ -143,6 +144,27 @@ func (d *document) closing() {
 	d.boxes("Events in the record", "")
 	d.boxes("HSM's own log", "first record", "last record", "exported to")
 	d.boxes("Copies of the record", "number", "who took them")
+	d.last().Break = true
+}
+
+// comingRows are printed of each; more are written on the back.
+const comingRows = 3
+
+// comings is the sheet for breaks, and for who leaves and arrives.
+func (d *document) comings() {
+	d.title("Breaks, departures, arrivals")
+	d.note("Also where the program noted them. No numbers of documents: only who checked.")
+	for range comingRows {
+		d.boxes("Break", "from", "to", "decided by", "event")
+		d.boxes("  why", "")
+	}
+	for range comingRows {
+		d.boxes("Leaves", "who", "at", "back at", "event")
+		d.boxes("  why", "")
+	}
+	for range comingRows {
+		d.boxes("Arrives", "who", "at", "checked by", "event")
+	}
 	d.last().Break = true
 }
 

@@ -43,8 +43,8 @@ var Sources = []Source{
 	{Group: "People", Field: "name, role, organisation", From: []string{"person.name", "person.role", "person.organisation"}},
 	{Group: "People", Field: "present or absent", From: []string{"person.present"}},
 	{Group: "People", Field: "quorum met", From: []string{"quorum.result=accepted"}},
-	{Group: "People", Field: "identity check"},
-	{Group: "People", Field: "arrivals, departures, breaks"},
+	{Group: "People", Field: "identity check", From: []string{"identity.checked_by"}},
+	{Group: "People", Field: "arrivals, departures, breaks", From: []string{"arrived", "left", "break", "break-ended"}},
 	{Group: "People", Field: "custodians' acknowledgement", From: []string{"acknowledged.duties"}},
 
 	{Group: "Equipment", Field: "HSM: maker, model, serial, firmware", From: []string{"equipment.manufacturer", "equipment.model", "equipment.serial", "equipment.firmware"}},
@@ -53,6 +53,7 @@ var Sources = []Source{
 	{Group: "Equipment", Field: "key: label, id, mechanism, attributes", From: []string{"key.label", "key.id", "key.mechanism", "key.attributes"}},
 	{Group: "Equipment", Field: "what else is in the token, before and after", From: []string{"inventory.objects"}},
 	{Group: "Equipment", Field: "key self-test", From: []string{"self-test"}},
+	{Group: "Equipment", Field: "logged out of the token", From: []string{"logged-out"}},
 	{Group: "Equipment", Field: "machine: memory, terminal, recorders", From: []string{"machine"}},
 	{Group: "Equipment", Field: "entropy source", From: []string{"entropy"}},
 	{Group: "Equipment", Field: "cards; bag numbers in and out", From: []string{"room.bags", "room.equipment"}},

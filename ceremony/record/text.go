@@ -118,7 +118,7 @@ func (p *Page) people(out *document) {
 		if !who.Present {
 			evidence = "absent"
 		}
-		out.row(role, strings.Join(filled(who.Name, who.LookAlike, who.Organisation, evidence), ", "))
+		out.row(role, strings.Join(filled(who.Name, who.LookAlike, who.Organisation, checkedBy(who), evidence), ", "))
 	}
 	for _, a := range p.Approvals {
 		f := a.Facts
@@ -127,6 +127,7 @@ func (p *Page) people(out *document) {
 		out.row("", "key "+f.Text("key"))
 		out.row("", "signed text SHA-256 "+f.Text("text_sha256"))
 	}
+	p.comings(out)
 	out.row("together", p.together())
 }
 
@@ -140,6 +141,53 @@ func (p *Page) together() string {
 	}
 	return fmt.Sprintf("%d claimed, %d by share, %d by decryption, %d by signature, %d by keyboard only, %d without an act",
 		len(p.People), by[transcript.ByShare], by[transcript.ByDecrypt], by[transcript.BySignature], by[transcript.ByKeyboard], by[""])
+}
+
+// checkedBy says how somebody was identified.
+func checkedBy(who Person) string {
+	switch who.CheckedBy {
+	case "":
+		return ""
+	case notStated:
+		return "identity not stated"
+	}
+	return "identity checked by " + who.CheckedBy
+}
+
+// comings are the breaks, and who left and arrived once it was marked who is
+// here.
+func (p *Page) comings(out *document) {
+	if len(p.Comings) == 0 {
+		out.row("breaks", "none; nobody left or arrived during the ceremony, as far as it is recorded")
+	}
+	for _, a := range p.Comings {
+		out.row(event(a.Event), clock(a.Time)+", "+comingText(a))
+	}
+}
+
+func comingText(a Act) string {
+	f := a.Facts
+	who := strings.Join(filled(f.Text("name"), lookAlike(f.Text("name")), f.Text("role"), f.Text("organisation")), ", ")
+	switch a.Kind {
+	case "arrived":
+		if f.Flag("planned") {
+			return "arrived: " + who
+		}
+		return "arrived, not named in the plan: " + who
+	case "left":
+		return "left: " + who + ": " + f.Text("reason")
+	case "break":
+		text := "break: " + f.Text("reason") + "; decided by " + f.Text("decided_by") + nonEmpty("; expected back: ", f.Text("back"))
+		if n := f.Number("wiped"); n > 0 {
+			text += fmt.Sprintf("; %d shares that were in were wiped", n)
+		}
+		return text
+	}
+	same := "the vault was what it was"
+	if !f.Flag("same") {
+		same = "THE VAULT WAS NOT WHAT IT WAS"
+	}
+	return fmt.Sprintf("break ended after %s; %s; here: %s", time.Duration(f.Number("duration_s"))*time.Second, same, strings.Join(f.List("people"), ", "))
 }
 
 // says puts evidence in words. Nothing makes a keyboard a person.
@@ -174,6 +222,9 @@ func (p *Page) equipment(out *document) {
 	out.row("its SHA-256", f.Text("library_sha256"))
 	out.row("", f.Text("library_info"))
 	out.row("PIN", strings.Join(filled(f.Text("pin_state"), f.Text("login")), ", "))
+	for _, a := range p.LoggedOut {
+		out.row("logged out", strings.Join(filled(clock(a.Time), whyOut[a.Facts.Text("why")], a.Facts.Text("result")), ", "))
+	}
 	out.row("key", strings.Join(filled(k.Text("ref"), k.Text("type"), k.Text("mechanism"), k.Text("oaep_hash")), ", "))
 	if k.Flag("generated") {
 		out.row("", "generated in this ceremony")
@@ -184,6 +235,9 @@ func (p *Page) equipment(out *document) {
 	out.row("randomness", strings.Join(filled(p.Entropy.Text("sources"), p.Entropy.Text("why")), ": "))
 	p.signingKey(out)
 }
+
+// whyOut is why the login at the token ended.
+var whyOut = map[string]string{"break": "for a break", "end": "before the sign-off", "stop": "when the ceremony was stopped"}
 
 // stateRows are the facts of a vault's state, in the order of the page.
 var stateRows = []struct{ label, fact string }{
