@@ -20,17 +20,6 @@ const (
 // nobody is the answer that there is none.
 const nobody = "nobody"
 
-// watched tells whether a witness is here, where the plan has one. That another
-// is not is an override (weighPresent).
-func (r *Run) watched(here []Person) error {
-	if count(r.plan.People, Witness) == 0 || count(here, Witness) > 0 {
-		return nil
-	}
-	who, _ := r.plan.First(Witness)
-	return askAgain(who.Name+" ("+string(who.Role)+") is not marked as here.", "The ceremony has not begun; nothing is changed.",
-		"Mark them once they are here, or stop and plan it anew.")
-}
-
 // weighPresent repeats the plan's arithmetic with who is really here: those who
 // watch, and those who give their shares.
 func (r *Run) weighPresent(here []Person) error {

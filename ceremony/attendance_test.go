@@ -37,7 +37,7 @@ func TestAttendance(t *testing.T) {
 	}
 	m.drive(func(p ceremony.Prompt) bool { return len(answers) == 0 && p.Kind != ceremony.People })
 	m.says("7 people are here; the plan needs 8.")
-	m.says("Quinn Pin (pin holder) is not marked as here.")
+	m.says("Quinn Pin (pin holder) is needed, and is not here.")
 	if n := len(m.find("person")); n != 9 {
 		t.Errorf("%d people are in the record, want 9", n)
 	}

@@ -221,7 +221,7 @@ func (m *room) input(p ceremony.Prompt) ceremony.Input {
 		return m.typed(m.s.held[p.By.Name])
 	case ceremony.Form:
 		return ceremony.Input{Fields: make([]string, len(p.Fields))}
-	case ceremony.HandOver, ceremony.Confirm:
+	case ceremony.HandOver, ceremony.Confirm, ceremony.Rest:
 		return ceremony.Input{Text: p.Word}
 	case ceremony.Show:
 		m.write(p)

@@ -10,9 +10,10 @@ import (
 // that turn. The people stop, or note it as a deviation and the one whose turn
 // it is types their own.
 
-func foreign(whose, turn, typed string) Problem {
+// foreign is what is said of such a share: known is by whom it is known.
+func foreign(whose, turn, known string) Problem {
 	return Problem{Badge: "STOPPED", Happened: "This is the share of " + whose + ", typed in " + turn + "'s turn.",
-		State: "So say the earlier records. " + typed + ". One person must not hold two shares. It was wiped and is not used; the other shares are kept.",
+		State: known + ". One person must not hold two shares. It was wiped and is not used; the other shares are kept.",
 		Do:    "Find out how it came into " + turn + "'s hands, before anything else is typed."}
 }
 
@@ -23,7 +24,7 @@ func (r *Run) stopForeign(whose string, turn Person, p Problem, done func()) *pa
 		{"stop", "Stop", r.stands()},
 	}
 	return &page{
-		Prompt: Prompt{Kind: Choose, By: r.person(Operator), Heading: p.Happened, Text: []string{p.State}, Problem: &p, Choices: choices,
+		Prompt: Prompt{Kind: Choose, By: r.person(Operator), Heading: p.Happened, Problem: &p, Choices: choices,
 			Recorded: "whose share, in whose turn, and what you choose."},
 		do: func(_ context.Context, in Input) error {
 			if !pick(choices, in.Choice) {
@@ -44,4 +45,16 @@ func (r *Run) stopForeign(whose string, turn Person, p Problem, done func()) *pa
 			return nil
 		},
 	}
+}
+
+// foreignShare is another custodian's share that was typed to prove one's own.
+type foreignShare struct{ whose, known string }
+
+func (f *foreignShare) Error() string { return "this is the share of " + f.whose }
+
+// proveForeign stops the proof: what was typed is recorded as refused.
+func (r *Run) proveForeign(g given, f *foreignShare) error {
+	problem := foreign(f.whose, g.who.Name, f.known)
+	r.proof.odd = &odd{given: g, problem: problem, whose: f.whose}
+	return r.entered(g, "refused", problem.Happened)
 }

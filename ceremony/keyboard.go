@@ -30,6 +30,8 @@ func (r *Run) seated(p *page) *page {
 	case p.Kind == HandOver:
 		p.From = from.Name
 		return p
+	case p.Kind == Read && from.Role == Operator:
+		return p // who reads aloud needs no keyboard
 	case p.By.Name == from.Name:
 		if from.Role != PINHolder { // theirs is the page of the interlude
 			r.seat.who = Person{}

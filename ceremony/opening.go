@@ -16,6 +16,7 @@ import (
 type opened struct {
 	briefed, machine, planned bool
 	marked                    bool   // who is here
+	identified                bool   // …and who checked that
 	marks                     []bool // of an answer that did not do
 	second                    second // the second witness
 	headerPlan                string
@@ -28,6 +29,7 @@ type opened struct {
 	keyed                   bool // the key is in the record
 	tried                   bool // the PIN that need not be typed
 	finalTry                bool
+	rested                  bool // nobody is logged in, because of a break
 	missing                 bool
 	generate                going
 
@@ -45,7 +47,7 @@ func opening() []Step {
 		{ID: "brief", Title: "Briefing", By: Operator, Next: brief, Redo: func(r *Run) { r.hello.briefed = false }},
 		{ID: "people", Title: "People", By: Operator, Next: people,
 			Note: func(r *Run) string { return fmt.Sprintf("%d here", len(r.present)) },
-			Redo: func(r *Run) { r.hello.marked, r.present = false, nil }},
+			Redo: func(r *Run) { r.hello.marked, r.hello.identified, r.present = false, false, nil }},
 		{ID: "machine", Title: "Machine", By: Operator, Next: machine, Redo: func(r *Run) { r.hello.machine = false }},
 		roomStep(),
 		{ID: "plan", Title: "Plan", By: Operator, Next: planStep, Redo: func(r *Run) { r.hello.planned = false }},

@@ -18,13 +18,16 @@ const maxName = 120
 // people asks for names that the plan does not give, then who is here.
 func people(r *Run) *page {
 	if r.hello.marked {
+		if !r.hello.identified && r.plan.Kind != plan.Unseal {
+			return r.askIdentity(r.present, func() { r.hello.identified = true })
+		}
 		return nil
 	}
 	if who, field, ok := r.missingPerson(); ok {
 		return r.askName(who, field)
 	}
 	var rows []Attendance
-	for i, who := range r.plan.People {
+	for i, who := range r.everybody() {
 		// Nobody is marked before the operator has looked.
 		rows = append(rows, Attendance{Person: who, Present: i < len(r.hello.marks) && r.hello.marks[i]})
 	}
@@ -46,47 +49,22 @@ func (r *Run) attendance() string {
 	return "Nobody gives a share in this ceremony."
 }
 
-// mustBeHere tells whether the ceremony cannot go on without somebody.
-func (r *Run) mustBeHere(who Person) bool {
-	switch who.Role {
-	case Operator, PINHolder:
-		return true
-	case Witness:
-		return false // one of them is enough: watched asks
-	case Custodian:
-		return r.plan.Issues() && who.Number > 0 && !r.plan.SkipProof
-	case Auditor, Approver, Room, Program:
-	}
-	return false
-}
-
 func (r *Run) markPresent(_ context.Context, in Input) error {
-	if len(in.Present) != len(r.plan.People) {
+	all := r.everybody()
+	if len(in.Present) != len(all) {
 		return askAgain("The marks do not fit the list.", "Nothing was recorded.", "Mark each person, then press enter.")
 	}
 	r.hello.marks = slices.Clone(in.Present)
 	var here []Person
-	for i, who := range r.plan.People {
-		switch {
-		case in.Present[i]:
+	for i, who := range all {
+		if in.Present[i] {
 			here = append(here, who)
-		case r.mustBeHere(who):
-			return askAgain(who.Name+" ("+string(who.Role)+") is not marked as here.", "The ceremony has not begun; nothing is changed.",
-				"Mark them once they are here, or stop and plan it anew.")
 		}
 	}
-	if err := r.watched(here); err != nil {
-		return err
+	if why := r.lacking(here); why != "" {
+		return askAgain(why, "The ceremony has not begun; nothing is changed.", "Mark them once they are here, or stop and plan it anew.")
 	}
-	if n := len(here); n < r.plan.Attendance {
-		return askAgain(fmt.Sprintf("%d people are here; the plan needs %d.", n, r.plan.Attendance),
-			"The ceremony has not begun; nothing is changed.", "Wait for more of them, or stop and plan it anew.")
-	}
-	if n := count(here, Custodian); r.plan.NeedsQuorum() && n < r.status.Threshold {
-		return askAgain(fmt.Sprintf("%d custodians are here; the vault needs the shares of %d.", n, r.status.Threshold),
-			"The ceremony has not begun; nothing is changed.", "Wait for more of them, or stop and plan it anew.")
-	}
-	for i, who := range r.plan.People {
+	for i, who := range all {
 		facts := transcript.Facts{"name": who.Name, "role": string(who.Role), "organisation": who.Organisation, "present": in.Present[i]}
 		if who.Number > 0 {
 			facts["number"] = who.Number

@@ -43,6 +43,7 @@ const (
 	Work                  // the program works; front ends answer it at once
 	Attest                // a result to look at; enter goes on
 	Form                  // lines of public text, Prompt.Fields; each may stay empty
+	Rest                  // a break: the page waits, alone on the screen, for Prompt.Word
 )
 
 // Stamp ties an answer to the prompt that it answers.
@@ -154,10 +155,11 @@ type Prompt struct {
 	Sealed  *Sealed // AskSecret, AskShare: the file that holds it; nil for none
 	Reveal  *Reveal
 
-	IfPowerFails string // Work: "the vault is as it was before"
-	Stop         string // what stopping means here: "nothing is changed"
-	Again        bool   // a deviation may have this step done again
-	Final        bool   // the record is closed: no deviation can be noted
+	IfPowerFails string  // Work: "the vault is as it was before"
+	Stop         string  // what stopping means here: "nothing is changed"
+	Again        bool    // a deviation may have this step done again
+	Final        bool    // the record is closed: no deviation can be noted
+	Asides       []Aside // what may be noted here besides a deviation
 }
 
 // Input is an answer. Whoever makes it hands Secret over to the engine.

@@ -26,6 +26,7 @@ type proof struct {
 	taking *taking // who proved theirs and is asked to answer for it
 	taken  []int   // share numbers that somebody answers for
 	owed   []int   // …that were proven in the run before, and nobody answers for yet
+	odd    *odd    // another's share was typed; nothing of it is kept
 	kept   *Input  // what was typed when the HSM was lost: nobody types it again
 }
 
@@ -48,6 +49,9 @@ func proveShares(r *Run) *page {
 	p, d := &r.proof, &r.delivery
 	if p.taking != nil {
 		return r.acknowledge(p.taking)
+	}
+	if o := p.odd; o != nil {
+		return r.stopForeign(o.whose, o.who, o.problem, func() { p.odd = nil })
 	}
 	if len(p.owed) > 0 {
 		p.turn = p.owed[0] - 1
@@ -147,7 +151,10 @@ func (r *Run) proveOne(ctx context.Context, in Input) error {
 		}
 	}
 	var fault *share.EntryError
+	var others *foreignShare
 	switch {
+	case errors.As(err, &others):
+		return r.proveForeign(g, others)
 	case errors.Is(err, errOtherShare), errors.As(err, &fault):
 		problem := explainEntry(err)
 		if e := r.entered(g, "refused", problem.Happened); e != nil {
@@ -205,10 +212,14 @@ func (r *Run) isShare(raw secret.Bytes, s vaultstate.IssuedShare) error {
 	}
 	for i, other := range r.delivery.shares {
 		if got == other.Fingerprint {
-			return fmt.Errorf("%w: it is share %d, of %s", errOtherShare, other.Number, r.receivers()[i].Name)
+			whose := r.receivers()[i].Name
+			return &foreignShare{whose, fmt.Sprintf("Typed: share %d, which this ceremony made for %s", other.Number, whose)}
 		}
 	}
 	if h, ok := r.holding(raw); ok {
+		if mine := r.receivers()[r.proof.turn].Name; h.Custodian != mine {
+			return &foreignShare{h.Custodian, fmt.Sprintf("So say the earlier records. Typed: %s, old share %d", h.Custodian, h.Number)}
+		}
 		if set, _ := r.setOf(h.Set); set.State == custodian.Void || set.State == custodian.Pending {
 			return fmt.Errorf("%w: it is share %d of %s, of the void set of %s, which never counted", errOtherShare, h.Number, h.Custodian, set.Ceremony)
 		}

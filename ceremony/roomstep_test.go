@@ -7,7 +7,7 @@ import (
 	"conclave/ceremony"
 )
 
-func isForm(p ceremony.Prompt) bool { return p.Kind == ceremony.Form }
+func isForm(p ceremony.Prompt) bool { return at(p, "room", ceremony.Form) }
 
 // filled answers a form by the ids of its fields.
 func filled(p ceremony.Prompt, lines map[string]string) ceremony.Input {

@@ -24,7 +24,8 @@ var (
 // refused. What Prompt, Header, Script and Recent return changes only in Start,
 // Answer, Abort and Finish, all on the front end's own goroutine.
 //
-// Between two answers, Note takes a deviation.
+// Between two answers, Note takes a deviation, and Interrupt begins a break or
+// notes who leaves and arrives.
 //
 // A Run owns every secret that an Input hands over, and what the vault issues.
 // It wipes them when their step ends and when the run ends, however it ends.
@@ -234,7 +235,10 @@ func (r *Run) advance() error {
 				return err
 			}
 		}
-		p := r.loginAgain()
+		p := r.interlude()
+		if p == nil {
+			p = r.loginAgain()
+		}
 		if p == nil {
 			p = r.seated(s.Next(r))
 		}
@@ -269,7 +273,8 @@ func (r *Run) show(p *page) {
 	if p.Stop == "" {
 		p.Stop = r.stands()
 	}
-	p.Again, p.Final = s.Redo != nil, r.closed
+	p.Again, p.Final = s.Redo != nil && r.aside.is == "", r.closed
+	p.Asides = r.asides(p)
 	r.page = p
 }
 

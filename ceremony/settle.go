@@ -64,6 +64,7 @@ func (r *Run) settle(ctx context.Context, err error) {
 		r.finishStopped(ctx, end)
 	case errors.Is(err, errKept):
 	case errors.As(err, &same):
+		same.page.kept = true
 		r.show(same.page)
 	case errors.As(err, &ask):
 		problem := ask.problem
@@ -106,7 +107,9 @@ func (r *Run) fail(ctx context.Context, err error) {
 	if changed(err) {
 		code = CodeChanged
 	}
-	r.show(r.failure(p, code))
+	held := r.failure(p, code)
+	held.kept = true
+	r.show(held)
 }
 
 // failure is the page of what failed. It stays until one of its ways is chosen.
@@ -146,6 +149,11 @@ func (r *Run) finishStopped(ctx context.Context, s *stop) {
 		// If they cannot be written, the next event cannot either.
 		_ = r.objectsAtStop(ctx)
 		_ = r.recordCalls()
+		// A token that does not confirm it keeps nobody from stopping. A key that
+		// signs the record needs the login for it.
+		if r.sealing.key.Label == "" || r.sealing.without {
+			_ = r.endLogin(ctx, "stop")
+		}
 		err := r.record("aborted", Operator, s.by, transcript.Facts{"reason": clean.Clean(s.reason), "step": r.step().ID, "state": state})
 		if err == nil {
 			r.closed = true

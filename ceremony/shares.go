@@ -165,7 +165,7 @@ func (r *Run) judge(g *given) *odd {
 			State: fmt.Sprintf("%s of the set of %s, from %s: so say the earlier records. Nothing went to the vault; the other shares are kept.", typed, day(set.Issued), set.Ceremony),
 			Do:    g.who.Name + " types the share that counts."}}
 	case h.Custodian != g.who.Name:
-		return &odd{given: *g, whose: h.Custodian, problem: foreign(h.Custodian, g.who.Name, typed)}
+		return &odd{given: *g, whose: h.Custodian, problem: foreign(h.Custodian, g.who.Name, "So say the earlier records. "+typed)}
 	}
 	g.known = true
 	return nil

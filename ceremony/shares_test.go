@@ -320,7 +320,7 @@ func TestTooManyCombinations(t *testing.T) {
 }
 
 // TestAnotherProof: at the proof only the very share that was handed out will
-// do. Another's is named.
+// do. Another's, of this set or of an older one, is a stop.
 func TestAnotherProof(t *testing.T) {
 	s := initialised(t)
 	m := s.open(ceremony.RecoveryRekey, s.request(ceremony.RecoveryRekey))
@@ -341,10 +341,13 @@ func TestAnotherProof(t *testing.T) {
 		return ceremony.Input{}, false
 	}
 	s.must(m)
-	m.says("This is not the share that was handed out here: it is share 3, of Carol Chen.")
+	m.says("This is the share of Carol Chen, typed in Bob Baker's turn. Typed: share 3, which this ceremony made for Carol Chen.")
 	m.says("This is not the share that was handed out here: it is the old share 2 of Bob Baker.")
-	if got := strings.Count(m.problems(), "This is not the share that was handed out here"); got != 3 {
+	if got := strings.Count(m.problems(), "This is not the share that was handed out here"); got != 2 {
 		t.Errorf("%d refusals", got)
+	}
+	if d := m.find("deviation"); len(d) != 1 || d[0].Facts.Text("happened") != "Carol Chen's share was entered in Bob Baker's turn" {
+		t.Errorf("the deviations are %v", d)
 	}
 }
 
@@ -402,5 +405,27 @@ func TestOrder(t *testing.T) {
 	}
 	if n := len(m.find("attested")); n == 0 || m.find("attested")[0].Facts.Text("what") != "the agreed plan" {
 		t.Error("the plan with the names is not in the record")
+	}
+}
+
+// TestForeignProof: the share of somebody else, new or old, typed to prove one's
+// own ends the ceremony where the people say so, and the set is void.
+func TestForeignProof(t *testing.T) {
+	for name, other := range map[string]func(*site, *room) secret.Bytes{
+		"new": func(_ *site, m *room) secret.Bytes { return m.fresh[five[2]] },
+		"old": func(s *site, _ *room) secret.Bytes { return s.held[five[2]] },
+	} {
+		s := initialised(t)
+		m := s.open(ceremony.RecoveryRekey, s.request(ceremony.RecoveryRekey))
+		m.drive(func(p ceremony.Prompt) bool { return at(p, "prove", ceremony.AskShare) })
+		m.answer(m.typed(other(s, m)))
+		if p := m.run.Prompt(); !isFailure(p) || p.Choices[1].ID != "stop" {
+			t.Fatalf("%s: %+v", name, p)
+		}
+		m.answer(ceremony.Input{Choice: "stop"})
+		m.expect(ceremony.CodeStopped)
+		if d := m.find("deviation"); len(d) != 1 || d[0].Facts.Text("effect") != "stop" || len(m.find("void")) != 1 {
+			t.Errorf("%s: deviations %v, void %v", name, d, m.find("void"))
+		}
 	}
 }

@@ -2,6 +2,7 @@ package ceremony
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ const leastSigners = 2
 
 // signing is where the sign-off stands.
 type signing struct {
+	begun   bool // logged out, and who left is in the record
 	order   []Person
 	at      int
 	handed  bool
@@ -55,8 +57,8 @@ func signOff(r *Run) *page {
 	if p := r.trySigning(); p != nil {
 		return p
 	}
-	if s.order == nil {
-		s.order = slices.Clone(r.present)
+	if !s.begun {
+		return r.work("begin the sign-off", Prompt{IfPowerFails: capital(r.verdict())}, r.beginSignOff)
 	}
 	if s.last.Name == "" {
 		s.last = r.person(Operator)
@@ -89,6 +91,40 @@ func signOff(r *Run) *page {
 	}
 	return r.askAgreement(who)
 }
+
+// beginSignOff logs out: what comes needs the HSM no more, unless its key signs
+// the record; then the login ends with the signature. Who has left before is in
+// the record as such, and it is not called complete.
+func (r *Run) beginSignOff(ctx context.Context) ([]string, error) {
+	var err error
+	if !r.signs() || r.sealing.without {
+		err = r.endLogin(ctx, "end")
+	}
+	var lost *journalError
+	if errors.As(err, &lost) {
+		return nil, err
+	}
+	s := &r.signing
+	s.begun, s.order = true, slices.Clone(r.present)
+	for _, who := range r.left {
+		if err := r.leftBefore(who); err != nil {
+			return nil, err
+		}
+	}
+	if err != nil {
+		return []string{"the token did not confirm the logout; its library ends with the program"}, nil
+	}
+	return nil, nil
+}
+
+func (r *Run) leftBefore(who Person) error {
+	r.signing.others = append(r.signing.others, gone(who))
+	return r.record("signoff", who.Role, who.Name, transcript.Facts{"agrees": false, "role": string(who.Role), "reason": hasLeft})
+}
+
+const hasLeft = "has left before the sign-off"
+
+func gone(who Person) string { return who.Name + " " + hasLeft + "." }
 
 func (r *Run) askAgreement(who Person) *page {
 	s := &r.signing
@@ -163,7 +199,7 @@ func (r *Run) whoIsAway(who Person) *page {
 				s.order = append(slices.Delete(slices.Clone(s.order), s.at, s.at+1), who)
 				return nil
 			}
-			return r.signed(who, false, "has left before the sign-off")
+			return r.signed(who, false, hasLeft)
 		},
 	}
 }

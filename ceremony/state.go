@@ -25,6 +25,9 @@ type state struct {
 	closed    bool // the transcript has its last event
 
 	present    []Person
+	joined     []Person // who came besides the plan's people
+	left       []Person // who was here
+	aside      aside
 	hello      opened
 	status     vaultstate.Status
 	before     vaultstate.State

@@ -431,7 +431,7 @@ func TestTooFewHere(t *testing.T) {
 			return ceremony.Input{Present: here}
 		})
 		s.must(m)
-		m.says(who + " (custodian) is not marked as here.")
+		m.says(who + " (custodian) is needed, and is not here.")
 	}
 }
 

@@ -38,7 +38,8 @@ type Step struct {
 // a page that offers to try again.
 type page struct {
 	Prompt
-	do func(ctx context.Context, in Input) error
+	kept bool // no step would draw it again
+	do   func(ctx context.Context, in Input) error
 }
 
 // Env is what a run needs from outside.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"conclave/ceremony/transcript"
 	"conclave/hsm"
@@ -160,12 +161,38 @@ func loginEnded(err error) bool {
 // loginAgain asks for the PIN once more where the login was lost after the HSM
 // had been met. The step that needs it goes on then from where it stands.
 func (r *Run) loginAgain() *page {
-	if !r.hello.tested || r.loggedIn || r.closed || r.sealing.without {
+	if !r.hello.tested || r.loggedIn || r.closed || r.sealing.without || r.atSignOff() && !r.signs() {
 		return nil
 	}
+	why := "The login at the HSM was lost."
+	if r.hello.rested {
+		why = "The program logged out for the break."
+	}
 	p := r.enterPIN()
-	p.Text = append(p.Text, "The login at the HSM was lost. Once the PIN is right, this step goes on from where it stands.")
+	p.Text = append(p.Text, why+" Once the PIN is right, this step goes on from where it stands.")
 	return p
+}
+
+// endLogin logs out of the token and says in the record why. A token that has
+// nobody logged in any more needs no logout.
+func (r *Run) endLogin(ctx context.Context, why string) error {
+	if !r.loggedIn {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	err := r.env.HSM.Logout(ctx)
+	result := "done"
+	if err == nil || loginEnded(err) {
+		r.loggedIn, r.hello.rested = false, why == "break"
+		err = nil
+	} else {
+		result = "not confirmed by the token"
+	}
+	if e := r.record("logged-out", Program, "", transcript.Facts{"why": why, "result": result}); e != nil {
+		return e
+	}
+	return err
 }
 
 // enterPIN asks for the PIN, and first whether the last try is to be used.
@@ -232,7 +259,7 @@ func (r *Run) login(ctx context.Context, in Input) error {
 		return e
 	}
 	if err == nil {
-		r.loggedIn = true
+		r.loggedIn, r.hello.rested = true, false
 		r.pin.note(in.Secret)
 		return nil
 	}

@@ -124,6 +124,18 @@ func inWords(e transcript.Entry) string {
 		return f.Text("name") + " is here, " + f.Text("role")
 	case "approval":
 		return "the plan is approved by " + f.Text("name")
+	case "left":
+		return f.Text("name") + " leaves"
+	case "arrived":
+		return f.Text("name") + " arrives, " + f.Text("role")
+	case "identity":
+		return fmt.Sprintf("identity of %d: %s", len(f.List("names")), f.Text("checked_by"))
+	case "break":
+		return "a break: " + f.Text("reason")
+	case "break-ended":
+		return "the break is over"
+	case "logged-out":
+		return "logged out of the token"
 	case "room":
 		return "the room: " + f.Text("place")
 	case "clock-check":

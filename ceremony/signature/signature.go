@@ -44,8 +44,6 @@ func (k Kind) Ext() string {
 		return ".sshsig"
 	case Minisign:
 		return ".minisig"
-	case RFC3161:
-		return ".tsr"
 	case OpenPGP:
 	}
 	return ".asc"
@@ -152,7 +150,7 @@ func (t *Trust) check(message, sig []byte, namespace string, now time.Time) (Res
 		return t.checkSSH(message, sig, namespace, now)
 	case Minisign:
 		return t.checkMinisign(message, sig)
-	case OpenPGP, RFC3161: // a time-stamp is no signature of a person: KindOf knows none
+	case OpenPGP:
 	}
 	return t.checkPGP(message, sig, now)
 }
