@@ -19,6 +19,7 @@ const (
 	stopping        // ctrl+c: stop safely?
 	helping
 	noting // ctrl+n: a deviation
+	asking // ctrl+n: what is to be noted?
 )
 
 func (m *Model) coverWith(c cover) {
@@ -53,7 +54,7 @@ func (m *Model) uncover() {
 // the shares that were given lie in memory meanwhile, and a terminal that was
 // closed inside script(1) says nothing.
 func (m *Model) idle() tea.Cmd {
-	if m.run.Busy() || m.playing() || m.isLent() {
+	if m.run.Busy() || m.playing() || m.isLent() || m.resting() {
 		return nil
 	}
 	if m.opt.Now().Sub(m.lastly) >= idleLeave {
@@ -206,7 +207,7 @@ func (m *Model) viewHelp(a area) page {
 		body = append(body, strings.Repeat(" ", a.text)+st.Key.Render(fill(a.arrows(b.Help().Key), 12, ""))+b.Help().Desc)
 	}
 	more := []string{
-		"ctrl+n notes a deviation on every page; the ceremony waits meanwhile.",
+		"ctrl+n: a deviation, a break, who leaves or arrives. The ceremony waits.",
 		"F1 and ctrl+l blank the screen on every page; any key brings it back.",
 		"ctrl+c asks before it stops. Nothing happens by itself.",
 		"Where a page is longer than the window: pgup and pgdown.",

@@ -49,11 +49,20 @@ func newDeviation() deviation {
 	return d
 }
 
-// openNote lays the form over the page, unless the record is closed.
+// openNote asks what is to be noted, where it may be something else than a
+// deviation.
 func (m *Model) openNote() {
-	if m.prompt.Final || m.prompt.Kind == ceremony.Work {
-		return
+	switch {
+	case m.prompt.Final || m.prompt.Kind == ceremony.Work:
+	case len(m.prompt.Asides) > 0:
+		m.openAsides()
+	default:
+		m.openDeviation()
 	}
+}
+
+// openDeviation lays the form over the page.
+func (m *Model) openDeviation() {
 	if m.deviation.lines[0].max == 0 {
 		m.deviation = newDeviation()
 	}

@@ -110,6 +110,8 @@ var explained = []struct {
 		"Look at the page that is on the screen now."}},
 	{ceremony.ErrBusy, sentences{"The program is still at work on the last answer.", "This one was not taken.",
 		"Wait until the page changes."}},
+	{ceremony.ErrNotHere, sentences{"This cannot begin at this page.", "Nothing happened.",
+		"Finish the page first."}},
 	{ceremony.ErrOver, sentences{"The ceremony is over.", "Nothing happened.",
 		"Begin another one for what is still to do."}},
 	{folder.ErrLocked, sentences{"Another Conclave works in this directory.", untouched,

@@ -37,18 +37,19 @@ func at(clock string) *clockwork {
 // scripted is a Run over a list of prompts: each answer leads to the next. It
 // stands for the engine, whose own tests have the real one.
 type scripted struct {
-	prompts []ceremony.Prompt
-	answers []ceremony.Input
-	header  ceremony.Header
-	script  []ceremony.ScriptLine
-	recent  []ceremony.Recent
-	outcome ceremony.Outcome
-	at      int
-	busy    bool
-	aborted []string
-	noted   []ceremony.Deviation
-	refused *ceremony.Refusal
-	jobs    func(context.Context) // runs in each job; may be nil
+	prompts    []ceremony.Prompt
+	answers    []ceremony.Input
+	header     ceremony.Header
+	script     []ceremony.ScriptLine
+	recent     []ceremony.Recent
+	outcome    ceremony.Outcome
+	at         int
+	busy       bool
+	aborted    []string
+	noted      []ceremony.Deviation
+	refused    *ceremony.Refusal
+	interludes []ceremony.Interlude
+	jobs       func(context.Context) // runs in each job; may be nil
 }
 
 func (r *scripted) job() ceremony.Job {
@@ -102,6 +103,14 @@ func (r *scripted) Note(d ceremony.Deviation) (ceremony.Job, error) {
 	}
 	r.noted = append(r.noted, d)
 	r.at-- // Finish goes on by one: the page stands
+	return r.job(), nil
+}
+
+func (r *scripted) Interrupt(i ceremony.Interlude) (ceremony.Job, error) {
+	if r.busy {
+		return nil, ceremony.ErrBusy
+	}
+	r.interludes = append(r.interludes, i)
 	return r.job(), nil
 }
 

@@ -19,6 +19,7 @@ type Run interface {
 	Abort(by, reason string) (ceremony.Job, error)
 	Note(ceremony.Deviation) (ceremony.Job, error)
 	Refused() *ceremony.Refusal
+	Interrupt(ceremony.Interlude) (ceremony.Job, error)
 	Busy() bool
 	Done() bool
 	Outcome() ceremony.Outcome
@@ -72,8 +73,9 @@ type Model struct {
 	lock      field // the name that unlocks
 	why       field // the reason to stop
 	deviation deviation
-	quiet     bool     // the stop page was left with an empty reason
-	asked     *stopAsk // stop as soon as the job is back
+	asides    *chooseScreen // what may be noted at this page
+	quiet     bool          // the stop page was left with an empty reason
+	asked     *stopAsk      // stop as soon as the job is back
 	cancel    context.CancelFunc
 	began     time.Time // of the present job
 	start     bool      // the first job is back
@@ -216,6 +218,8 @@ func (m *Model) key(k keyPress) tea.Cmd {
 		return nil
 	case m.cover == noting:
 		return m.noteKey(k)
+	case m.cover == asking:
+		return m.askingKey(k)
 	case keyNote.is(k):
 		m.openNote()
 		return nil

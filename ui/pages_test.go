@@ -370,6 +370,15 @@ var pages = []struct {
 		s.ask()
 		s.keys("enter")
 	}},
+	{"51-asides", "14:23:04", func() *scripted { return rekeyAt(8, "1 of 3", asidePrompt()) }, func(s *stage) {
+		s.tap.tell(term.KeyNote)
+		s.drive()
+		s.keys("down", "enter")
+	}},
+	{"52-break", "14:31:30", func() *scripted { return rekeyAt(8, "2 of 3", breakPrompt()) }, func(s *stage) { s.write("lunch", "half past one", "") }},
+	{"53-rest", "14:50:00", func() *scripted { return rekeyAt(8, "", restPrompt()) }, func(s *stage) { s.keys("O", "L") }},
+	{"54-lacking", "14:31:30", func() *scripted { return rekeyAt(8, "", lackingPrompt()) }, nil},
+	{"55-identity", "10:32:00", func() *scripted { return initAt(2, "7 here", identityPrompt()) }, func(s *stage) { s.write("Wim Waters", "Wim", "") }},
 	{"27-end", "14:50:00", func() *scripted {
 		r := rekeyAt(14, "", resultPrompt())
 		r.outcome = ceremony.Outcome{Code: ceremony.CodeDone, Sentence: "The root key is replaced. The record is in 2026-11-23-KC-2026-019-rekey."}

@@ -49,6 +49,8 @@ func (m *Model) screenFor(p ceremony.Prompt) screen {
 		return newPeople(p)
 	case ceremony.Form:
 		return newForm(p)
+	case ceremony.Rest:
+		return newRest(p)
 	case ceremony.Ask:
 		return newAsk(p)
 	case ceremony.AskSecret:

@@ -106,6 +106,8 @@ func (m *Model) front() (func(area) page, []binding) {
 		return m.viewLock, []binding{keyEnter.as("go on", "go on"), keyBlank}
 	case m.cover == noting:
 		return m.viewNote, m.noteKeys()
+	case m.cover == asking:
+		return m.asides.view, m.askingKeys()
 	case m.cover == helping:
 		return m.viewHelp, []binding{keyAny}
 	case m.run.Done():

@@ -61,8 +61,8 @@ func slips(t *testing.T) []hook {
 		}},
 		{"Bob Baker: type", func(p *people, page string) {
 			p.s.send(p.shares["Carol"] + enter)
-			p.await("the wrong share to be named", func(page string) bool {
-				return strings.Contains(prose(page), "This is not the share that was handed out here: it is share 3, of Carol Chen.")
+			p.await("the other's share to be a stop", func(page string) bool {
+				return strings.Contains(prose(page), "This is the share of Carol Chen, typed in Bob Baker's turn.")
 			})
 		}},
 	}

@@ -23,7 +23,7 @@ func (s *session) answer(ctx context.Context, p ceremony.Prompt) (ceremony.Input
 	}
 	if !s.told {
 		s.told = true
-		s.say("A line that is only ! notes a deviation, here and at every prompt.")
+		s.say("A line that is only ! notes a deviation, a break, who leaves or who arrives, here and at every prompt.")
 	}
 	for {
 		in, err := s.typed(ctx, p)
@@ -35,7 +35,7 @@ func (s *session) answer(ctx context.Context, p ceremony.Prompt) (ceremony.Input
 		case errors.As(err, &note):
 			s.say(note.text)
 		case errors.Is(err, errNote):
-			if end := s.note(ctx, p); end != nil || s.c.Done() {
+			if end := s.aside(ctx, p); end != nil || s.c.Done() {
 				return in, end
 			}
 			if now := s.c.Prompt(); now.Stamp != p.Stamp {
@@ -106,6 +106,8 @@ func (s *session) typed(ctx context.Context, p ceremony.Prompt) (ceremony.Input,
 		return s.secret(ctx, p)
 	case ceremony.HandOver:
 		return s.handOver(p)
+	case ceremony.Rest:
+		return s.word("Type "+p.Word+" to end the break", p.Word)
 	case ceremony.Confirm:
 		return s.word("Type "+p.Word+" to go on", p.Word)
 	case ceremony.Show:

@@ -21,7 +21,7 @@ func (s *session) played(p ceremony.Prompt) (ceremony.Input, *stopped) {
 	}
 	who := first(p.By.Name)
 	switch p.Kind {
-	case ceremony.HandOver, ceremony.Confirm, ceremony.Ask:
+	case ceremony.HandOver, ceremony.Confirm, ceremony.Ask, ceremony.Rest:
 		s.sayf("%s types %s.", who, in.Text)
 	case ceremony.AskSecret:
 		s.sayf("%s types the %s.", who, p.Field)

@@ -19,8 +19,9 @@ type fake struct {
 	prompts  []ceremony.Prompt
 	work     func(ctx context.Context, at int) // of the job that follows prompt at
 
-	noted   []ceremony.Deviation
-	refused []*ceremony.Refusal // of one note after the other
+	noted      []ceremony.Deviation
+	interludes []ceremony.Interlude
+	refused    []*ceremony.Refusal // of one note after the other
 
 	at      int
 	busy    bool
@@ -99,6 +100,11 @@ func (f *fake) Abort(by, reason string) (ceremony.Job, error) {
 func (f *fake) Note(d ceremony.Deviation) (ceremony.Job, error) {
 	f.noted = append(f.noted, d)
 	f.at-- // Finish goes on by one: the page stands
+	return f.job(func(context.Context) {}), nil
+}
+
+func (f *fake) Interrupt(i ceremony.Interlude) (ceremony.Job, error) {
+	f.interludes = append(f.interludes, i)
 	return f.job(func(context.Context) {}), nil
 }
 

@@ -3,12 +3,54 @@ package plain
 import (
 	"context"
 	"errors"
+	"strconv"
 
 	"conclave/ceremony"
 )
 
 // errNote is a line that is only "!": somebody wants to note a deviation.
 var errNote = errors.New("a deviation is to be noted")
+
+// aside asks what is to be noted, where it may be something else than a
+// deviation.
+func (s *session) aside(ctx context.Context, p ceremony.Prompt) *stopped {
+	if len(p.Asides) == 0 {
+		return s.note(ctx, p)
+	}
+	s.noting = true
+	defer func() { s.noting = false }()
+	s.say("What is to be noted? 1 = a deviation")
+	for i, a := range p.Asides {
+		s.sayf("%d = %s", i+2, a.Title)
+	}
+	s.in.fresh()
+	s.ask("Type the number (only enter: nothing)")
+	text, err := s.text()
+	if err != nil {
+		return s.ended(err)
+	}
+	n, err := strconv.Atoi(text)
+	switch {
+	case text == "":
+		return nil
+	case err != nil || n < 1 || n > len(p.Asides)+1:
+		s.say("That is not one of the numbers.")
+		return nil
+	case n == 1:
+		return s.note(ctx, p)
+	}
+	a := p.Asides[n-2]
+	if a.Not != "" {
+		s.say(a.Not)
+		return nil
+	}
+	job, err := s.c.Interrupt(a.Interlude)
+	if err != nil {
+		s.say(notHere)
+		return nil
+	}
+	return s.work(ctx, job)
+}
 
 const notHere = "Nothing can be noted here any more: the record is closed."
 

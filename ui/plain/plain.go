@@ -15,8 +15,8 @@
 //     (TestPipedSecrets);
 //   - a secret is printed only after a word that says that it stays in the
 //     scrollback (TestShow);
-//   - a line that is only ! notes a deviation at every prompt, and the page is
-//     printed again (TestNote);
+//   - a line that is only ! notes a deviation at every prompt, or a break, who
+//     leaves or who arrives, and the page is printed again (TestNote, TestAsides);
 //   - however it ends, the record is finished and the terminal echoes again:
 //     ctrl+c, a signal and the end of the input stop the ceremony with a reason
 //     (TestStops).
@@ -46,6 +46,7 @@ type Ceremony interface {
 	Abort(by, reason string) (ceremony.Job, error)
 	Note(ceremony.Deviation) (ceremony.Job, error)
 	Refused() *ceremony.Refusal
+	Interrupt(ceremony.Interlude) (ceremony.Job, error)
 	Done() bool
 	Outcome() ceremony.Outcome
 	Header() ceremony.Header

@@ -263,3 +263,27 @@ func TestNote(t *testing.T) {
 		}
 	}
 }
+
+// TestAsides: the same line offers a break and who comes and goes, where the
+// page does; what cannot begin says why.
+func TestAsides(t *testing.T) {
+	all := []ceremony.Aside{{Interlude: ceremony.Break, Title: "A break", Not: "A share is being typed."}, {Interlude: ceremony.Leaves, Title: "Somebody leaves"}}
+	f := &fake{t: t, practice: true, prompts: []ceremony.Prompt{
+		{Kind: ceremony.Attest, StepID: "a", Asides: all},
+		{Kind: ceremony.Rest, StepID: "a", Word: "OLGA", Heading: "A break"},
+		{Kind: ceremony.Attest, StepID: "b", Asides: all},
+	}}
+	out := &screen{}
+	plain.Run(t.Context(), f, plain.Options{In: feed(t, strings.Split("!\n\n!\n2\n!\n9\n!\n1\ndark\n\nto wait\nOlga\n1\n!\n3\nOLGA\n\n", "\n")...), Out: out})
+	if !slices.Equal(f.interludes, []ceremony.Interlude{ceremony.Leaves}) || len(f.noted) != 1 || f.noted[0].Happened != "dark" {
+		t.Errorf("began %v, noted %+v\n%s", f.interludes, f.noted, out)
+	}
+	if len(f.got) != 2 || f.got[0].Text != "OLGA" {
+		t.Errorf("answers %+v", f.got)
+	}
+	for _, s := range []string{"2 = A break", "3 = Somebody leaves", "A share is being typed.", "That is not one of the numbers.", "Type OLGA to end the break"} {
+		if !out.has(s) {
+			t.Errorf("%q was not printed:\n%s", s, out)
+		}
+	}
+}

@@ -52,7 +52,7 @@ func (w *World) hints(p ceremony.Prompt) []string {
 				return []string{"PRACTICE: the card says " + card}
 			}
 		}
-	case ceremony.Read, ceremony.People, ceremony.Form, ceremony.HandOver, ceremony.Confirm, ceremony.Show,
+	case ceremony.Read, ceremony.People, ceremony.Form, ceremony.Rest, ceremony.HandOver, ceremony.Confirm, ceremony.Show,
 		ceremony.Choose, ceremony.Work, ceremony.Attest:
 	}
 	return nil

@@ -61,7 +61,7 @@ func (p *Player) Answer(q ceremony.Prompt) (ceremony.Input, bool) {
 		in.Secret = secret.Take([]byte(pinOf(q.By)))
 	case ceremony.AskShare:
 		in.Secret, p.Err = p.share(q)
-	case ceremony.HandOver, ceremony.Confirm:
+	case ceremony.HandOver, ceremony.Confirm, ceremony.Rest:
 		in.Text = q.Word
 	case ceremony.Show:
 		p.Err = p.writeDown(q)
@@ -89,6 +89,10 @@ func filledIn(f ceremony.Field) string {
 		return "nobody: a rehearsal"
 	case f.ID == "backup": // in the form of a snapshot's digest, which fits a key's backup as well
 		return "PRACTICE 0000 0000 0000 0000, thrown away"
+	case f.ID == "checked by", f.ID == "others":
+		return witnessName
+	case f.ID == "others by":
+		return operatorName
 	case strings.HasPrefix(f.ID, "watch"):
 		return time.Now().Format("15:04:05")
 	}
