@@ -99,6 +99,15 @@ func (f *Folder) cutTorn(n int64) (string, error) {
 	return f.name(name), f.file.Sync()
 }
 
+// InUse says by ErrLocked that another process writes to a ceremony's directory.
+func InUse(dir string) error {
+	f, err := open(dir, false)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // isPractice tells by the transcript's name whether a directory is of a
 // rehearsal. ErrNoRecord says that it holds none.
 func isPractice(dir string) (bool, error) {

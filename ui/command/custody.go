@@ -67,7 +67,7 @@ type adding struct {
 	trust            *signature.Trust
 	signed           []byte
 	event            custody.Event
-	everything       bool
+	asks, everything bool
 	*asker
 }
 

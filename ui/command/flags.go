@@ -17,6 +17,10 @@ type flags struct {
 	plan string         // the plan's file
 	doc  *plan.Document // what it says; nil without -plan
 
+	docSHA256 string       // of the plan's file
+	takes     string       // the record of the interrupted run that is taken up
+	taken     []plan.Value // …which the agreed plan names
+
 	// Which vault and which HSM.
 	config, storage, serial, pinFile string
 	hsm                              map[string]*string // by flag: those that serverconfig knows

@@ -64,7 +64,9 @@ func (p *Process) job(kind vaultstate.Kind, f *flags, t *target) (Job, error) {
 	case err != nil:
 		return j, usage("-dir: %s is not a directory that can be read. Nothing was touched; make it first.", clean.Clean(f.dir))
 	case f.id != "" && used(there, f.id):
-		return j, usage("-id: %s holds a record of the id %s, and an id is used once. Nothing was touched; take another.", clean.Clean(f.dir), clean.Clean(f.id))
+		if err := f.takeUp(there); err != nil {
+			return j, err
+		}
 	}
 	q, roster, err := p.request(kind, f, t)
 	if err != nil {
@@ -75,6 +77,7 @@ func (p *Process) job(kind vaultstate.Kind, f *flags, t *target) (Job, error) {
 		return j, usage("-dir: %v. Nothing was touched.", err)
 	}
 	j.Run = number.Number
+	q.Values = append(q.Values, f.taken...)
 	q.Values = append(q.Values, runValue(f.dir, number))
 	j.Roster = roster
 	if err := p.terminal(f, &q); err != nil {

@@ -56,8 +56,8 @@ func (f *flags) usePlan(kind vaultstate.Kind, src []byte) ([]plan.Value, error) 
 	if err := errors.Join(f.take(doc), contradicted(doc)); err != nil {
 		return nil, usage("%s. Nothing was touched.", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	f.doc = doc
-	return []plan.Value{{Name: "plan", Text: filepath.Base(name) + ", SHA-256 " + sha256Hex(src), Source: "flag -plan"}}, nil
+	f.doc, f.docSHA256 = doc, sha256Hex(src)
+	return []plan.Value{{Name: "plan", Text: filepath.Base(name) + ", SHA-256 " + f.docSHA256, Source: "flag -plan"}}, nil
 }
 
 // take sets the flags that a plan sets, and finds those that were typed besides.

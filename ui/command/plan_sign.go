@@ -99,7 +99,6 @@ func (p *Process) howToApprove(name, text string, agreed *plan.Plan) {
 			how = fmt.Sprintf("gpg --armor --output me%s --detach-sign %s", a.Key.Kind.Ext(), out)
 		case signature.Minisign:
 			how = fmt.Sprintf("minisign -S -s KEY -m %s -x me%s", out, a.Key.Kind.Ext())
-		case signature.RFC3161: // no person's: a plan with such a key was refused
 		}
 		fmt.Fprintf(p.Stdout, "\n  %s, %s key %s:\n  %s\n", clean.Clean(a.Name), a.Key.Kind, clean.Clean(a.Key.ID), how)
 	}

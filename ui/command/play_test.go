@@ -155,8 +155,10 @@ func (p *player) answer(prompt, page string) (string, error) {
 			p.holder = m[1]
 		}
 		return m[1], nil
-	case strings.Contains(page, "[room]"): // a line that may stay empty
+	case strings.Contains(page, "[room]"), strings.Contains(page, "[keep]"), strings.Contains(page, "numbers of those"): // a line that may stay empty
 		return "", nil
+	case strings.Contains(page, "[people]") && !strings.HasPrefix(prompt, "Press enter"):
+		return "", nil // who checked that they are who they say
 	case prompt == "reason": // of shares that are shown
 		return "no keys yet", nil
 	case strings.HasPrefix(prompt, "Press enter"):

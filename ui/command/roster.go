@@ -18,6 +18,9 @@ import (
 // -previous names, else of the last that lies in -dir.
 func (f *flags) before(q *plan.Request) (*custodian.Roster, error) {
 	dir, source := f.previous, "flag -previous"
+	if dir != "" && f.takes != "" {
+		dir, source = f.takes, "the interrupted run of this plan"
+	}
 	switch dir {
 	case "none":
 		q.Values = append(q.Values, plan.Value{Name: "previous", Text: "none", Source: source})
