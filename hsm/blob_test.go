@@ -31,8 +31,17 @@ func TestParseBlob(t *testing.T) {
 		{"no label", func(b *wrapping.BlobInfo) { b.KeyInfo.KeyId = ":01" }, "not label:id"},
 		{"no colon", func(b *wrapping.BlobInfo) { b.KeyInfo.KeyId = "vault" }, "not label:id"},
 		{"an id with 0x", func(b *wrapping.BlobInfo) { b.KeyInfo.KeyId = "vault:0x01" }, "not hexadecimal"},
-		{"a MAC", func(b *wrapping.BlobInfo) { b.Hmac = []byte{1} }, "MAC"},
-		{"a MAC key", func(b *wrapping.BlobInfo) { b.KeyInfo.HmacKeyId = "mac:" }, "MAC"},
+		{"a MAC", func(b *wrapping.BlobInfo) { b.Hmac = []byte{1} }, "HMAC beside it"},
+		{"a MAC key", func(b *wrapping.BlobInfo) { b.KeyInfo.HmacKeyId = "mac:" }, "HMAC beside it"},
+		{"a MAC and no mechanism", func(b *wrapping.BlobInfo) { b.KeyInfo.Mechanism, b.Hmac = 0, []byte{1} }, "HMAC beside it"},
+		{"a nonce of 16", func(b *wrapping.BlobInfo) { b.Iv = ciphertext[:16] }, "nonce of 16"},
+		{"a nonce of zeros", func(b *wrapping.BlobInfo) { b.Iv = make([]byte, 12) }, "nonce of zeros"},
+		{"a tag and nothing else", func(b *wrapping.BlobInfo) { b.Ciphertext = ciphertext[:16] }, "shorter than a tag"},
+		{"RSA, said", func(b *wrapping.BlobInfo) { b.KeyInfo.Mechanism, b.Iv = 9, nil }, ""},
+		{"RSA with a nonce", func(b *wrapping.BlobInfo) { b.KeyInfo.Mechanism = 9 }, "which RSA-OAEP has not"},
+		{"PKCS#1 v1.5", func(b *wrapping.BlobInfo) { b.KeyInfo.Mechanism = 1 }, "PKCS#1 v1.5"},
+		{"ECB", func(b *wrapping.BlobInfo) { b.KeyInfo.Mechanism = 0x1081 }, "0x1081"},
+		{"CBC without a MAC", func(b *wrapping.BlobInfo) { b.KeyInfo.Mechanism, b.Iv = 0x1082, ciphertext[:16] }, "format (0)"},
 		{"an envelope", func(b *wrapping.BlobInfo) { b.KeyInfo.WrappedKey = []byte{1} }, "envelope"},
 		{"a plaintext", func(b *wrapping.BlobInfo) { b.Plaintext = []byte{1} }, "envelope"},
 	} {
@@ -46,7 +55,8 @@ func TestParseBlob(t *testing.T) {
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%s: %v", c.name, err)
-		case c.want == "" && (got.ref != m.KeyInfo.KeyId || uint64(got.mechanism) != m.KeyInfo.Mechanism || !bytes.Equal(got.nonce, nonce)):
+		case c.want == "" && (got.ref != m.KeyInfo.KeyId || m.KeyInfo.Mechanism == 0 && got.mechanism != 0x1087 ||
+			m.KeyInfo.Mechanism != 0 && uint64(got.mechanism) != m.KeyInfo.Mechanism || !bytes.Equal(got.nonce, m.Iv)):
 			t.Errorf("%s: %+v", c.name, got)
 		case c.want != "" && (!errors.Is(err, ErrBlob) || !strings.Contains(err.Error(), c.want)):
 			t.Errorf("%s: %v", c.name, err)
@@ -66,11 +76,17 @@ func TestParseBlob(t *testing.T) {
 }
 
 func FuzzBlob(f *testing.F) {
-	b, err := blob{ref: "vault:01", nonce: make([]byte, 12), ciphertext: make([]byte, 48), mechanism: 0x1087}.marshal()
-	if err != nil {
-		f.Fatal(err)
+	for _, b := range []blob{
+		{ref: "vault:01", nonce: bytes.Repeat([]byte{1}, 12), ciphertext: make([]byte, 48), mechanism: 0x1087},
+		{ref: "vault:01", ciphertext: make([]byte, 256), mechanism: 9},
+		{ref: "vault:01", nonce: bytes.Repeat([]byte{1}, 16), ciphertext: make([]byte, 48), mechanism: 0x1082, macRef: "mac:", mac: make([]byte, 32)},
+	} {
+		b, err := b.marshal()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
 	}
-	f.Add(b)
 	f.Add([]byte("\x0a\x01a\x2a\x03\x1a\x01:"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		got, err := parseBlob(in)
@@ -116,24 +132,27 @@ func TestGCMParts(t *testing.T) {
 }
 
 func TestMechanisms(t *testing.T) {
-	for name, want := range map[string]uint{"": 0, "CKM_AES_GCM": 0x1087, "aes_gcm": 0x1087, "0x1087": 0x1087, "0x0009": 9, "RSA_PKCS_OAEP": 9, "CKM_RSA_PKCS_OAEP": 9} {
+	for name, want := range map[string]uint{"": 0, "CKM_AES_GCM": 0x1087, "aes_gcm": 0x1087, "0x1087": 0x1087, "0x0009": 9, "RSA_PKCS_OAEP": 9, "CKM_RSA_PKCS_OAEP": 9,
+		"CKM_AES_CBC_PAD": 0x1085, "0x1085": 0x1085, "AES_CBC": 0x1082, "0x1082": 0x1082, "4231": 0x1087, "0x9": 9} {
 		if m, err := mechanismNumber(name); err != nil || m != want {
 			t.Errorf("%q is 0x%x, %v", name, m, err)
 		}
 	}
-	for _, name := range []string{"CKM_AES_CBC_PAD", "0x1085", "CKM_RSA_PKCS", "4231"} {
-		if _, err := mechanismNumber(name); err == nil {
-			t.Errorf("%q is taken", name)
+	for name, want := range map[string]string{"CKM_RSA_PKCS": "PKCS#1 v1.5", "0x0001": "PKCS#1 v1.5", "rsa_pkcs": "PKCS#1 v1.5", "1": "PKCS#1 v1.5", "4232": "none of", "0": "none of", "CKM_AES_ECB": "none of"} {
+		if _, err := mechanismNumber(name); !errors.Is(err, ErrMechanism) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", name, err)
 		}
 	}
 	for _, c := range []struct {
-		asked, kind, want uint // want 0: an error
+		mechanism, kind uint
+		want            string // "" for none
 	}{
-		{0, worker.KeyTypeAES, 0x1087}, {0, worker.KeyTypeRSA, 9}, {0x1087, worker.KeyTypeAES, 0x1087}, {9, worker.KeyTypeRSA, 9},
-		{9, worker.KeyTypeAES, 0}, {0x1087, worker.KeyTypeRSA, 0}, {0x1085, worker.KeyTypeAES, 0}, {0, 0x10, 0},
+		{0x1087, worker.KeyTypeAES, ""}, {0x1085, worker.KeyTypeAES, ""}, {0x1082, worker.KeyTypeAES, ""}, {9, worker.KeyTypeRSA, ""},
+		{9, worker.KeyTypeAES, "wrong type for CKM_RSA_PKCS_OAEP"}, {0x1087, worker.KeyTypeRSA, "wrong type for CKM_AES_GCM"},
+		{0x1085, worker.KeyTypeRSA, "wrong type for CKM_AES_CBC_PAD"}, {0x1087, 0x10, "neither"},
 	} {
-		if m, err := choose(c.asked, c.kind); m != c.want || (err != nil) != (c.want == 0) {
-			t.Errorf("asked 0x%x, key type 0x%x: 0x%x, %v", c.asked, c.kind, m, err)
+		if err := fits(c.mechanism, c.kind); (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("0x%x with the key type 0x%x: %v", c.mechanism, c.kind, err)
 		}
 	}
 	for name, want := range map[string]string{"": "sha256", "sha256": "sha256", "SHA-1": "sha1", "sha512": "sha512", "sha384": "sha384", "sha224": "sha224", "md5": ""} {

@@ -24,13 +24,14 @@ type row struct {
 	codes []uint
 	at    []string // the calls; nil for any
 	err   error    // the sentinel, or nil
-	text  string   // {key}, {mechanism}, {pin length}: see fill
+	text  string   // {key}, {hmac key}, {mechanism}, {pin length}: see fill
 }
 
 var (
 	atInitialize = []string{"C_Initialize"}
 	atLogin      = []string{"C_Login"}
 	atInit       = []string{"C_EncryptInit", "C_DecryptInit", "C_SignInit", "C_VerifyInit"}
+	atMAC        = []string{"C_SignInit", "C_Sign"}
 	atEncrypt    = []string{"C_Encrypt", "C_EncryptUpdate", "C_EncryptFinal"}
 	atDecrypt    = []string{"C_Decrypt", "C_DecryptUpdate", "C_DecryptFinal"}
 	atMake       = []string{"C_GenerateKey", "C_GenerateKeyPair", "C_CreateObject"}
@@ -48,7 +49,7 @@ var rows = []row{
 	{[]uint{0x191}, nil, nil, "Another part of this program already uses this HSM library. Restart this program; if it comes back, report it as a fault of the program."},
 	{[]uint{0x05}, atInitialize, ErrTokenGone, "The HSM library could not start: its configuration or key store is missing, or the TPM does not answer. Check SOFTHSM2_CONF or TPM2_PKCS11_TCTI, and the service."},
 	{[]uint{0x06}, atInitialize, ErrTokenGone, "The HSM service is not running, or this user may not use it. Start the service (openCryptoki: pkcsslotd) and put the user in its group (pkcs11)."},
-	{[]uint{0x07}, atInitialize, ErrNoLibrary, "This library needs start parameters (NSS: configdir). Add them to the configuration, or use another library."},
+	{[]uint{0x07}, atInitialize, ErrNoLibrary, "This library needs start parameters (NSS: configdir='sql:DIR' and more). Give them in the variable NSS_LIB_PARAMS, or use another library."},
 	{[]uint{0xCE534351, 0xCE534352}, nil, ErrTokenGone, "The NSS key database cannot be opened or written. Check that its directory exists and is writable."},
 
 	{[]uint{0xE0}, nil, ErrTokenGone, "The token is not in its slot. Insert it, then try again."},
@@ -79,6 +80,8 @@ var rows = []row{
 	{[]uint{0x90, 0x91}, nil, nil, "The HSM session was busy. Try again: a fresh one is used."},
 
 	{[]uint{0x60, 0x82}, nil, ErrKeyNotFound, "{key} vanished while in use: it was deleted, or the login ended. Try again: it is looked for anew."},
+	{[]uint{0x07, 0x54, 0x70, 0x71}, atMAC, nil, "This token cannot make an HMAC-SHA256, and AES-CBC is not used without one. Use AES-GCM, or another token."},
+	{[]uint{0x62, 0x63, 0x68}, atMAC, nil, "{hmac key} is of the wrong type, size or purpose for an HMAC-SHA256. It must be a generic secret of 32 bytes or more with CKA_SIGN; choose another."},
 	{[]uint{0x54}, atMake, nil, "This token cannot make such keys here (a TPM makes no AES keys). Create the key with the vendor's tool, then give its label."},
 	{[]uint{0x54}, nil, nil, "This token cannot do that. Use the vendor's tool for it, or another token."},
 	{[]uint{0x70, 0x71}, nil, nil, "This token cannot do {mechanism}, or not with these parameters. Choose a mechanism and a hash that pass the self-test."},
@@ -147,18 +150,21 @@ func wrongPIN(text string, s PINState) (string, error) {
 
 // fill puts in the names that are known.
 func fill(text string, c tokenContext) string {
-	key := "The key"
-	if c.KeyLabel != "" {
-		key += fmt.Sprintf(" %q", c.KeyLabel)
-	}
-	if c.KeyID != "" {
-		key += fmt.Sprintf(" (id %s)", c.KeyID)
-	}
 	length := "the length that the vendor states"
 	if c.MaxPIN > 0 {
 		length = fmt.Sprintf("%d to %d characters", c.MinPIN, c.MaxPIN)
 	}
-	return strings.NewReplacer("{key}", key, "{mechanism}", cmp.Or(c.Mechanism, "this mechanism"), "{pin length}", length).Replace(text)
+	return strings.NewReplacer("{key}", keyNamed("The key", c.KeyLabel, c.KeyID), "{hmac key}", keyNamed("The HMAC key", c.HMACKeyLabel, c.HMACKeyID), "{mechanism}", cmp.Or(c.Mechanism, "this mechanism"), "{pin length}", length).Replace(text)
+}
+
+func keyNamed(what, label, id string) string {
+	if label != "" {
+		what += fmt.Sprintf(" %q", label)
+	}
+	if id != "" {
+		what += fmt.Sprintf(" (id %s)", id)
+	}
+	return what
 }
 
 // naming says which token it was, or which library before a token was found.

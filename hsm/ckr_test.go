@@ -47,6 +47,8 @@ var wantSentences = []struct {
 	{"C_GenerateKey", []uint{0xB5}, nil, "This step writes to the token"},
 	{"C_EncryptInit", []uint{0x90, 0x91}, nil, "The HSM session was busy."},
 	{"C_EncryptInit", []uint{0x60, 0x82}, ErrKeyNotFound, `The key "root" (id 0a01) vanished while in use`},
+	{"C_SignInit", []uint{0x07, 0x54, 0x70, 0x71}, nil, "This token cannot make an HMAC-SHA256, and AES-CBC is not used without one."},
+	{"C_Sign", []uint{0x62, 0x63, 0x68}, nil, `The HMAC key "mac" (id 0b) is of the wrong type, size or purpose`},
 	{"C_GenerateKey", []uint{0x54}, nil, "This token cannot make such keys here"},
 	{"C_GenerateRandom", []uint{0x54}, nil, "This token cannot do that."},
 	{"C_EncryptInit", []uint{0x07, 0x70, 0x71}, nil, "This token cannot do CKM_AES_GCM, or not with these parameters."},
@@ -69,7 +71,7 @@ var wantSentences = []struct {
 var hexNumber = regexp.MustCompile(`0[xX][0-9A-Fa-f]`)
 
 func TestSentences(t *testing.T) {
-	c := tokenContext{Lib: "/usr/lib/x.so", Label: "ceremony", Serial: "77", KeyLabel: "root", KeyID: "0a01", Mechanism: "CKM_AES_GCM", MinPIN: 4, MaxPIN: 255}
+	c := tokenContext{Lib: "/usr/lib/x.so", Label: "ceremony", Serial: "77", KeyLabel: "root", KeyID: "0a01", Mechanism: "CKM_AES_GCM", HMACKeyLabel: "mac", HMACKeyID: "0b", MinPIN: 4, MaxPIN: 255}
 	seen := map[int]bool{}
 	for _, w := range wantSentences {
 		for _, code := range w.codes {

@@ -28,6 +28,7 @@ func (e *Error) Unwrap() error { return e.err }
 type tokenContext struct {
 	Lib, Label, Serial         string
 	KeyLabel, KeyID, Mechanism string
+	HMACKeyLabel, HMACKeyID    string
 	PIN                        PINState
 	MinPIN, MaxPIN             int
 }

@@ -15,7 +15,11 @@ import (
 
 func TestMain(m *testing.M) {
 	worker.Child()
-	os.Exit(m.Run())
+	code := m.Run()
+	if shimDir != "" {
+		_ = os.RemoveAll(shimDir)
+	}
+	os.Exit(code)
 }
 
 const testPIN = "user-1234"
@@ -97,7 +101,7 @@ func TestGenerateWrapUnwrap(t *testing.T) {
 	for _, l := range lines {
 		t.Log(l.Text, l.Took)
 	}
-	if len(lines) != 4 {
+	if len(lines) != 5 {
 		t.Errorf("%d lines", len(lines))
 	}
 }

@@ -1,6 +1,7 @@
 package hsm
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
@@ -27,6 +28,7 @@ type key struct {
 	public worker.Handle // of a pair
 	kind   uint          // CKA_KEY_TYPE
 	name   string        // by which it was found, for Calls
+	size   int           // of the modulus of a pair, in bytes
 }
 
 // configured is the label and id of the configuration.
@@ -113,7 +115,8 @@ func (t *Token) pair(ctx context.Context, w *worker.Client, o objects, name stri
 		return key{}, fmt.Errorf("%w: the public and the private key %s are not a pair", ErrKeyAmbiguous, name)
 	}
 	kind, err := asNumber(private[worker.AttrKeyType])
-	return key{use: o.private[0], public: o.public[0], kind: kind, name: name}, err
+	size := len(bytes.TrimLeft(public[worker.AttrModulus], "\x00"))
+	return key{use: o.private[0], public: o.public[0], kind: kind, name: name, size: size}, err
 }
 
 // ids lists the CKA_IDs of objects.
@@ -170,35 +173,52 @@ var stated = []struct {
 	{worker.AttrModifiable, "CKA_MODIFIABLE"},
 }
 
+// attributes are those for the record, as the token states them.
+func (t *Token) attributes(ctx context.Context, w *worker.Client, h worker.Handle) (map[string]string, error) {
+	a, err := w.Attributes(ctx, t.cfg.Timeout, h, statedTypes()...)
+	if err != nil {
+		return nil, err
+	}
+	return statements(a), nil
+}
+
 // describe reads what the token says of a key.
 func (t *Token) describe(ctx context.Context, w *worker.Client, k key) (Key, error) {
-	attrs := append(statedTypes(), worker.AttrLabel, worker.AttrID, worker.AttrValueLen, worker.AttrModulus)
-	a, err := w.Attributes(ctx, t.cfg.Timeout, k.use, attrs...)
+	a, err := w.Attributes(ctx, t.cfg.Timeout, k.use, worker.AttrLabel, worker.AttrID, worker.AttrValueLen)
 	if err != nil {
 		return Key{}, err
 	}
-	asked, err := mechanismNumber(t.cfg.Mechanism)
+	m, err := t.settled()
 	if err != nil {
 		return Key{}, err
 	}
-	m, err := choose(asked, k.kind)
-	if err != nil {
-		return Key{}, err
+	if m == 0 && k.kind == worker.KeyTypeRSA {
+		m = worker.MechanismRSAOAEP // the only one that there is
 	}
-	r := Key{Label: string(a[worker.AttrLabel]), ID: hex.EncodeToString(a[worker.AttrID]), Ref: t.ref(),
-		Mechanism: mechanismName(m), Attributes: statements(a)}
-	if m == worker.MechanismRSAOAEP {
+	if m != 0 || k.kind != worker.KeyTypeAES {
+		if err := fits(m, k.kind); err != nil {
+			return Key{}, err
+		}
+	}
+	r := Key{Label: string(a[worker.AttrLabel]), ID: hex.EncodeToString(a[worker.AttrID]), Ref: t.ref(), Mechanism: mechanismName(m)}
+	if k.kind == worker.KeyTypeRSA {
 		h, err := oaep(t.cfg.OAEPHash)
 		if err != nil {
 			return Key{}, err
 		}
-		r.Type, r.OAEPHash = fmt.Sprintf("RSA-%d", 8*len(a[worker.AttrModulus])), h.name
+		r.Type, r.OAEPHash = fmt.Sprintf("RSA-%d", 8*k.size), h.name
 	} else if n, err := asNumber(a[worker.AttrValueLen]); err == nil {
 		r.Type = fmt.Sprintf("AES-%d", 8*n)
 	} else {
 		r.Type = "AES" // some tokens do not say how long a hidden key is
 	}
-	return r, nil
+	if r.Attributes, err = t.attributes(ctx, w, k.use); err != nil {
+		return Key{}, err
+	}
+	if needsMAC(m) {
+		err = t.describeMAC(ctx, w, &r)
+	}
+	return r, err
 }
 
 func statedTypes() []uint {
@@ -220,15 +240,12 @@ func statements(a map[uint][]byte) map[string]string {
 	return m
 }
 
-// FindKey finds exactly one key under the configured label and id.
+// FindKey finds exactly one key under the configured label and id, and the HMAC
+// key where the mechanism needs one.
 func (t *Token) FindKey(ctx context.Context) (Key, error) {
 	var r Key
 	err := t.try(ctx, t.ref(), func(w *worker.Client) error {
-		label, id, err := t.configured()
-		if err != nil {
-			return err
-		}
-		k, err := t.key(ctx, w, label, id)
+		k, err := t.configuredKey(ctx, w)
 		if err != nil {
 			return err
 		}

@@ -132,6 +132,9 @@ func TestShimWrongSizes(t *testing.T) {
 	defer key.Wipe()
 	for _, call := range []string{"C_Encrypt", "C_Decrypt", "C_FindObjects", "C_GetAttributeValue", "C_GetSlotList"} {
 		for _, size := range []string{"0", "1", "5", "5 after 1", "1000000", "0xffffffffffffffff"} {
+			if strings.HasSuffix(call, "crypt") && strings.HasSuffix(size, "after 1") {
+				continue // encryption and decryption do not ask for the size
+			}
 			t.Run(call+"/"+size, func(t *testing.T) {
 				s := &shimmed{T: t, cfg: s.cfg, token: token, control: s.control, log: s.log}
 				s.set(call + " size " + size)

@@ -3,6 +3,7 @@
 package hsm_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,17 +34,39 @@ func newShimmed(t *testing.T) *shimmed {
 	t.Helper()
 	token, soft := ready(t)
 	_ = token.Close() // the shim's worker is the only one from here on
-	dir := t.TempDir()
-	lib := filepath.Join(dir, "shim.so")
-	cc := exec.CommandContext(t.Context(), need.Tool(t, "cc"), "-shared", "-fPIC", "-o", lib, "testdata/shim/shim.c", "-ldl", "-lpthread")
-	if out, err := cc.CombinedOutput(); err != nil {
-		t.Fatalf("compiling the shim: %v\n%s", err, out)
-	}
+	dir, lib := t.TempDir(), shimLibrary(t)
 	s := &shimmed{T: t, cfg: soft, control: filepath.Join(dir, "control"), log: filepath.Join(dir, "calls")}
 	s.cfg.Lib = lib
 	s.cfg.Env = append(slices.Clone(soft.Env), "SHIM_LIBRARY="+soft.Lib, "SHIM_CONTROL="+s.control)
 	s.set()
 	return s
+}
+
+var (
+	shimDir  string // of the compiled shim; TestMain removes it
+	shimOnce sync.Once
+)
+
+// shimLibrary compiles the shim, once.
+func shimLibrary(t *testing.T) string {
+	t.Helper()
+	cc := need.Tool(t, "cc")
+	shimOnce.Do(func() {
+		dir, err := os.MkdirTemp("", "shim") //nolint:usetesting // it is for all tests
+		if err != nil {
+			t.Fatal(err)
+		}
+		shimDir = dir
+		c := exec.CommandContext(context.Background(), cc, "-shared", "-fPIC", "-o", filepath.Join(dir, "shim.so"), "testdata/shim/shim.c", "-ldl", "-lpthread")
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("compiling the shim: %v\n%s", err, out)
+		}
+	})
+	lib := filepath.Join(shimDir, "shim.so")
+	if _, err := os.Stat(lib); err != nil {
+		t.Fatalf("the shim was not compiled: %v", err)
+	}
+	return lib
 }
 
 // set writes the control file: these lines and nothing else. The log starts

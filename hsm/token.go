@@ -14,17 +14,42 @@
 //     code;
 //   - a blob is the message that OpenBao's pkcs11 seal stores (BlobInfo), with
 //     the configured "label:id", and besides with the mechanism that made it;
-//     it is opened with the mechanism that it names or that is configured,
-//     never by trying;
-//   - AES-GCM blobs hold the nonce that the token really used;
+//     it is opened with that mechanism, never by trying;
+//   - where no mechanism is configured, the first symmetric one is chosen that
+//     passes the self-test (AES-GCM, AES-CBC-PAD and AES-CBC, both with HMAC);
+//     RSA-OAEP is used only by name, PKCS#1 v1.5 never (TestMatrix);
+//   - AES-GCM blobs hold the nonce that the token really used; a MAC is made in
+//     the token and compared here;
 //   - every call that used or made a key is counted until Calls is asked.
 //
 // It does not promise that a blob made with RSA-OAEP is authentic: anybody with
 // the public key can make one. Nor that a key which the token calls
 // non-extractable cannot be had: it reports what the token says.
+//
+// # AES-CBC with HMAC
+//
+// For tokens without AES-GCM. No server that Conclave knows opens such a blob;
+// Vault Enterprise uses the same mechanisms, in a format that is not published.
+// Version 1 of ours is a BlobInfo with
+//
+//	ciphertext             AES-CBC of the plaintext with PKCS#7 padding
+//	iv                     16 random bytes
+//	hmac                   HMAC-SHA256, 32 bytes, with a key of its own
+//	key_info.mechanism     0x1085 (the token pads) or 0x1082 (padded here): the
+//	                       ciphertext is the same
+//	key_info.hmac_mechanism  0x251
+//	key_info.key_id, .hmac_key_id  "label:id" of each
+//	key_info.flags         1: the version
+//
+// The HMAC is made over
+//
+//	"conclave/aes-cbc-hmac-sha256/v1" and a zero byte
+//	mechanism, hmac_mechanism           uint64 each, big endian
+//	key_id, hmac_key_id, iv, ciphertext each after its length, a uint32
 package hsm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,6 +79,8 @@ type Token struct {
 	loggedIn bool
 	closed   bool
 	calls    []Call
+	chosen   uint            // the mechanism, where none is configured; 0: not yet
+	nonces   map[string]bool // that the token chose itself
 }
 
 // Open starts the worker, loads the library in it and finds the token.
@@ -128,6 +155,7 @@ func (t *Token) worker(ctx context.Context) (*worker.Client, error) {
 	if err != nil {
 		return nil, explain(err, t.cfg.Timeout, t.contextLocked())
 	}
+	w.ReadWrite = t.cfg.ReadWrite
 	t.w, t.lib = w, lib
 	return w, nil
 }
@@ -284,5 +312,6 @@ func (t *Token) contextLocked() tokenContext {
 		label, serial = t.cfg.TokenLabel, t.cfg.TokenSerial
 	}
 	return tokenContext{Lib: t.cfg.Lib, Label: label, Serial: serial, KeyLabel: t.cfg.KeyLabel, KeyID: t.cfg.KeyID,
-		Mechanism: t.cfg.Mechanism, PIN: t.info.PIN, MinPIN: t.info.MinPIN, MaxPIN: t.info.MaxPIN}
+		HMACKeyLabel: t.cfg.HMACKeyLabel, HMACKeyID: t.cfg.HMACKeyID,
+		Mechanism: cmp.Or(t.cfg.Mechanism, mechanismName(t.chosen)), PIN: t.info.PIN, MinPIN: t.info.MinPIN, MaxPIN: t.info.MaxPIN}
 }

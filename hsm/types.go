@@ -13,11 +13,23 @@ type Config struct {
 	Slot        *uint  // nil for any; never stored in a blob
 	KeyLabel    string
 	KeyID       string // CKA_ID in hex, exactly as the server's configuration writes it; may be ""
-	Mechanism   string // "", "CKM_AES_GCM", "AES_GCM", "0x1087", "CKM_RSA_PKCS_OAEP", …
+	Mechanism   string // of new blobs: "CKM_AES_GCM", "AES_GCM", "0x1087", …; "": the first symmetric one that passes
 	OAEPHash    string // "", "sha1" … "sha512"; the default is sha256
-	Timeout     time.Duration
-	Env         []string // added to the worker's environment, e.g. SOFTHSM2_CONF=…
+	RSAEncrypt  string // where RSA encrypts: "" (in the token, here if it does not), EncryptLocally, EncryptInToken
+	ReadWrite   bool   // every session is a read-write one
+
+	// The key of the HMAC beside AES-CBC; not used with other mechanisms.
+	HMACKeyLabel, HMACKeyID string
+
+	Timeout time.Duration
+	Env     []string // added to the worker's environment, e.g. SOFTHSM2_CONF=…
 }
+
+// Where RSA encrypts, if it is said.
+const (
+	EncryptLocally = "here"
+	EncryptInToken = "token"
+)
 
 // PINState is what the token's flags say of its user PIN.
 type PINState string
@@ -55,10 +67,13 @@ type Key struct {
 	Label, ID  string            // ID: hex of CKA_ID
 	Ref        string            // "label:id" as blobs carry it: the configured strings
 	Type       string            // "AES-256", "RSA-2048"
-	Mechanism  string            // "CKM_AES_GCM", "CKM_RSA_PKCS_OAEP"
+	Mechanism  string            // "CKM_AES_GCM", …; "" while none is configured and none was chosen
+	HMACRef    string            // "label:id" of the HMAC key; "" but for AES-CBC
 	OAEPHash   string            // "" but for RSA
 	Generated  bool              // made by this run
 	Attributes map[string]string // as the token states them: "CKA_SENSITIVE": "true"
+
+	HMACAttributes map[string]string // of the HMAC key
 }
 
 // TestLine is one line of the self-test: what the token was seen to do.
@@ -71,7 +86,8 @@ type TestLine struct {
 // KeyRef is what a blob says about the key that wrapped it.
 type KeyRef struct {
 	KeyID     string // "label:id"
-	Mechanism string // "" if the blob does not say
+	Mechanism string // as the blob says; where it does not, as OpenBao's blobs mean it
+	HMACKeyID string // "label:id"; "" but for AES-CBC
 }
 
 // The errors that callers branch on.
@@ -90,5 +106,8 @@ var (
 	ErrTimeout        = errors.New("the HSM has not answered in time")
 	ErrWorker         = errors.New("the process with the HSM library ended")
 	ErrNoPKCS11       = errors.New("this build has no PKCS#11 (it was made without cgo)")
+	ErrMechanism      = errors.New("this mechanism is not used")
+	ErrNoMechanism    = errors.New("no mechanism passes the self-test")
+	ErrUnauthentic    = errors.New("RSA-OAEP is never chosen by itself")
 	ErrWrongKey       = errors.New("the sealed data does not open with this key")
 )

@@ -5,7 +5,6 @@ package hsm_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"conclave/hsm"
 	"conclave/hsm/softhsm"
@@ -130,25 +129,5 @@ func TestTwoKeysOfOneLabel(t *testing.T) {
 // addKey makes a key without asking whether there is one.
 func addKey(t *testing.T, s *softhsm.Store, label string, id byte) {
 	t.Helper()
-	w, err := worker.Start(s.Env())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = w.Close() }()
-	const limit = 10 * time.Second
-	if _, err := w.Load(t.Context(), limit, s.Lib); err != nil {
-		t.Fatal(err)
-	}
-	slots, err := w.Slots(t.Context(), limit)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := pin(testPIN)
-	defer p.Wipe()
-	if err := w.Login(t.Context(), limit, slots[0], p); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Generate(t.Context(), limit, worker.KeyTypeAES, 256, label, []byte{id}); err != nil {
-		t.Fatal(err)
-	}
+	addKind(t, s.Config("", ""), worker.KeyTypeAES, label, id)
 }

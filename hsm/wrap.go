@@ -2,11 +2,7 @@ package hsm
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
 	"errors"
-	"fmt"
-	"math/big"
 
 	"conclave/hsm/secret"
 	"conclave/hsm/worker"
@@ -55,95 +51,55 @@ func passing(err error) bool {
 	return false
 }
 
-// Wrap encrypts with the configured key.
+// Wrap encrypts with the configured key and mechanism, or with the one that was
+// chosen: at the first time, if SelfTest has not done it.
 func (t *Token) Wrap(ctx context.Context, plaintext secret.Bytes) ([]byte, error) {
 	if plaintext.Len() == 0 {
 		return nil, errors.New("wrapping with the HSM: there is nothing to wrap")
 	}
 	var out []byte
 	err := t.try(ctx, t.ref(), func(w *worker.Client) error {
-		label, id, err := t.configured()
+		k, err := t.configuredKey(ctx, w)
 		if err != nil {
 			return err
 		}
-		k, err := t.key(ctx, w, label, id)
+		m, err := t.settle(ctx, w, k)
 		if err != nil {
 			return err
 		}
-		b, err := t.wrap(ctx, w, k, plaintext)
-		if err != nil {
-			return err
-		}
-		b.ref = t.ref()
-		out, err = b.marshal()
+		out, err = t.wrap(ctx, w, k, m, plaintext)
 		return err
 	})
 	return out, err
 }
 
-func (t *Token) wrap(ctx context.Context, w *worker.Client, k key, plaintext secret.Bytes) (blob, error) {
-	asked, err := mechanismNumber(t.cfg.Mechanism)
+func (t *Token) configuredKey(ctx context.Context, w *worker.Client) (key, error) {
+	label, id, err := t.configured()
 	if err != nil {
-		return blob{}, err
+		return key{}, err
 	}
-	b := blob{}
-	if b.mechanism, err = choose(asked, k.kind); err != nil {
-		return blob{}, err
-	}
-	if b.mechanism == worker.MechanismRSAOAEP {
-		b.ciphertext, err = t.wrapRSA(ctx, w, k, plaintext)
-		return b, err
-	}
-	nonce := make([]byte, nonceSize)
-	_, _ = rand.Read(nonce) // never fails
-	out, used, err := w.Encrypt(ctx, t.cfg.Timeout, k.use, gcm(nonce), plaintext)
-	t.count("C_Encrypt", k.name, err)
-	if err != nil {
-		return blob{}, err
-	}
-	b.ciphertext, b.nonce, err = gcmParts(out, used, plaintext.Len())
-	return b, err
+	return t.key(ctx, w, label, id)
 }
 
-// wrapRSA encrypts in the token, or with the public key here where the token
-// does not encrypt with one. Both give the same.
-func (t *Token) wrapRSA(ctx context.Context, w *worker.Client, k key, plaintext secret.Bytes) ([]byte, error) {
-	h, err := oaep(t.cfg.OAEPHash)
+func (t *Token) wrap(ctx context.Context, w *worker.Client, k key, m uint, plaintext secret.Bytes) (_ []byte, err error) {
+	var b blob
+	switch {
+	case m == worker.MechanismRSAOAEP:
+		b, err = t.wrapRSA(ctx, w, k, plaintext)
+	case needsMAC(m):
+		b, err = t.wrapCBC(ctx, w, k, m, plaintext)
+	default:
+		b, err = t.wrapGCM(ctx, w, k, plaintext)
+	}
 	if err != nil {
 		return nil, err
 	}
-	out, _, err := w.Encrypt(ctx, t.cfg.Timeout, k.public, h.mechanism(), plaintext)
-	t.count("C_Encrypt", k.name, err)
-	var f *worker.Fault
-	const notSupported, notPermitted = 0x54, 0x68
-	if errors.As(err, &f) && (f.Code == notSupported || f.Code == notPermitted) {
-		return t.wrapRSAHere(ctx, w, k, h, plaintext)
-	}
-	return out, err
+	b.ref = t.ref()
+	return b.marshal()
 }
 
-func (t *Token) wrapRSAHere(ctx context.Context, w *worker.Client, k key, h oaepHash, plaintext secret.Bytes) ([]byte, error) {
-	a, err := w.Attributes(ctx, t.cfg.Timeout, k.public, worker.AttrModulus, worker.AttrPublicExponent)
-	if err != nil {
-		return nil, err
-	}
-	e := new(big.Int).SetBytes(a[worker.AttrPublicExponent])
-	if !e.IsInt64() || e.Int64() > 1<<31-1 {
-		return nil, errors.New("the token's public key has no usable exponent")
-	}
-	pub := &rsa.PublicKey{N: new(big.Int).SetBytes(a[worker.AttrModulus]), E: int(e.Int64())}
-	var out []byte
-	secret.Do(func() {
-		out, err = rsa.EncryptOAEP(h.local(), rand.Reader, pub, plaintext.Expose(), nil)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("encrypting with the token's public key: %w", err)
-	}
-	return out, nil
-}
-
-// Unwrap decrypts a blob with the key that it names. The caller owns the
-// result.
+// Unwrap decrypts a blob with the key and the mechanism that it names. The
+// caller owns the result.
 func (t *Token) Unwrap(ctx context.Context, data []byte) (secret.Bytes, error) {
 	b, err := parseBlob(data)
 	if err != nil {
@@ -162,37 +118,14 @@ func (t *Token) Unwrap(ctx context.Context, data []byte) (secret.Bytes, error) {
 }
 
 func (t *Token) unwrap(ctx context.Context, w *worker.Client, k key, b blob) (secret.Bytes, error) {
-	asked := b.mechanism
-	if asked == 0 {
-		var err error
-		if asked, err = mechanismNumber(t.cfg.Mechanism); err != nil {
-			return secret.Bytes{}, err
-		}
-	}
-	m, err := choose(asked, k.kind)
-	if err != nil {
+	if err := fits(b.mechanism, k.kind); err != nil {
 		return secret.Bytes{}, err
 	}
-	if m == worker.MechanismRSAOAEP {
-		h, err := oaep(t.cfg.OAEPHash)
-		if err != nil {
-			return secret.Bytes{}, err
-		}
-		plain, err := w.Decrypt(ctx, t.cfg.Timeout, k.use, h.mechanism(), b.ciphertext)
-		t.count("C_Decrypt", k.name, err)
-		return plain, err
+	switch {
+	case b.mechanism == worker.MechanismRSAOAEP:
+		return t.unwrapRSA(ctx, w, k, b)
+	case needsMAC(b.mechanism):
+		return t.unwrapCBC(ctx, w, k, b)
 	}
-	if err := checkNonce(b.nonce); err != nil {
-		return secret.Bytes{}, fmt.Errorf("%w: %w", ErrBlob, err)
-	}
-	if len(b.ciphertext) <= tagSize {
-		return secret.Bytes{}, fmt.Errorf("%w: its ciphertext is shorter than a tag", ErrBlob)
-	}
-	plain, err := w.Decrypt(ctx, t.cfg.Timeout, k.use, gcm(b.nonce), b.ciphertext)
-	t.count("C_Decrypt", k.name, err)
-	if err == nil && plain.Len() != len(b.ciphertext)-tagSize {
-		plain.Wipe()
-		return secret.Bytes{}, errors.New("the token opened the sealed data to a wrong size: its library cannot be used")
-	}
-	return plain, err
+	return t.unwrapGCM(ctx, w, k, b)
 }

@@ -69,7 +69,7 @@ func (c *Client) Token(ctx context.Context, limit time.Duration, slot uint) (Tok
 // the token's own pad if pin is empty. The worker keeps the PIN for Relogin,
 // until Logout.
 func (c *Client) Login(ctx context.Context, limit time.Duration, slot uint, pin secret.Bytes) error {
-	return c.do(ctx, limit, opLogin, func(p *packer) { p.num(uint64(slot)); p.bytes(pin.Expose()) }, nil)
+	return c.do(ctx, limit, opLogin, func(p *packer) { p.num(uint64(slot)); p.flag(c.ReadWrite); p.bytes(pin.Expose()) }, nil)
 }
 
 // Relogin logs out and in again with the kept PIN; with restart the library is
@@ -162,7 +162,8 @@ func (c *Client) Attributes(ctx context.Context, limit time.Duration, h Handle, 
 }
 
 // Mechanism is a mechanism with its parameters: the IV for AES-GCM (tag of 128
-// bits, no additional data), hash and mask function for RSA-OAEP (no label).
+// bits, no additional data) and AES-CBC, hash and mask function for RSA-OAEP (no
+// label).
 type Mechanism struct {
 	Type      uint
 	IV        []byte
@@ -176,8 +177,8 @@ func (m Mechanism) pack(p *packer) {
 	p.num(uint64(m.MGF))
 }
 
-// Encrypt returns the ciphertext, and for AES-GCM the IV as it stands in the
-// parameters after the call: a token may have put its own there.
+// Encrypt returns the ciphertext, and the IV as it stands in the parameters after
+// the call: a token may have put its own there.
 func (c *Client) Encrypt(ctx context.Context, limit time.Duration, h Handle, m Mechanism, plain secret.Bytes) (out, iv []byte, err error) {
 	err = c.do(ctx, limit, opEncrypt, func(p *packer) {
 		p.num(h.gen)
@@ -237,8 +238,19 @@ func (c *Client) Random(ctx context.Context, limit time.Duration, n int) (secret
 	return out, nil
 }
 
-// Generate makes a key in the token that cannot leave it: an AES key of bits
-// bits, or an RSA pair, with this label and id.
+// MAC returns the HMAC-SHA256 of data.
+func (c *Client) MAC(ctx context.Context, limit time.Duration, h Handle, data []byte) ([]byte, error) {
+	var out []byte
+	err := c.do(ctx, limit, opMAC, func(p *packer) {
+		p.num(h.gen)
+		p.num(h.object)
+		p.bytes(data)
+	}, func(u *unpacker) { out = append([]byte(nil), u.bytes()...) })
+	return out, err
+}
+
+// Generate makes a key in the token that cannot leave it: an AES key or a generic
+// secret (for HMAC) of bits bits, or an RSA pair, with this label and id.
 func (c *Client) Generate(ctx context.Context, limit time.Duration, keyType, bits uint, label string, id []byte) error {
 	return c.do(ctx, limit, opGenerate, func(p *packer) {
 		p.num(uint64(keyType))

@@ -18,6 +18,9 @@ import (
 // Client is the parent's side of one worker process. Its calls may come from
 // several goroutines. Once the process has ended every call returns why.
 type Client struct {
+	// ReadWrite has every session be a read-write one (from the next Login on).
+	ReadWrite bool
+
 	cmd  *exec.Cmd
 	conn *os.File
 

@@ -44,3 +44,6 @@ func locate(path string) (string, error) {
 	}
 	return C.GoString(found), nil
 }
+
+// parameters makes a C string for good.
+func parameters(text string) unsafe.Pointer { return unsafe.Pointer(C.CString(text)) }

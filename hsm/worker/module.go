@@ -4,6 +4,7 @@ package worker
 
 import (
 	"fmt"
+	"os"
 	"sync"
 	"unsafe"
 
@@ -21,6 +22,7 @@ type module struct {
 	ctx    *pkcs11.Ctx // nil before load
 	gen    uint64      // of object handles: they end with a login
 	slot   uint        // of the login, and of the sessions in pool
+	mode   uint        // flags of C_OpenSession
 	label  string      // of that token, to find it again
 	serial string
 	in     bool                 // logged in
@@ -48,8 +50,8 @@ func (m *module) load(path string) (Library, error) {
 	if ctx == nil {
 		return Library{}, &LoadError{Reason: where + " is not a PKCS#11 library"}
 	}
-	if err := ctx.Initialize(); err != nil {
-		return Library{}, fault("C_Initialize", err)
+	if err := initialize(ctx); err != nil {
+		return Library{}, err
 	}
 	m.ctx = ctx
 	i, err := ctx.GetInfo()
@@ -58,6 +60,23 @@ func (m *module) load(path string) (Library, error) {
 	}
 	return Library{Path: where, Manufacturer: Trim(i.ManufacturerID), Description: Trim(i.LibraryDescription),
 		Version: fmt.Sprintf("%d.%d", i.LibraryVersion.Major, i.LibraryVersion.Minor)}, nil
+}
+
+// EnvParameters names the start parameters of NSS's softoken, as NSS itself
+// calls them: configdir='sql:/DIR' certPrefix=” keyPrefix=” secmod='secmod.db'.
+const EnvParameters = "NSS_LIB_PARAMS"
+
+// initialize starts the library; one that does not start without parameters
+// gets them.
+func initialize(ctx *pkcs11.Ctx) error {
+	err := ctx.Initialize()
+	text := os.Getenv(EnvParameters)
+	if err == pkcs11.Error(pkcs11.CKR_ARGUMENTS_BAD) && text != "" { //nolint:errorlint // the binding returns it plain
+		// NSS has its parameters where the standard has pReserved. It may keep
+		// the text.
+		err = ctx.Initialize(pkcs11.InitializeWithReserved(parameters(text)))
+	}
+	return fault("C_Initialize", err)
 }
 
 // close ends the library in order, as some leave things behind otherwise.
@@ -100,7 +119,7 @@ func (m *module) login(slot uint, pin []byte) error {
 	if err != nil {
 		return fault("C_GetTokenInfo", err)
 	}
-	sh, err := m.ctx.OpenSession(slot, pkcs11.CKF_SERIAL_SESSION)
+	sh, err := m.ctx.OpenSession(slot, m.mode)
 	if err != nil {
 		return fault("C_OpenSession", err)
 	}
@@ -119,7 +138,7 @@ func (m *module) login(slot uint, pin []byte) error {
 	}
 	m.slot, m.kept, m.in = slot, sh, true
 	m.label, m.serial = Trim(info.Label), Trim(info.SerialNumber)
-	m.pool = newSessions(m.ctx, slot, info.MaxSessionCount)
+	m.pool = newSessions(m.ctx, slot, m.mode, info.MaxSessionCount)
 	m.gen++
 	if checked && !m.hasPIN {
 		m.pin, m.hasPIN = secret.New(len(pin)), true
@@ -154,8 +173,8 @@ func (m *module) again(restart bool) error {
 		if err := m.ctx.Finalize(); err != nil {
 			return fault("C_Finalize", err)
 		}
-		if err := m.ctx.Initialize(); err != nil {
-			return fault("C_Initialize", err)
+		if err := initialize(m.ctx); err != nil {
+			return err
 		}
 		var err error
 		if slot, err = m.refind(); err != nil {

@@ -16,6 +16,7 @@ const (
 	opAttributes
 	opEncrypt
 	opDecrypt
+	opMAC
 	opGenerate
 	opInitToken
 	opList
@@ -54,6 +55,15 @@ const (
 	MechanismECDSA   = 0x1041
 	MechanismEdDSA   = 0x1057
 	MechanismAESGCM  = 0x1087
+
+	MechanismRSAPKCS = 0x0001 // never used, only refused by name
+
+	// Of AES-CBC with its HMAC.
+	KeyTypeGeneric      = 0x10
+	KeyTypeSHA256HMAC   = 0x2B
+	MechanismSHA256HMAC = 0x0251
+	MechanismAESCBC     = 0x1082
+	MechanismAESCBCPad  = 0x1085
 
 	AttrClass            = 0x000
 	AttrToken            = 0x001

@@ -138,6 +138,8 @@ func (s *server) do(o op, u *unpacker, p *packer) error {
 		return s.encrypt(u, p)
 	case opDecrypt:
 		return s.decrypt(u, p)
+	case opMAC:
+		return s.mac(u, p)
 	case opGenerate:
 		return s.generate(u)
 	case opList:

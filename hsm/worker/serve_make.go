@@ -34,9 +34,18 @@ func (s *server) generate(u *unpacker) error {
 		pkcs11.NewAttribute(pkcs11.CKA_PRIVATE, true),
 		pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, true),
 		pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, false),
-		pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, true),
+	}
+	if kind != KeyTypeGeneric {
+		hidden = append(hidden, pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, true))
 	}
 	switch kind {
+	case KeyTypeGeneric:
+		template := append(both(pkcs11.CKO_SECRET_KEY, pkcs11.CKK_GENERIC_SECRET,
+			pkcs11.NewAttribute(pkcs11.CKA_VALUE_LEN, bits/8),
+			pkcs11.NewAttribute(pkcs11.CKA_SIGN, true),
+			pkcs11.NewAttribute(pkcs11.CKA_VERIFY, true)), hidden...)
+		_, err = m.ctx.GenerateKey(sh, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_GENERIC_SECRET_KEY_GEN, nil)}, template)
+		return fault("C_GenerateKey", err)
 	case KeyTypeAES:
 		template := append(both(pkcs11.CKO_SECRET_KEY, pkcs11.CKK_AES,
 			pkcs11.NewAttribute(pkcs11.CKA_VALUE_LEN, bits/8),

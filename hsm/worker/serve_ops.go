@@ -7,8 +7,6 @@ import (
 	"slices"
 
 	"github.com/miekg/pkcs11"
-
-	"conclave/hsm/secret"
 )
 
 // The requests, in the child: each reads its fields, refuses what does not
@@ -84,11 +82,15 @@ func (s *server) token(u *unpacker, p *packer) error {
 func (s *server) login(u *unpacker) error {
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
-	slot, pin := uint(u.num()), u.bytes()
+	slot, rw, pin := uint(u.num()), u.flag(), u.bytes()
 	if err := s.loaded(u); err != nil {
 		return err
 	}
 	s.m.leave()
+	s.m.mode = pkcs11.CKF_SERIAL_SESSION
+	if rw {
+		s.m.mode |= pkcs11.CKF_RW_SESSION
+	}
 	return s.m.login(slot, pin)
 }
 
@@ -222,21 +224,6 @@ func (s *server) attributes(u *unpacker, p *packer) error {
 	})
 }
 
-// mechanism reads a mechanism. The function is called when the operation is
-// over: the library may write the IV until then.
-func (u *unpacker) mechanism() (*pkcs11.Mechanism, *pkcs11.GCMParams) {
-	kind, iv, hash, mgf := uint(u.num()), u.bytes(), uint(u.num()), uint(u.num())
-	switch kind {
-	case MechanismAESGCM:
-		g := pkcs11.NewGCMParams(iv, nil, 128)
-		return pkcs11.NewMechanism(kind, g), g
-	case MechanismRSAOAEP:
-		return pkcs11.NewMechanism(kind, pkcs11.NewOAEPParams(hash, mgf, pkcs11.CKZ_DATA_SPECIFIED, nil)), nil
-	}
-	u.bad = true
-	return nil, nil
-}
-
 // random draws from the token's generator.
 func (s *server) random(u *unpacker, p *packer) error {
 	n := u.num()
@@ -254,50 +241,5 @@ func (s *server) random(u *unpacker, p *packer) error {
 		p.bytes(b)
 		clear(b)
 		return nil
-	})
-}
-
-func (s *server) encrypt(u *unpacker, p *packer) error {
-	h := Handle{u.num(), u.num()}
-	mech, gcm := u.mechanism()
-	plain := u.bytes()
-	if err := u.done(); err != nil {
-		return err
-	}
-	defer gcm.Free() // of nil does nothing
-	return s.m.useObject(h, func(sh pkcs11.SessionHandle, o pkcs11.ObjectHandle) error {
-		if err := s.m.ctx.EncryptInit(sh, []*pkcs11.Mechanism{mech}, o); err != nil {
-			return fault("C_EncryptInit", err)
-		}
-		out, err := s.m.ctx.Encrypt(sh, plain)
-		if err != nil {
-			return fault("C_Encrypt", err)
-		}
-		p.bytes(out)
-		p.bytes(gcm.IV())
-		return nil
-	})
-}
-
-func (s *server) decrypt(u *unpacker, p *packer) error {
-	h := Handle{u.num(), u.num()}
-	mech, gcm := u.mechanism()
-	data := u.bytes()
-	if err := u.done(); err != nil {
-		return err
-	}
-	defer gcm.Free() // of nil does nothing
-	return s.m.useObject(h, func(sh pkcs11.SessionHandle, o pkcs11.ObjectHandle) error {
-		if err := s.m.ctx.DecryptInit(sh, []*pkcs11.Mechanism{mech}, o); err != nil {
-			return fault("C_DecryptInit", err)
-		}
-		// Not inside secret.Do: with runtime/secret, a call into C crashes there
-		// (Go 1.26). It erases what the copy leaves in registers.
-		plain, err := s.m.ctx.Decrypt(sh, data)
-		secret.Do(func() {
-			p.bytes(plain)
-			clear(plain)
-		})
-		return fault("C_Decrypt", err)
 	})
 }

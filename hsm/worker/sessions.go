@@ -16,6 +16,7 @@ const mostSessions = 8
 type sessions struct {
 	ctx  *pkcs11.Ctx
 	slot uint
+	mode uint          // flags of C_OpenSession
 	free chan struct{} // one a session that may be in use
 
 	mu   sync.Mutex
@@ -24,12 +25,12 @@ type sessions struct {
 
 // newSessions makes room for as many as the token allows besides the one that
 // keeps the login: 0 and the highest number mean that it does not say.
-func newSessions(ctx *pkcs11.Ctx, slot, allowed uint) *sessions {
+func newSessions(ctx *pkcs11.Ctx, slot, mode, allowed uint) *sessions {
 	n := uint(mostSessions)
 	if allowed > 0 && allowed <= n {
 		n = max(allowed-1, 1)
 	}
-	return &sessions{ctx: ctx, slot: slot, free: make(chan struct{}, n)}
+	return &sessions{ctx: ctx, slot: slot, mode: mode, free: make(chan struct{}, n)}
 }
 
 // take waits for a session.
@@ -43,7 +44,7 @@ func (s *sessions) take() (pkcs11.SessionHandle, error) {
 		return sh, nil
 	}
 	s.mu.Unlock()
-	sh, err := s.ctx.OpenSession(s.slot, pkcs11.CKF_SERIAL_SESSION)
+	sh, err := s.ctx.OpenSession(s.slot, s.mode)
 	if err != nil {
 		<-s.free
 	}

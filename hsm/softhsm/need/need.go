@@ -83,6 +83,16 @@ var softHSMPaths = []string{
 	"/opt/homebrew/lib/softhsm/libsofthsm2.so",          // Homebrew
 }
 
+// nssPaths are where distributions put NSS's softoken.
+var nssPaths = []string{
+	"/usr/lib/x86_64-linux-gnu/libsoftokn3.so",      // Debian, Ubuntu
+	"/usr/lib/aarch64-linux-gnu/libsoftokn3.so",     // the same on arm64
+	"/usr/lib/x86_64-linux-gnu/nss/libsoftokn3.so",  // older
+	"/usr/lib/aarch64-linux-gnu/nss/libsoftokn3.so", // older, on arm64
+	"/usr/lib64/libsoftokn3.so",                     // Fedora, openSUSE
+	"/usr/lib/libsoftokn3.so",                       // Arch, Alpine
+}
+
 func find(name string) (string, error) {
 	switch name {
 	case "softhsm": // the PKCS#11 library; softhsm2-util is not needed
@@ -93,6 +103,14 @@ func find(name string) (string, error) {
 			return firstFile(lib)
 		}
 		return firstFile(softHSMPaths...)
+	case "nss": // the PKCS#11 library; certutil is not needed
+		if !loads {
+			return "", errNoCgo
+		}
+		if lib := os.Getenv("NSS_SOFTOKEN"); lib != "" {
+			return firstFile(lib)
+		}
+		return firstFile(nssPaths...)
 	case "cc":
 		return exec.LookPath(cmp.Or(os.Getenv("CC"), "cc"))
 	case "openbao":
@@ -142,6 +160,8 @@ func version(ctx context.Context, name, path string) string {
 		args[1] = "version"
 	case "root":
 		args = []string{"uname", "-sr"}
+	case "nss":
+		return filepath.Base(path) // it does not say
 	}
 	out, err := exec.CommandContext(ctx, args[0], args[1:]...).Output() //nolint:gosec // the tool that the test will run anyway
 	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")

@@ -20,12 +20,13 @@
  *   crash           die by SIGSEGV
  *   exit            end the process
  *   size N          call, then say that the result has N bytes (or objects)
- *   iv param|append|zero|append-zero
- *                   C_EncryptInit with AES-GCM: the token uses an IV of its own,
- *                   which C_Encrypt writes over the caller's or appends to the
- *                   output
+ *   iv param|append|zero|append-zero|same|append-same
+ *                   C_EncryptInit with AES-GCM: the token uses an IV of its own
+ *                   (random, zeros, always the same), which C_Encrypt writes over
+ *                   the caller's or appends to the output
  *   pin PIN         C_Login without a PIN: log in with this one, as if it had
  *                   been typed at the device
+ *   rw              C_OpenSession: take no read-only session
  *   lie             C_GenerateKey: the key works, but is gone after C_Finalize
  *
  * Every PKCS#11 function takes at most eight arguments of the size of a word,
@@ -96,7 +97,7 @@ struct gcm { /* CK_GCM_PARAMS */
 };
 
 enum {
-	OK = 0, GENERAL_ERROR = 5, BUFFER_TOO_SMALL = 0x150,
+	OK = 0, GENERAL_ERROR = 5, SESSION_READ_WRITE_SO_EXISTS = 0xB8, BUFFER_TOO_SMALL = 0x150,
 	AES_GCM = 0x1087, IV_LENGTH = 12,
 	TOKEN_FLAGS_AT = 32 + 32 + 16 + 16, TOKEN_INITIALIZED = 0x400,
 	SERIAL_RW_SESSION = 6, USER = 1, LABEL = 3, SESSIONS = 64
@@ -124,7 +125,7 @@ static struct {
 
 /* What the control file wants of one call. */
 struct wish {
-	int fails, size, lie;
+	int fails, size, lie, rw;
 	word code, new_size;
 	char iv[16], pin[64];
 };
@@ -203,6 +204,8 @@ static struct wish consult(int n)
 			snprintf(w.pin, sizeof w.pin, "%.63s", arg);
 		else if (strcmp(action, "lie") == 0)
 			w.lie = 1;
+		else if (strcmp(action, "rw") == 0)
+			w.rw = 1;
 		else
 			abort(); /* a slip in the control file */
 	}
@@ -266,6 +269,8 @@ static word begin_encrypt(const char *how, word session, const struct mechanism 
 	o->append = strncmp(how, "append", 6) == 0;
 	if (strstr(how, "zero"))
 		memset(o->iv, 0, IV_LENGTH);
+	else if (strstr(how, "same"))
+		memset(o->iv, 'x', IV_LENGTH);
 	else if (getrandom(o->iv, IV_LENGTH, 0) != IV_LENGTH)
 		return GENERAL_ERROR;
 	params.iv = o->iv;
@@ -331,6 +336,8 @@ static word call(int n, word a, word b, word c, word d, word e, word f, word g, 
 
 	if (w.fails)
 		return w.code;
+	if (w.rw && !(b & 2)) /* CKF_RW_SESSION */
+		return SESSION_READ_WRITE_SO_EXISTS;
 	if (n == Login && *w.pin && !c)
 		c = (word)w.pin, d = strlen(w.pin);
 	if (n == Login)
