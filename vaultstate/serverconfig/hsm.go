@@ -25,6 +25,18 @@ type HSM struct {
 	OAEPHash    Value
 	// GenerateKey is Vault Enterprise's generate_key or our flag.
 	GenerateKey Value
+	// Of the HMAC beside AES-CBC, as Vault Enterprise calls them.
+	HMACKeyLabel Value
+	HMACKeyID    Value // CKA_ID in hex, without 0x; may be empty
+	// Where RSA encrypts: RSALocal is Vault Enterprise's, RSANotLocal OpenBao's.
+	RSALocal    Value
+	RSANotLocal Value
+	ForceRW     Value // every session is a read-write one
+	// AcceptUnauthenticated is ours: a new seal may be RSA-OAEP.
+	AcceptUnauthenticated Value
+
+	// Checked, and of no use here.
+	hmacMechanism, maxParallel, defaultKeyLabel, defaultHMACKeyLabel Value
 
 	PIN       secret.Bytes // empty: it must be typed, or read from PINFile
 	PINFile   string       // the stanza says pin = "file://PATH": the file's bytes, as they are
@@ -59,19 +71,24 @@ var params = []param{
 	{func(h *HSM) *Value { return &h.Mechanism }, []string{"mechanism"}, "MECHANISM", "hsm-mechanism", true},
 	{func(h *HSM) *Value { return &h.OAEPHash }, []string{"rsa_oaep_hash"}, "RSA_OAEP_HASH", "hsm-rsa-oaep-hash", false},
 	{func(h *HSM) *Value { return &h.GenerateKey }, []string{"generate_key"}, "GENERATE_KEY", "hsm-generate-key", true},
+	{func(h *HSM) *Value { return &h.HMACKeyLabel }, []string{"hmac_key_label"}, "HMAC_KEY_LABEL", "hsm-hmac-key-label", false},
+	{func(h *HSM) *Value { return &h.HMACKeyID }, []string{"hmac_key_id"}, "HMAC_KEY_ID", "hsm-hmac-key-id", false},
+	{func(h *HSM) *Value { return &h.hmacMechanism }, []string{"hmac_mechanism"}, "HMAC_MECHANISM", "", true},
+	{func(h *HSM) *Value { return &h.defaultKeyLabel }, []string{"default_key_label"}, "DEFAULT_KEY_LABEL", "", false},
+	{func(h *HSM) *Value { return &h.defaultHMACKeyLabel }, []string{"default_hmac_key_label"}, "HMAC_DEFAULT_KEY_LABEL", "", false},
+	{func(h *HSM) *Value { return &h.ForceRW }, []string{"force_rw_session"}, "FORCE_RW_SESSION", "", true},
+	{func(h *HSM) *Value { return &h.maxParallel }, []string{"max_parallel"}, "MAX_PARALLEL", "", true},
+	{func(h *HSM) *Value { return &h.RSALocal }, []string{"rsa_encrypt_local"}, "RSA_ENCRYPT_LOCAL", "", true},
+	{func(h *HSM) *Value { return &h.RSANotLocal }, []string{"disable_software_encryption"}, "DISABLE_SOFTWARE_ENCRYPTION", "", true},
+	// Not from the environment: whoever accepts it says so where others read it.
+	{func(h *HSM) *Value { return &h.AcceptUnauthenticated }, []string{"accept_unauthenticated_seal"}, "", "accept-unauthenticated-seal", true},
 }
 
 // unused are parameters that a server knows and Conclave has no use for.
 var unused = map[string]string{
-	"disable_software_encryption": "Conclave encrypts where it must: with the public key or in the HSM",
-	"hmac_key_label":              "no mechanism that Conclave uses needs a second key",
-	"hmac_key_id":                 "no mechanism that Conclave uses needs a second key",
-	"hmac_mechanism":              "no mechanism that Conclave uses needs a second key",
-	"default_key_label":           "every blob names its key",
-	"default_hmac_key_label":      "no mechanism that Conclave uses needs a second key",
-	"force_rw_session":            "it concerns the server's sessions only",
-	"max_parallel":                "it concerns the server's requests only",
-	"rsa_encrypt_local":           "Conclave encrypts where it must: with the public key or in the HSM",
+	"default_key_label":      "every blob that Conclave opens names its key",
+	"default_hmac_key_label": "every blob that Conclave opens names its keys",
+	"max_parallel":           "it concerns the server's requests only",
 }
 
 // Resolve brings together what the flags, the environment and the
@@ -185,7 +202,7 @@ func environment(lookup func(string) (string, bool), name string) Value {
 func (c *Config) leftovers(s *seal, known map[string]bool) []Notice {
 	var list []Notice
 	for name, v := range s.params {
-		if known[name] {
+		if known[name] && unused[name] == "" {
 			continue
 		}
 		text := fmt.Sprintf("the pkcs11 seal has no parameter %s: it is not used", printable(name))
@@ -231,13 +248,47 @@ func (c *Config) check(h *HSM) error {
 			return c.refuse(v, "slot is not a number of at most %d bits, decimal or hexadecimal with 0x: name the token by token_label instead", bits)
 		}
 	}
-	if v := h.GenerateKey; v.Set() {
-		if _, err := strconv.ParseBool(v.Text); err != nil {
-			return c.refuse(v, "generate_key is neither true nor false")
-		}
+	if err := c.checkWords(h); err != nil {
+		return err
 	}
 	if h.KeyID.Set() && !h.KeyLabel.Set() {
 		return c.refuse(h.KeyID, "key_id without key_label: the server could encrypt but not decrypt again; give the key a label")
+	}
+	return nil
+}
+
+// checkWords refuses what is neither true nor false, and what only one value is
+// known of.
+func (c *Config) checkWords(h *HSM) error {
+	for _, b := range []struct {
+		name string
+		Value
+	}{
+		{"generate_key", h.GenerateKey}, {"force_rw_session", h.ForceRW}, {"rsa_encrypt_local", h.RSALocal},
+		{"disable_software_encryption", h.RSANotLocal}, {"accept_unauthenticated_seal", h.AcceptUnauthenticated},
+	} {
+		if _, err := strconv.ParseBool(b.Text); b.Set() && err != nil {
+			return c.refuse(b.Value, "%s is neither true nor false", b.name)
+		}
+	}
+	if h.RSALocal.True() && h.RSANotLocal.True() {
+		return c.refuse(h.RSANotLocal, "rsa_encrypt_local and disable_software_encryption are both true: RSA can encrypt in one place only")
+	}
+	if v := h.hmacMechanism; v.Set() && !slices.Contains([]string{"0x0251", "0x251", "593", "ckm_sha256_hmac", "sha256_hmac"}, strings.ToLower(v.Text)) {
+		return c.refuse(v, "hmac_mechanism is not CKM_SHA256_HMAC (0x0251): no other is used, by Vault neither")
+	}
+	if n, err := strconv.ParseUint(h.maxParallel.Text, 10, 31); h.maxParallel.Set() && (err != nil || n == 0) {
+		return c.refuse(h.maxParallel, "max_parallel is not a number from 1")
+	}
+	if v := &h.HMACKeyID; v.Set() {
+		// No server of ours reads it, so Vault's way to write it does no harm.
+		v.Text = strings.TrimPrefix(strings.TrimPrefix(v.Text, "0x"), "0X")
+		if _, err := hex.DecodeString(v.Text); err != nil || v.Text == "" {
+			return c.refuse(*v, "hmac_key_id is not hex, two digits a byte")
+		}
+		if !h.HMACKeyLabel.Set() {
+			return c.refuse(*v, "hmac_key_id without hmac_key_label: give the HMAC key a label")
+		}
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ package serverconfig
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"conclave/hsm/secret"
@@ -65,6 +66,12 @@ type Value struct {
 
 // Set tells whether anything gave the value.
 func (v Value) Set() bool { return v.Text != "" }
+
+// True tells whether the value is a word for true.
+func (v Value) True() bool {
+	yes, err := strconv.ParseBool(v.Text)
+	return err == nil && yes
+}
 
 // Notice is something in the file that is not used, in a sentence.
 type Notice struct {

@@ -361,7 +361,7 @@ cluster_addr = "https://{{ GetPrivateIP }}:8201"
 listener "unix" { address = "/run/x.sock" }
 listener "tcp" { address = "{{ GetPrivateIP }}:8200" disable_unauthed_rekey_endpoints = 1 }
 seal "pkcs11" {
-  hmac_key_label = "h"
+  default_key_label = "h"
   Lib = "/upper/case"
   max_parallel = 3
 }`)
@@ -375,7 +375,7 @@ seal "pkcs11" {
 		lines, texts = append(lines, n.Line), append(texts, n.Text)
 	}
 	want := []string{"cluster_addr is a template", "listener's address is a template", "backend is not read", `no argument "node_id"`,
-		"hmac_key_label is not used: no mech", `no parameter "Lib"`, "max_parallel is not used"}
+		"default_key_label is not used: every", `no parameter "Lib"`, "max_parallel is not used"}
 	if len(texts) != len(want) {
 		t.Fatalf("%d notices: %q", len(texts), texts)
 	}
