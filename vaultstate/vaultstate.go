@@ -177,10 +177,14 @@ type Status struct {
 	Shares      int    // recovery
 	Threshold   int
 	SealKeyID   string // "label:id"
-	Storage     Digest // of core/
-	Pending     []Leftover
-	Warnings    []string // sentences
-	Can         Capabilities
+	// How the stored keys are wrapped, as their blob says: CKM name, and the HMAC
+	// key's "label:id" where there is one.
+	SealMechanism, SealHMACKeyID string
+
+	Storage  Digest // of core/
+	Pending  []Leftover
+	Warnings []string // sentences
+	Can      Capabilities
 }
 
 // Leftover is a staged set, a rollback copy or rubble of an earlier ceremony.

@@ -70,7 +70,7 @@ func fixture(t *testing.T, name string, flavour local.Flavour) *real {
 	}
 	cfg := r.store.Config(r.known.KeyLabel, r.known.KeyID)
 	if name == "rsa" {
-		cfg.OAEPHash = "sha1"
+		cfg.OAEPHash, cfg.Mechanism = "sha1", hsm.RSAOAEP
 	}
 	r.open(t, cfg, flavour)
 	r.key.RSA = name == "rsa"

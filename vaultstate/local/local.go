@@ -34,6 +34,7 @@ import (
 	"sync"
 	"time"
 
+	"conclave/assets"
 	"conclave/hsm"
 	"conclave/hsm/secret"
 	"conclave/vaultstate"
@@ -171,9 +172,9 @@ func (v *Vault) describe(st *vaultstate.Status) error {
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", barrier.StoredKeysPath, err)
 	}
-	st.SealKeyID = ref.KeyID
-	if ref.Mechanism == "CKM_RSA_PKCS_OAEP" {
-		st.Warnings = append(st.Warnings, "With this seal (RSA-OAEP), whoever can write the storage can replace the recovery key without the HSM's PIN.")
+	st.SealKeyID, st.SealMechanism, st.SealHMACKeyID = ref.KeyID, ref.Mechanism, ref.HMACKeyID
+	if ref.Mechanism == hsm.RSAOAEP {
+		st.Warnings = append(st.Warnings, assets.Text("unauthenticated-seal")...)
 	}
 	return nil
 }

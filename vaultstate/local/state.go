@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"conclave/hsm"
 	"conclave/hsm/secret"
 	"conclave/vaultstate"
 	"conclave/vaultstate/barrier"
@@ -95,6 +96,12 @@ func (v *Vault) openRecovery(ctx context.Context, s *storage.Store, o *opened) e
 	o.recovery, err = v.unwrap(ctx, s, barrier.RecoveryKeyPath, &ref)
 	if err != nil {
 		return err
+	}
+	if ref.Mechanism == hsm.RSAOAEP && o.facts.Mechanism != hsm.RSAOAEP {
+		// A blob names its key, and any RSA key in the token will do: with its
+		// public key anybody makes such a one. Nobody makes one of the root key,
+		// which is not known to them.
+		return fmt.Errorf("%w: the recovery key is wrapped with RSA-OAEP (%q), which anybody can do, and the root key with %s. Conclave never leaves it so", vaultstate.ErrChanged, ref.SealKeyID, o.facts.Mechanism)
 	}
 	o.recCfg = cfg
 	o.facts.Shares, o.facts.Threshold = cfg.Shares, cfg.Threshold
