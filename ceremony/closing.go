@@ -91,7 +91,7 @@ func (r *Run) meaning() []string {
 	if s := r.openItem(); s != "" {
 		text = append(text, s)
 	}
-	return text
+	return append(text, r.standing()...)
 }
 
 // copiesKnown names the older copies of the storage that this program knows:
@@ -126,11 +126,11 @@ func closeRecord(r *Run) *page {
 		lines := r.sealing.sealedLines()
 		return &page{
 			Prompt: Prompt{Kind: Attest, By: who, Heading: "Each witness writes rows A to H on paper.", Facts: aloud(sum), Lines: lines,
-				Text:     []string{capital(r.verdict()), fmt.Sprintf("Record   %s    %d events", r.env.Shelf.Path("."), n)},
+				Text:     []string{capital(r.whole()), fmt.Sprintf("Record   %s    %d events", r.env.Shelf.Path("."), n)},
 				Recorded: "nothing more. The head on paper is what shows a later change."},
 			do: func(context.Context, Input) error {
 				a.seen = true
-				r.result = strings.TrimSpace(capital(r.verdict()) + " " + r.sealing.unsigned())
+				r.result = strings.TrimSpace(capital(r.whole()) + " " + r.sealing.unsigned())
 				return nil
 			},
 		}
@@ -146,6 +146,11 @@ func (r *Run) verdict() string {
 		return fmt.Sprintf("%s; %d of %d checks did not pass.", r.c.done(), n, len(r.checks))
 	}
 	return r.c.done() + "."
+}
+
+// whole is the verdict with what must be known beside it.
+func (r *Run) whole() string {
+	return strings.Join(append([]string{r.verdict()}, r.standing()...), " ")
 }
 
 // failed is how many checks did not pass.
@@ -165,7 +170,7 @@ func (r *Run) close(ctx context.Context, _ Input) error {
 		ids = append(ids, o.ID)
 	}
 	who := r.person(Operator)
-	if err := r.record("closed", Operator, who.Name, transcript.Facts{"verdict": r.verdict(), "overrides": ids, "deviations": r.deviationTexts(), "signoff": r.signOffText()}); err != nil {
+	if err := r.record("closed", Operator, who.Name, transcript.Facts{"verdict": r.whole(), "overrides": ids, "deviations": r.deviationTexts(), "signoff": r.signOffText()}); err != nil {
 		return err
 	}
 	r.closed, r.aftermath.signed = true, true

@@ -155,7 +155,7 @@ func (r *Run) keyOrigin() string {
 	if r.key.Ref == "" {
 		return ""
 	}
-	if why := inventory.NotMade(attributeTexts(r.key)); why != "" {
+	if why := inventory.NotMade(attributeTexts(r.key.Attributes)); why != "" {
 		return "The wrapping key is " + why + "."
 	}
 	return ""

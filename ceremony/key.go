@@ -27,6 +27,21 @@ func (r *Run) testHSM(ctx context.Context) ([]string, error) {
 		}
 		r.key = key
 	}
+	if err := r.mayWrap(); err != nil {
+		return nil, err
+	}
+	lines, err := r.env.HSM.SelfTest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.key.Mechanism == "" { // it is chosen by now
+		found, err := r.env.HSM.FindKey(ctx)
+		if err != nil {
+			return nil, err
+		}
+		found.Generated = r.key.Generated
+		r.key = found
+	}
 	if !r.hello.keyed {
 		if err := r.recordKey(); err != nil {
 			return nil, err
@@ -35,10 +50,6 @@ func (r *Run) testHSM(ctx context.Context) ([]string, error) {
 	}
 	if s := r.keyOrigin(); s != "" {
 		r.env.progress(Line{Mark: Warn, Text: s})
-	}
-	lines, err := r.env.HSM.SelfTest(ctx)
-	if err != nil {
-		return nil, err
 	}
 	texts := []string{}
 	for _, l := range lines {
@@ -94,13 +105,18 @@ func (r *Run) noKey(err error) error {
 
 func (r *Run) recordKey() error {
 	k := r.key
-	return r.record("key", Program, "", facted(transcript.Facts{"label": k.Label, "id": k.ID, "ref": k.Ref, "type": k.Type,
-		"mechanism": k.Mechanism, "oaep_hash": k.OAEPHash, "generated": k.Generated}, lists{"attributes": attributeTexts(k)}))
+	facts := facted(transcript.Facts{"label": k.Label, "id": k.ID, "ref": k.Ref, "type": k.Type,
+		"mechanism": k.Mechanism, "oaep_hash": k.OAEPHash, "generated": k.Generated},
+		lists{"attributes": attributeTexts(k.Attributes), "hmac_attributes": attributeTexts(k.HMACAttributes)})
+	if k.HMACRef != "" {
+		facts["hmac_ref"] = k.HMACRef
+	}
+	return r.record("key", Program, "", facts)
 }
 
-func attributeTexts(k hsm.Key) []string {
+func attributeTexts(attributes map[string]string) []string {
 	var texts []string
-	for name, value := range k.Attributes {
+	for name, value := range attributes {
 		texts = append(texts, name+"="+value)
 	}
 	slices.Sort(texts)
@@ -111,7 +127,7 @@ func attributeTexts(k hsm.Key) []string {
 // made in an HSM is not taken back here.
 func (r *Run) generateKey() *page {
 	p := r.confirmTwice(&r.hello.generate, Prompt{Badge: "CHANGES THE HSM", Action: "Make the wrapping key", Word: "GENERATE",
-		Changes: "a new AES-256 key in the token " + r.token.Label + "; it can never leave it",
+		Changes: r.newKeys(),
 		Stays:   "the storage, and every key that is in the token now",
 		Undo:    "none here: a key is destroyed with the vendor's tool"}, "make the wrapping key in the HSM")
 	if p != nil {
@@ -124,6 +140,9 @@ func (r *Run) generateKey() *page {
 				return nil, err
 			}
 			r.key = key
+			if key.HMACRef != "" {
+				return []string{"key " + key.Ref + ", " + key.Type, "HMAC key " + key.HMACRef}, nil
+			}
 			return []string{"key " + key.Ref + ", " + key.Type}, nil
 		})
 }

@@ -36,6 +36,7 @@ type opened struct {
 	open    bool   // the state was opened
 	adopted string // what the storage says of an interrupted commit
 	told    bool   // …was shown
+	unknown bool   // that nobody can know whose recovery key it is, was shown
 }
 
 // Honesty is rule S10, said on the first page of a ceremony on a local vault.
@@ -125,6 +126,7 @@ func brief(r *Run) *page {
 	if r.status.Can.Offline || r.plan.Storage != "" {
 		text = append(text, Honesty)
 	}
+	text = append(text, r.standing()...)
 	if s := r.env.Machine.Shortfalls; len(s) > 0 {
 		text = append(text, "What this machine could not give: "+strings.Join(s, " "))
 	}

@@ -141,7 +141,7 @@ func (r *Run) failure(p Problem, code int) *page {
 func (r *Run) finishStopped(ctx context.Context, s *stop) {
 	if r.closed {
 		// Only the head was still on the screen.
-		r.end(Outcome{CodeDone, capital(r.verdict())})
+		r.end(Outcome{CodeDone, capital(r.whole())})
 		return
 	}
 	state := r.cancel(ctx)

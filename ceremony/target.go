@@ -53,6 +53,9 @@ func (r *Run) lookAtVault(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 	}
+	if err := r.warnOfSeal(); err != nil {
+		return nil, err
+	}
 	r.lookForResume(ctx)
 	r.hello.looked = true
 	return append([]string{"initialised: " + yesNo(st.Initialized)}, st.Warnings...), nil

@@ -32,6 +32,8 @@ func meetHSM(r *Run) *page {
 		return r.meetSigningKey()
 	case r.status.Initialized && !h.open:
 		return r.work("open the vault through the HSM", unchanged, r.openState)
+	case r.status.Initialized && r.unauthentic() && r.env.Roster == nil && !h.unknown:
+		return r.tellUnknown()
 	case h.adopted != "" && !h.told:
 		return r.tellAdopted()
 	case r.resume.id != "" && !r.resume.done:

@@ -78,6 +78,9 @@ type Plan struct {
 	RootToken         bool
 	RootTokenKey      *Key
 
+	// AcceptUnauthenticated: a new vault may be sealed with RSA-OAEP.
+	AcceptUnauthenticated bool
+
 	GenerateKey bool // a missing wrapping key may be made in the HSM
 	SignRecord  SignRecord
 	SkipProof   bool

@@ -53,6 +53,8 @@ var (
 			{name: "mechanism", flag: "hsm-mechanism"}, {name: "rsa_oaep_hash", flag: "hsm-rsa-oaep-hash"},
 			{name: "generate_key", flag: "hsm-generate-key"},
 			{name: "sign_record", flag: "hsm-sign-record"}, {name: "sign_record_generate", flag: "hsm-sign-record-generate"},
+			{name: "hmac_key_label", flag: "hsm-hmac-key-label"}, {name: "hmac_key_id", flag: "hsm-hmac-key-id"},
+			{name: "accept_unauthenticated_seal", flag: "accept-unauthenticated-seal", kinds: []vaultstate.Kind{vaultstate.Init}},
 		},
 		"recovery": {
 			{name: "shares", flag: "recovery-shares", kinds: issuing}, {name: "threshold", flag: "recovery-threshold", kinds: issuing},
@@ -81,7 +83,7 @@ const Approvals = "approvals"
 // numbers and flags are the settings that are not any text.
 var (
 	numbers = []string{"recovery-shares", "recovery-threshold", "key-shares", "key-threshold", "stored-shares", "attendance", Approvals, "retention-years", "drill-months"}
-	truths  = []string{"deep", "hsm-generate-key", "hsm-sign-record-generate", "skip-proof"}
+	truths  = []string{"deep", "hsm-generate-key", "hsm-sign-record-generate", "skip-proof", "accept-unauthenticated-seal"}
 )
 
 // reader collects what is wrong while it reads.

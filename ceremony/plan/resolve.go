@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
+	"conclave/assets"
 	"conclave/assets/clean"
 	"conclave/ceremony/custodian"
 	"conclave/vaultstate"
@@ -47,6 +49,8 @@ type Request struct {
 	RootToken                         string // "", "initial", "none"
 	Challenge                         string // "", "keys", "none": whether keys are challenged
 
+	AcceptUnauthenticated bool // of an init with RSA-OAEP
+
 	GenerateKey bool
 	SignRecord  SignRecord
 	SkipProof   bool
@@ -83,7 +87,8 @@ func (p *Problem) Error() string { return p.Field + ": " + p.Text }
 // joined.
 func (q Request) Resolve(now time.Time) (*Plan, error) {
 	p := &Plan{Kind: q.Kind, ID: q.ID, Purpose: q.Purpose, Practice: q.Practice, Storage: q.Storage, Config: q.Config,
-		Known: q.Known, Earlier: q.Earlier, GenerateKey: q.GenerateKey, SignRecord: q.SignRecord, SkipProof: q.SkipProof, Deep: q.Deep, Overrides: q.Overrides}
+		Known: q.Known, Earlier: q.Earlier, AcceptUnauthenticated: q.AcceptUnauthenticated,
+		GenerateKey: q.GenerateKey, SignRecord: q.SignRecord, SkipProof: q.SkipProof, Deep: q.Deep, Overrides: q.Overrides}
 	var bad []error
 	refuse := func(field, format string, args ...any) {
 		bad = append(bad, &Problem{field, fmt.Sprintf(format, args...)})
@@ -362,6 +367,9 @@ func (q Request) override(p *Plan) {
 	}
 	if p.SkipProof && p.Issues() {
 		add("skipped-proofs", "The new shares are not proven before they count.")
+	}
+	if p.AcceptUnauthenticated {
+		add("unauthenticated-seal", strings.Join(assets.Text("unauthenticated-seal"), " "))
 	}
 	if (len(p.Keys) > 0 || p.WitnessKey != nil) && !p.Challenge {
 		add("no-challenge", "PGP keys are not challenged: nobody has shown that their holders can decrypt.")

@@ -230,6 +230,8 @@ func (p *Page) equipment(out *document) {
 		out.row("", "generated in this ceremony")
 	}
 	out.row("", strings.Join(k.List("attributes"), " "))
+	out.row("HMAC key", k.Text("hmac_ref"))
+	out.row("", strings.Join(k.List("hmac_attributes"), " "))
 	out.rows("self-test", p.SelfTest)
 	p.objectRows(out, false)
 	out.row("randomness", strings.Join(filled(p.Entropy.Text("sources"), p.Entropy.Text("why")), ": "))

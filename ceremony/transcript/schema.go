@@ -116,7 +116,7 @@ var Kinds = map[string]Kind{
 		may(Number, "slot")),
 	"key": kind("the wrapping key, as the token states it",
 		must(Text, "label"), must(Flag, "generated"),
-		may(Text, "id", "ref", "type", "mechanism", "oaep_hash"), may(List, "attributes")),
+		may(Text, "id", "ref", "type", "mechanism", "oaep_hash", "hmac_ref"), may(List, "attributes", "hmac_attributes")),
 	"signing-key": kind("the key in the HSM that signs the record, as the token states it; key is its line for signed notes",
 		must(Text, "label", "type", "key", "sha256"), must(Flag, "generated"), one("result", "first", "same", "other"),
 		may(Text, "id", "before"), may(List, "attributes")),
