@@ -67,6 +67,12 @@ var explained = []struct {
 		"Compare label and id with the plan. At an init the key can be made: -hsm-generate-key, or generate_key in the plan."}},
 	{hsm.ErrKeyAmbiguous, sentences{"More than one key in the token has this label.", "",
 		"Name the key's id in the plan, or rename the other key with the vendor's tool."}},
+	{hsm.ErrMechanism, sentences{"The mechanism that was configured is not used here.", untouched,
+		"Leave it out, and the first that passes is taken; or name one that the error below lists."}},
+	{hsm.ErrNoMechanism, sentences{"The key does not pass with any mechanism.", "",
+		"The error below says why of each. Use another key or token; where AES-GCM is missing, name an HMAC key."}},
+	{hsm.ErrUnauthentic, sentences{"With this key the seal would authenticate nothing.", "",
+		"Use an AES key. An RSA key is used by name only: -hsm-mechanism, and -accept-unauthenticated-seal at an init."}},
 	{hsm.ErrWrongKey, sentences{"What the vault has stored does not open with this key of the HSM.", "",
 		"Check that this is the HSM and the key that sealed the vault. Do not initialise anew: that would lose the vault."}},
 

@@ -13,6 +13,7 @@ func (p *Process) initCommand() *cobra.Command {
 	f.recoveryFlags()
 	c.Flags().StringVar(&f.rootToken, "root-token", "", "`WHICH`: initial (made and handed out) or none")
 	f.rootTokenKeyFlag()
+	f.acceptSealFlag()
 	f.singleFlags()
 	c.RunE = func(c *cobra.Command, _ []string) error { return p.hold(c.Context(), vaultstate.Init, f) }
 	return c

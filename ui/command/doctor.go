@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"conclave/assets"
 	"conclave/assets/clean"
 	"conclave/ceremony/plan"
 	"conclave/hsm"
@@ -161,6 +163,9 @@ func (s *status) findings() []finding {
 		text = fmt.Sprintf("initialised, %d recovery shares, %d needed, sealed by key %s", s.Shares, s.Threshold, clean.Clean(s.SealKey))
 	}
 	list := []finding{{"vault", fine, text}}
+	if s.SealHow == hsm.RSAOAEP {
+		list = append(list, finding{"seal", warning, strings.Join(assets.Text("unauthenticated-seal"), " ")})
+	}
 	for _, l := range s.Left {
 		level := todo
 		if l.State == "rollback" {
@@ -223,7 +228,7 @@ func aboutKey(ctx context.Context, token *hsm.Token, generates bool) finding {
 	k, err := token.FindKey(ctx)
 	switch {
 	case err == nil:
-		return finding{"key", fine, clean.Clean(k.Ref) + ", " + k.Type + ", " + k.Mechanism}
+		return finding{"key", fine, clean.Clean(k.Ref) + ", " + k.Type + ", " + cmp.Or(k.Mechanism, "mechanism not configured: the first that passes is taken")}
 	case errors.Is(err, hsm.ErrNotLoggedIn), errors.Is(err, hsm.ErrKeyNotFound) && !generates:
 		return finding{"key", warning, "not seen without a login, which most keys need; the ceremony looks again after it"}
 	case errors.Is(err, hsm.ErrKeyNotFound):

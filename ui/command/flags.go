@@ -24,7 +24,7 @@ type flags struct {
 	// Which vault and which HSM.
 	config, storage, serial, pinFile string
 	hsm                              map[string]*string // by flag: those that serverconfig knows
-	generateKey                      bool
+	generateKey, acceptSeal          bool
 	sign                             plan.SignRecord
 
 	// The ceremony.
@@ -52,7 +52,9 @@ var hsmFlags = []struct{ name, text string }{
 	{"hsm-slot", "the token's slot, a number `N`, of this run only"},
 	{"hsm-key-label", "the key's `LABEL`"},
 	{"hsm-key-id", "the key's CKA_ID, `HEX`"},
-	{"hsm-mechanism", "its `NAME`: CKM_AES_GCM, CKM_RSA_PKCS_OAEP"},
+	{"hsm-mechanism", "its `NAME`; without it the first AES one that passes"},
+	{"hsm-hmac-key-label", "the `LABEL` of the HMAC key, for AES-CBC; its id is -hsm-hmac-key-id"},
+	{"hsm-hmac-key-id", "its CKA_ID, `HEX`"},
 	{"hsm-rsa-oaep-hash", "the `HASH` of RSA-OAEP: sha1 to sha512"},
 }
 
@@ -66,6 +68,7 @@ func newFlags(c *cobra.Command) *flags {
 	for _, h := range hsmFlags {
 		f.hsm[h.name] = s.String(h.name, "", h.text)
 	}
+	s.Lookup("hsm-hmac-key-id").Hidden = true // the page is full; README has it
 	s.StringVar(&f.serial, "hsm-token-serial", "", "the token's `SERIAL` number, where labels are alike")
 	s.BoolVar(&f.generateKey, "hsm-generate-key", false, "make the HSM key if it is missing")
 	s.StringVar(&f.pinFile, "hsm-pin-file", "", "a `FILE` of mode 0600 with the PIN: recorded as single control")
@@ -115,7 +118,7 @@ func (f *flags) singleFlags() {
 func (f *flags) recoveryFlags() {
 	f.set.IntVar(&f.shares, "recovery-shares", 5, "how many recovery shares are made, `N`")
 	f.set.IntVar(&f.threshold, "recovery-threshold", 3, "how many of them are needed, `N`")
-	f.set.StringVar(&f.keys, "recovery-pgp-keys", "", "`FILES` with a public key each, separated by commas")
+	f.set.StringVar(&f.keys, "recovery-pgp-keys", "", "`FILES` with a public key each, and commas")
 	f.set.StringVar(&f.witnessKey, "witness-pgp-key", "", "a `FILE` with the witness' public key")
 	f.set.Lookup("witness-pgp-key").Hidden = true // a plan says it, with the fingerprint
 	f.set.StringVar(&f.challenge, "challenge", "keys", "`WHO` decrypts a code: keys, or none: an override")
@@ -124,6 +127,10 @@ func (f *flags) recoveryFlags() {
 
 func (f *flags) rootTokenKeyFlag() {
 	f.set.StringVar(&f.rootKey, "root-token-pgp-key", "", "a `FILE` with the public key for the root token")
+}
+
+func (f *flags) acceptSealFlag() {
+	f.set.BoolVar(&f.acceptSeal, "accept-unauthenticated-seal", false, "the seal may be RSA-OAEP: an override")
 }
 
 // given tells whether a flag was on the command line.

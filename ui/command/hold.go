@@ -35,6 +35,7 @@ func (p *Process) hold(ctx context.Context, kind vaultstate.Kind, f *flags) erro
 	}
 	defer t.Wipe()
 	t.values = append(t.values, digest...)
+	t.adopt(ctx)
 	j, err := p.job(kind, f, t)
 	if err != nil {
 		return err
@@ -106,7 +107,13 @@ func (p *Process) request(kind vaultstate.Kind, f *flags, t *target) (plan.Reque
 		return q, nil, err
 	}
 	q.GenerateKey = t.generates()
-	var err error
+	c, err := t.tokenConfig()
+	if err != nil {
+		return q, nil, usage("%v. Nothing was touched.", err)
+	}
+	if q.AcceptUnauthenticated, err = t.acceptsSeal(kind, c); err != nil {
+		return q, nil, err
+	}
 	if q.ID == "" {
 		if q.ID, err = freshID(f.dir, false, p.Now()); err != nil {
 			return q, nil, err

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -25,8 +26,8 @@ func (p *Process) planCommand() *cobra.Command {
 func (p *Process) planCheckCommand() *cobra.Command {
 	c := &cobra.Command{Use: "check FILE", Short: "Say everything that is wrong with a plan, and its arithmetic", Args: cobra.ExactArgs(1)}
 	dir := c.Flags().String("dir", ".", "the `DIR` with the records of the vault")
-	c.RunE = func(_ *cobra.Command, args []string) error {
-		agreed, err := p.planned(args[0], *dir)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		agreed, err := p.planned(c.Context(), args[0], *dir)
 		if err != nil {
 			return err
 		}
@@ -51,7 +52,7 @@ func (p *Process) planCheckCommand() *cobra.Command {
 
 // planned is the agreed plan that a file makes, as the ceremony would take it.
 // What is wrong in the file is written to stdout whole, with the lines.
-func (p *Process) planned(name, dir string) (*plan.Plan, error) {
+func (p *Process) planned(ctx context.Context, name, dir string) (*plan.Plan, error) {
 	src, _, err := readFile(name, plan.MaxDocument)
 	if err != nil {
 		return nil, usage("%v. Nothing was touched.", err)
@@ -74,10 +75,11 @@ func (p *Process) planned(name, dir string) (*plan.Plan, error) {
 		return nil, err
 	}
 	defer t.Wipe()
+	t.values = append(t.values, digest...)
+	t.adopt(ctx)
 	if _, err := t.hsmConfig(); err != nil {
 		return nil, err
 	}
-	t.values = append(t.values, digest...)
 	q, _, err := p.request(doc.Kind, f, t)
 	if err != nil {
 		return nil, err
@@ -116,6 +118,7 @@ func (p *Process) flagsOf(kind vaultstate.Kind) *flags {
 		f.recoveryFlags()
 		c.Flags().StringVar(&f.rootToken, "root-token", "", "")
 		f.rootTokenKeyFlag()
+		f.acceptSealFlag()
 		f.singleFlags()
 	case vaultstate.RecoveryRekey:
 		f.recoveryFlags()

@@ -23,12 +23,12 @@ func (p *Process) planPrintCommand() *cobra.Command {
 	var dir, format, out string
 	c := &cobra.Command{Use: "print FILE", Short: "Print the script of the day: steps, boxes, exception sheets, cards", Args: cobra.ExactArgs(1),
 		Long: "The steps are those that the screens go through. The hash at the foot of every\nsheet is the one that is read aloud: a script of another plan is seen by it.",
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			write, ok := scriptFormats[format]
 			if !ok {
 				return usage("-format=%s is not known: say text, html or pdf. Nothing was printed.", clean.Clean(format))
 			}
-			agreed, err := p.planned(args[0], dir)
+			agreed, err := p.planned(c.Context(), args[0], dir)
 			if err != nil {
 				return err
 			}

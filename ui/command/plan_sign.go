@@ -35,8 +35,8 @@ func (p *Process) planSignCommand() *cobra.Command {
 	var files []string
 	c := &cobra.Command{Use: "sign FILE", Short: "Approve a plan, by a signature that was made elsewhere", Args: cobra.ExactArgs(1),
 		Long: "Without -signature it says what approvers sign, and how: with ssh-keygen, OpenPGP\nor minisign, on a machine of their own. Signatures lie in FILE.approvals.",
-		RunE: func(_ *cobra.Command, args []string) error {
-			agreed, err := p.planned(args[0], dir)
+		RunE: func(c *cobra.Command, args []string) error {
+			agreed, err := p.planned(c.Context(), args[0], dir)
 			switch {
 			case err != nil:
 				return err

@@ -34,6 +34,7 @@ type status struct {
 	Source   string   `json:"storage_source"`
 	Digest   string   `json:"core_sha256"`
 	SealKey  string   `json:"seal_key"`
+	SealHow  string   `json:"seal_mechanism"`
 	HSM      hsmState `json:"hsm"`
 	Servers  []string `json:"servers"`
 	Left     []left   `json:"leftovers"`
@@ -144,7 +145,7 @@ func (t *target) status(ctx context.Context) (*status, error) {
 	s := &status{
 		Type: st.SealType, Initialized: st.Initialized, Shares: st.Shares, Threshold: st.Threshold,
 		RecoverySeal: st.Initialized, StorageType: "file", Storage: st.Name, Source: t.storage.Source,
-		Digest: st.Storage.String(), SealKey: st.SealKeyID, Servers: []string{}, Left: []left{}, Warnings: []string{},
+		Digest: st.Storage.String(), SealKey: st.SealKeyID, SealHow: st.SealMechanism, Servers: []string{}, Left: []left{}, Warnings: []string{},
 	}
 	for _, l := range st.Pending {
 		s.Left = append(s.Left, left{string(l.ID), string(l.Kind), l.State, l.Path, l.Made, l.CanUndo, l.Text})
@@ -236,7 +237,7 @@ func (s *status) text(w io.Writer) error {
 		{"Sealed", yes[s.Sealed]},
 	}
 	if s.Initialized {
-		rows = append(rows, [2]string{"Seal", s.Type + ", key " + clean.Clean(s.SealKey)},
+		rows = append(rows, [2]string{"Seal", s.Type + ", key " + clean.Clean(s.SealKey) + ", " + clean.Clean(s.SealHow)},
 			[2]string{"Recovery shares", fmt.Sprintf("%d, %d needed", s.Shares, s.Threshold)},
 			[2]string{"State of core/", "SHA-256 " + s.Digest})
 	}

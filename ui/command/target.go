@@ -73,6 +73,9 @@ func (f *flags) target() (_ *target, err error) {
 	if f.given("hsm-generate-key") {
 		given["hsm-generate-key"] = strconv.FormatBool(f.generateKey)
 	}
+	if f.given("accept-unauthenticated-seal") {
+		given["accept-unauthenticated-seal"] = strconv.FormatBool(f.acceptSeal)
+	}
 	t.hsm, err = serverconfig.Resolve(cfg, os.LookupEnv, given)
 	if err != nil {
 		return nil, usage("%v. Nothing was touched.", err)
@@ -232,6 +235,12 @@ func (t *target) setValues(digest string) {
 	add("hsm-mechanism", h.Mechanism)
 	add("hsm-rsa-oaep-hash", h.OAEPHash)
 	add("hsm-generate-key", h.GenerateKey)
+	add("hsm-hmac-key-label", h.HMACKeyLabel)
+	add("hsm-hmac-key-id", h.HMACKeyID)
+	add("hsm-rsa-encrypt-local", h.RSALocal)
+	add("hsm-disable-software-encryption", h.RSANotLocal)
+	add("hsm-force-rw-session", h.ForceRW)
+	add("accept-unauthenticated-seal", h.AcceptUnauthenticated)
 	t.values = append(t.values, plan.Value{Name: "hsm-pin", Text: "[secret]", Source: t.login, Day: true})
 }
 
@@ -273,6 +282,16 @@ func (t *target) tokenConfig() (hsm.Config, error) {
 	c := hsm.Config{
 		Lib: h.Lib.Text, TokenLabel: h.TokenLabel.Text, TokenSerial: h.TokenSerial.Text,
 		KeyLabel: h.KeyLabel.Text, KeyID: h.KeyID.Text, Mechanism: h.Mechanism.Text, OAEPHash: h.OAEPHash.Text,
+		HMACKeyLabel: h.HMACKeyLabel.Text, HMACKeyID: h.HMACKeyID.Text, ReadWrite: h.ForceRW.True(),
+	}
+	switch {
+	case h.RSALocal.True():
+		c.RSAEncrypt = hsm.EncryptLocally
+	case h.RSANotLocal.True():
+		c.RSAEncrypt = hsm.EncryptInToken
+	}
+	if err := hsm.CheckMechanism(c); err != nil {
+		return c, err
 	}
 	if h.Slot.Set() {
 		n, err := serverconfig.ParseSlot(h.Slot.Text, 64)
