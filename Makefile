@@ -35,7 +35,7 @@ rehearse:
 
 .PHONY: setup
 setup:
-	@.ci/setup softhsm gpg sq tmux
+	@.ci/setup softhsm nss gpg sq tmux
 
 .PHONY: test
 test: setup
