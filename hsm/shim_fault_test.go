@@ -188,7 +188,7 @@ func TestShimCallCounts(t *testing.T) {
 			plain.Wipe()
 			return err
 		}},
-		{"self-test", 120, func() error { _, err := token.SelfTest(t.Context()); return err }},
+		{"self-test", 140, func() error { _, err := token.SelfTest(t.Context()); return err }},
 		{"logout", 4, func() error { return token.Logout(t.Context()) }},
 	} {
 		s.set()

@@ -1,6 +1,7 @@
 package hsm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -13,6 +14,11 @@ import (
 // takes a new session then, and f finds its keys again. ref is the key that an
 // error is about.
 func (t *Token) try(ctx context.Context, ref string, f func(*worker.Client) error) error {
+	return t.tryAs(ctx, ref, "", f)
+}
+
+// tryAs is try for a blob that names its mechanism.
+func (t *Token) tryAs(ctx context.Context, ref, mechanism string, f func(*worker.Client) error) error {
 	t.turn.RLock()
 	defer t.turn.RUnlock()
 	w, err := t.session(ctx)
@@ -25,6 +31,7 @@ func (t *Token) try(ctx context.Context, ref string, f func(*worker.Client) erro
 	}
 	c := t.context()
 	c.KeyLabel, c.KeyID = cutRef(ref)
+	c.Mechanism = cmp.Or(mechanism, c.Mechanism)
 	return t.check(w, explain(err, t.cfg.Timeout, c))
 }
 
@@ -106,7 +113,7 @@ func (t *Token) Unwrap(ctx context.Context, data []byte) (secret.Bytes, error) {
 		return secret.Bytes{}, err
 	}
 	var plain secret.Bytes
-	err = t.try(ctx, b.ref, func(w *worker.Client) error {
+	err = t.tryAs(ctx, b.ref, mechanismName(b.mechanism), func(w *worker.Client) error {
 		k, err := t.key(ctx, w, b.label, b.id)
 		if err != nil {
 			return err
