@@ -15,6 +15,8 @@ type Key struct {
 	Lib, TokenLabel, PIN string
 	Label                string
 	RSA                  bool // RSA-OAEP with SHA-1; else AES-GCM
+	CBC                  uint // AES-CBC with an HMAC: 0x1082 or 0x1085
+	MACLabel             string
 }
 
 // SoftHSM calls use with a function that unwraps with the token's key. The
@@ -55,6 +57,9 @@ func (k Key) unwrap(p *pkcs11.Ctx, s pkcs11.SessionHandle, blob []byte) ([]byte,
 	if err != nil {
 		return nil, err
 	}
+	if k.CBC != 0 {
+		return k.unwrapCBC(p, s, fields)
+	}
 	class := uint(pkcs11.CKO_SECRET_KEY)
 	mechanism := pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_OAEP,
 		pkcs11.NewOAEPParams(pkcs11.CKM_SHA_1, pkcs11.CKG_MGF1_SHA1, pkcs11.CKZ_DATA_SPECIFIED, nil))
@@ -65,22 +70,30 @@ func (k Key) unwrap(p *pkcs11.Ctx, s pkcs11.SessionHandle, blob []byte) ([]byte,
 		defer gcm.Free()
 		mechanism = pkcs11.NewMechanism(pkcs11.CKM_AES_GCM, gcm)
 	}
-	if err := p.FindObjectsInit(s, []*pkcs11.Attribute{
-		pkcs11.NewAttribute(pkcs11.CKA_CLASS, class), pkcs11.NewAttribute(pkcs11.CKA_LABEL, k.Label),
-	}); err != nil {
+	key, err := find(p, s, class, k.Label)
+	if err != nil {
 		return nil, err
+	}
+	if err := p.DecryptInit(s, []*pkcs11.Mechanism{mechanism}, key); err != nil {
+		return nil, err
+	}
+	return p.Decrypt(s, fields[1])
+}
+
+func find(p *pkcs11.Ctx, s pkcs11.SessionHandle, class uint, label string) (pkcs11.ObjectHandle, error) {
+	if err := p.FindObjectsInit(s, []*pkcs11.Attribute{
+		pkcs11.NewAttribute(pkcs11.CKA_CLASS, class), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label),
+	}); err != nil {
+		return 0, err
 	}
 	found, _, err := p.FindObjects(s, 2)
 	if ferr := p.FindObjectsFinal(s); err == nil {
 		err = ferr
 	}
 	if err != nil || len(found) != 1 {
-		return nil, fmt.Errorf("found %d keys %q: %w", len(found), k.Label, err)
+		return 0, fmt.Errorf("found %d keys %q: %w", len(found), label, err)
 	}
-	if err := p.DecryptInit(s, []*pkcs11.Mechanism{mechanism}, found[0]); err != nil {
-		return nil, err
-	}
-	return p.Decrypt(s, fields[1])
+	return found[0], nil
 }
 
 // protobuf returns the fields of a message that are bytes, by number. Numbers
