@@ -53,7 +53,7 @@ var hsmFlags = []struct{ name, text string }{
 	{"hsm-key-label", "the key's `LABEL`"},
 	{"hsm-key-id", "the key's CKA_ID, `HEX`"},
 	{"hsm-mechanism", "its `NAME`; without it the first AES one that passes"},
-	{"hsm-hmac-key-label", "the `LABEL` of the HMAC key, for AES-CBC; its id is -hsm-hmac-key-id"},
+	{"hsm-hmac-key-label", "the `LABEL` of the HMAC key, for AES-CBC"},
 	{"hsm-hmac-key-id", "its CKA_ID, `HEX`"},
 	{"hsm-rsa-oaep-hash", "the `HASH` of RSA-OAEP: sha1 to sha512"},
 }
@@ -68,7 +68,9 @@ func newFlags(c *cobra.Command) *flags {
 	for _, h := range hsmFlags {
 		f.hsm[h.name] = s.String(h.name, "", h.text)
 	}
-	s.Lookup("hsm-hmac-key-id").Hidden = true // the page is full; README has it
+	for _, rare := range []string{"hsm-hmac-key-label", "hsm-hmac-key-id"} {
+		s.Lookup(rare).Hidden = true // the page is full; README has them
+	}
 	s.StringVar(&f.serial, "hsm-token-serial", "", "the token's `SERIAL` number, where labels are alike")
 	s.BoolVar(&f.generateKey, "hsm-generate-key", false, "make the HSM key if it is missing")
 	s.StringVar(&f.pinFile, "hsm-pin-file", "", "a `FILE` of mode 0600 with the PIN: recorded as single control")
