@@ -71,7 +71,7 @@ func (r *Run) asides(p *page) []Aside {
 		return nil
 	}
 	list := []Aside{{Interlude: Break, Title: "A break"}, {Interlude: Leaves, Title: "Somebody leaves"}, {Interlude: Arrives, Title: "Somebody arrives"}}
-	switch p.Kind {
+	switch p.Kind { //nolint:exhaustive // the pages with a secret in them
 	case Show:
 		for i := range list {
 			list[i].Not = "A secret is shown to one person. Finish this page first."

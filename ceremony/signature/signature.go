@@ -44,7 +44,7 @@ func (k Kind) Ext() string {
 		return ".sshsig"
 	case Minisign:
 		return ".minisig"
-	case OpenPGP:
+	case OpenPGP, RFC3161:
 	}
 	return ".asc"
 }
@@ -150,7 +150,7 @@ func (t *Trust) check(message, sig []byte, namespace string, now time.Time) (Res
 		return t.checkSSH(message, sig, namespace, now)
 	case Minisign:
 		return t.checkMinisign(message, sig)
-	case OpenPGP:
+	case OpenPGP, RFC3161:
 	}
 	return t.checkPGP(message, sig, now)
 }

@@ -67,7 +67,7 @@ type adding struct {
 	trust            *signature.Trust
 	signed           []byte
 	event            custody.Event
-	asks, everything bool
+	everything       bool
 	*asker
 }
 

@@ -99,6 +99,7 @@ func (p *Process) howToApprove(name, text string, agreed *plan.Plan) {
 			how = fmt.Sprintf("gpg --armor --output me%s --detach-sign %s", a.Key.Kind.Ext(), out)
 		case signature.Minisign:
 			how = fmt.Sprintf("minisign -S -s KEY -m %s -x me%s", out, a.Key.Kind.Ext())
+		case signature.RFC3161: // nobody approves by a time-stamp
 		}
 		fmt.Fprintf(p.Stdout, "\n  %s, %s key %s:\n  %s\n", clean.Clean(a.Name), a.Key.Kind, clean.Clean(a.Key.ID), how)
 	}

@@ -39,7 +39,7 @@ func (p *Process) reportCommand() *cobra.Command {
 	known := strings.Join(names, ", ")
 	c := &cobra.Command{
 		Use: "report DIR|FILE [-format=FORMAT] [-out FILE|DIR]", Short: "Print a transcript as a page to read, or as data", Args: cobra.ExactArgs(1),
-		Long: "The report says no more than the transcript; the transcript is the record, the\nreport is a copy. An HTML report is one file that needs no other and no network.\nThe audit is for an auditor: what is open and who is known by what, the questions\nthat auditors ask, the token before and after, every call that used or made a\nkey, the script as it went, written controls and where they show. With -out it\nis a new directory, with the audit as text, HTML and PDF, the report as JSON, the\ntranscript, and their digests. The exit code is that of verify.",
+		Long: "The report says no more than the transcript; the transcript is the record, the\nreport is a copy. An HTML report is one file that needs no other and no network.\nThe audit is for an auditor: what is open, who is known by what, the questions\nauditors ask, the token before and after, every call that used or made a key,\nthe script as it went, written controls and where they show. With -out it is a\nnew directory, with the audit as text, HTML and PDF, the report as JSON, the\ntranscript, and their digests. The exit code is that of verify.",
 		RunE: func(_ *cobra.Command, args []string) error {
 			i := slices.Index(names, format)
 			if i < 0 {

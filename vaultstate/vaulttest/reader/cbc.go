@@ -21,7 +21,7 @@ func (k Key) unwrapCBC(p *pkcs11.Ctx, s pkcs11.SessionHandle, fields map[uint64]
 	text = binary.BigEndian.AppendUint64(text, uint64(k.CBC))
 	text = binary.BigEndian.AppendUint64(text, pkcs11.CKM_SHA256_HMAC)
 	for _, part := range [][]byte{info[3], info[4], fields[2], fields[1]} {
-		text = binary.BigEndian.AppendUint32(text, uint32(len(part)))
+		text = binary.BigEndian.AppendUint32(text, uint32(len(part))) //nolint:gosec // parts of a blob
 		text = append(text, part...)
 	}
 	key, err := find(p, s, pkcs11.CKO_SECRET_KEY, k.MACLabel)
