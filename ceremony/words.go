@@ -70,7 +70,7 @@ func yesNo(b bool) string {
 // short is the beginning of a digest, for a row that has no room for all.
 func short(hex string) string {
 	if len(hex) > 16 {
-		return hex[:16] + "…"
+		return hex[:16] + "..."
 	}
 	return hex
 }

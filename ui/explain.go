@@ -132,6 +132,8 @@ var explained = []struct {
 		"Give all records of this vault since its init, in their order; the error below names the gap."}},
 	{transcript.ErrOver, sentences{"The record of this ceremony is closed.", "Nothing was added to it.",
 		"Begin another ceremony: a closed record is never written to."}},
+	{transcript.ErrNoteKey, sentences{"This is no key that signs records.", untouched,
+		"An Ed25519 or ECDSA P-256 key is needed, under the name that the plan gives."}},
 	{softhsm.ErrNoSoftHSM, sentences{"SoftHSM is not installed on this machine.", untouched,
 		"Install it for rehearsals: make setup names the command."}},
 
@@ -141,6 +143,8 @@ var explained = []struct {
 	{fs.ErrPermission, sentences{"The program may not do this with a file.", "",
 		"Run it as the user that owns the storage, or correct the owner and mode that the error below names."}},
 	{fs.ErrNotExist, sentences{"A file that is needed is not there.", "", "Check the path that the error below names."}},
+	// The last: it wraps the reason, which says more.
+	{transcript.ErrUnsigned, sentences{"The record's checkpoint is not signed.", "", "Look at the key in the HSM that the plan names for it."}},
 }
 
 // Explain turns an error into what people read. State is empty where the
@@ -175,7 +179,7 @@ func Explain(err error) ceremony.Problem {
 // cause is an error's own text. What went wrong stands at its end, behind what
 // was being done: of a long one the middle is left out.
 func cause(err error) string {
-	const begin, gap = 60, " … "
+	const begin, gap = 60, " ... "
 	text := []rune(clean.Cut(err.Error(), longestText))
 	if len(text) <= clean.Max {
 		return string(text)

@@ -300,7 +300,7 @@ func triedHand() ceremony.Prompt {
 func signingKeyPrompt() ceremony.Prompt {
 	p := resultPrompt()
 	p.By, p.Heading = wim, "Wim Waters: read aloud the key that signs this record"
-	p.Lines = []ceremony.Line{{Mark: ceremony.Warn, Text: "ANOTHER KEY signed the earlier record: 3789BBBB01A2C3D4…, called conclave/hsm/record-2025"}}
+	p.Lines = []ceremony.Line{{Mark: ceremony.Warn, Text: "ANOTHER KEY signed the earlier record: 3789BBBB01A2C3D4..., called conclave/hsm/record-2025"}}
 	p.Text = []string{"Ed25519, \"record key\": the SHA-256 of its public half. Keep it. What it signs is made with a key in the same HSM; it is nobody's signature."}
 	p.Recorded = "the public key, its attributes, and that it was read."
 	return p
