@@ -67,7 +67,6 @@ type adding struct {
 	trust            *signature.Trust
 	signed           []byte
 	event            custody.Event
-	everything       bool
 	*asker
 }
 
