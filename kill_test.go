@@ -56,8 +56,8 @@ func TestKill(t *testing.T) {
 		t.Fatalf("the practice vault: %v\n%s", err, out)
 	}
 	k.old = k.shares(k.base)["first"]
-	t.Setenv("SOFTHSM2_CONF", filepath.Join(k.base, "softhsm2.conf"))
-	err := reader.SoftHSM(reader.Key{Lib: lib, TokenLabel: "PRACTICE", PIN: "123456", Label: "practice"}, func(unwrap reader.Unwrap) error {
+	key := reader.Key{Lib: lib, Conf: filepath.Join(k.base, "softhsm2.conf"), TokenLabel: "PRACTICE", PIN: "123456", Label: "practice"}
+	err := reader.SoftHSM(key, func(unwrap reader.Unwrap) error {
 		k.unwrap = func(blob []byte) ([]byte, error) {
 			k.token.Lock()
 			defer k.token.Unlock()

@@ -41,6 +41,7 @@ import (
 func TestLeaks(t *testing.T) {
 	need.Tool(t, "root")
 	lib := need.Tool(t, "softhsm")
+	t.Parallel()
 	memories := []struct{ name, tags string }{{"mmap", "mmapfallback"}}
 	if os.Getenv("CONCLAVE_LONG") != "" { // it finds less, and takes as long
 		memories = append(memories, struct{ name, tags string }{"memfd_secret", ""})
@@ -50,6 +51,7 @@ func TestLeaks(t *testing.T) {
 			bin := build(t, b.tags)
 			for _, encrypted := range []bool{false, true} {
 				t.Run(map[bool]string{false: "shown", true: "encrypted"}[encrypted], func(t *testing.T) {
+					t.Parallel() // it mostly waits, as people do
 					h := hold(t, bin, lib, encrypted)
 					for _, r := range h.scan() {
 						t.Log(r)
@@ -70,12 +72,14 @@ func TestLeaks(t *testing.T) {
 func TestLeaksRed(t *testing.T) {
 	need.Tool(t, "root")
 	lib := need.Tool(t, "softhsm")
+	t.Parallel()
 	const file, old = "ceremony/prove.go", "shareBytes(r.plan.Shares))\n\tdefer raw.Wipe()\n"
 	for _, c := range []struct{ name, tags, new string }{
 		{"forgets a wipe", "mmapfallback", "shareBytes(r.plan.Shares))\n"},
 		{"copies", "", old + "\tr.env.Machine.Host = string(raw.Expose()) // not in the agreed plan, whose hash is held\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			bin := build(t, c.tags, edit{file, old, c.new})
 			found := 0
 			for _, r := range hold(t, bin, lib, false).scan() {
@@ -441,8 +445,7 @@ func (h *held) collect(storage, lib, conf string, r *room) {
 	h.needles = append(h.needles, memscan.Forms("root token", []byte(r.token))...)
 	h.needles = append(h.needles, memscan.Forms("PIN, part 1", []byte(pinOne))...)
 	h.needles = append(h.needles, memscan.Forms("PIN, part 2", []byte(pinTwo))...)
-	h.t.Setenv("SOFTHSM2_CONF", conf)
-	err := reader.SoftHSM(reader.Key{Lib: lib, TokenLabel: "vault", PIN: pin, Label: "root"}, func(unwrap reader.Unwrap) error {
+	err := reader.SoftHSM(reader.Key{Lib: lib, Conf: conf, TokenLabel: "vault", PIN: pin, Label: "root"}, func(unwrap reader.Unwrap) error {
 		state, err := reader.Open(storage, unwrap)
 		if err != nil {
 			return err

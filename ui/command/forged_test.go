@@ -42,7 +42,6 @@ listener "tcp" { address = "127.0.0.1:18210" tls_disable = true }
 seal "pkcs11" { lib = "`+v.lib+`" token_label = "ceremony" pin = "user-1234" key_label = "bao-rsa" key_id = "02" rsa_oaep_hash = "sha1" }
 `)
 	v.write("softhsm2.conf", "directories.tokendir = "+filepath.Join(v.work, "tokens")+"\nlog.level = ERROR\n")
-	t.Setenv("SOFTHSM2_CONF", conf)
 	v.player = &player{dir: v.work, env: []string{"SOFTHSM2_CONF=" + conf, "HOME=" + v.work, "TERM=dumb"}, shown: map[string]string{}}
 	return v
 }
@@ -78,7 +77,7 @@ func (v *rsaVault) ceremony(kind, id string, more ...string) []string {
 // with the right to write the storage. No PIN, no share.
 func (v *rsaVault) forge() (share string) {
 	v.Helper()
-	pub, err := reader.PublicKey(v.lib, "ceremony", "bao-rsa")
+	pub, err := reader.PublicKey(v.lib, filepath.Join(v.work, "softhsm2.conf"), "ceremony", "bao-rsa")
 	if err != nil {
 		v.Fatal(err)
 	}
@@ -111,6 +110,7 @@ const standing = "With this seal, whoever can write the storage can replace the 
 // TestForgedRecoveryKey: Conclave, given the record, stops with code 4 before
 // anybody is asked for a share; given none, it says that it cannot know.
 func TestForgedRecoveryKey(t *testing.T) {
+	t.Parallel()
 	v := newRSAVault(t)
 	const cannot = "Conclave cannot know"
 	v.run(0, []string{standing, cannot}, v.ceremony("unseal", "KC-1")...)
@@ -131,6 +131,7 @@ func TestForgedRecoveryKey(t *testing.T) {
 // TestStandingWarning: status, doctor, the first page, record and verdict say
 // what this seal does not do, and every ceremony runs on it.
 func TestStandingWarning(t *testing.T) {
+	t.Parallel()
 	v := newRSAVault(t)
 	v.run(0, []string{standing, "CKM_RSA_PKCS_OAEP"}, "status", "-config", "bao.hcl")
 	v.run(0, []string{standing}, "doctor", "-config", "bao.hcl")
@@ -160,6 +161,7 @@ func TestStandingWarning(t *testing.T) {
 // TestNewUnauthenticatedSeal: a new vault is sealed with RSA-OAEP only by name,
 // and where it is accepted.
 func TestNewUnauthenticatedSeal(t *testing.T) {
+	t.Parallel()
 	v := newRSAVault(t)
 	init := func(id string, more ...string) []string {
 		if err := os.MkdirAll(filepath.Join(v.work, id), 0o700); err != nil {

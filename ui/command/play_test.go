@@ -216,6 +216,7 @@ func shares(ts *testscript.TestScript, _ bool, args []string) {
 // is proven. The next run finds record and staged state, and goes on at the
 // second. Then the new shares authorise, and the old do not.
 func TestResume(t *testing.T) {
+	t.Parallel()
 	lib := need.Tool(t, "softhsm")
 	work := t.TempDir()
 	e := &testscript.Env{WorkDir: work}

@@ -170,6 +170,7 @@ const rekeyPlan = `ceremony "recovery-rekey" {
 // TestPlanAgain kills a recovery rekey that a plan file began. The same file
 // goes on with it, as KC-7.2; a changed one does not, and after the end neither.
 func TestPlanAgain(t *testing.T) {
+	t.Parallel()
 	lib := need.Tool(t, "softhsm")
 	work := t.TempDir()
 	if err := fixtures(lib)(&testscript.Env{WorkDir: work}); err != nil {

@@ -13,10 +13,14 @@ import (
 
 const ctrlD = "\x04"
 
-// gnupg runs gpg with a home of the test's own.
-func gnupg(t *testing.T, args ...string) {
+// gpgHome is the directory, in a test's own, that gpg has for its home.
+const gpgHome = "g"
+
+// gnupg runs gpg with the home in a directory.
+func gnupg(t *testing.T, in string, args ...string) {
 	t.Helper()
-	if out, err := exec.CommandContext(context.Background(), "gpg", append([]string{"--batch", "--quiet"}, args...)...).CombinedOutput(); err != nil {
+	args = append([]string{"--homedir", filepath.Join(in, gpgHome), "--batch", "--quiet"}, args...)
+	if out, err := exec.CommandContext(context.Background(), "gpg", args...).CombinedOutput(); err != nil {
 		t.Fatalf("gpg %v: %v\n%s", args, err, out)
 	}
 }
@@ -28,19 +32,19 @@ func gnupg(t *testing.T, args ...string) {
 func TestGPG(t *testing.T) {
 	need.Tool(t, "softhsm")
 	need.Tool(t, "gpg")
+	t.Parallel()
 	in := workplace(t)
-	home := filepath.Join(in, "g")
+	home := filepath.Join(in, gpgHome)
 	if err := os.Mkdir(home, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("GNUPGHOME", home)
-	t.Cleanup(func() { _ = exec.CommandContext(context.Background(), "gpgconf", "--kill", "all").Run() })
+	t.Cleanup(func() { _ = exec.CommandContext(context.Background(), "gpgconf", "--homedir", home, "--kill", "all").Run() })
 	made := exec.CommandContext(context.Background(), conclave, "rehearse", "init", "-auto", "-plain", "-dir", "D")
 	made.Dir = in
 	if out, err := made.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	gnupg(t, "--import", filepath.Join(in, "D/custodians/PRACTICE-alice-adams.asc"), filepath.Join(in, "D/custodians/PRACTICE-bob-baker.asc"))
+	gnupg(t, in, "--import", filepath.Join(in, "D/custodians/PRACTICE-alice-adams.asc"), filepath.Join(in, "D/custodians/PRACTICE-bob-baker.asc"))
 	files, err := filepath.Glob(filepath.Join(in, "D/PRACTICE-*/shares/PRACTICE-*.asc"))
 	if err != nil || len(files) != 5 {
 		t.Fatalf("%q, %v", files, err)
@@ -52,10 +56,10 @@ func TestGPG(t *testing.T) {
 			t.Fatal(err)
 		}
 		// Bob's share once more, for a key with a passphrase.
-		gnupg(t, "--passphrase", "tomato", "--pinentry-mode", "loopback", "--quick-generate-key", "Bob at home", "future-default", "default", "never")
-		gnupg(t, "--output", filepath.Join(in, "share"), "--decrypt", files[1])
-		gnupg(t, "--trust-model", "always", "--output", filepath.Join(in, "bob.asc"), "--recipient", "Bob at home", "--encrypt", filepath.Join(in, "share"))
-		_ = exec.CommandContext(context.Background(), "gpgconf", "--kill", "gpg-agent").Run() // it knows the passphrase
+		gnupg(t, in, "--passphrase", "tomato", "--pinentry-mode", "loopback", "--quick-generate-key", "Bob at home", "future-default", "default", "never")
+		gnupg(t, in, "--output", filepath.Join(in, "share"), "--decrypt", files[1])
+		gnupg(t, in, "--trust-model", "always", "--output", filepath.Join(in, "bob.asc"), "--recipient", "Bob at home", "--encrypt", filepath.Join(in, "share"))
+		_ = exec.CommandContext(context.Background(), "gpgconf", "--homedir", home, "--kill", "gpg-agent").Run() // it knows the passphrase
 	}
 	s := openPTY(t, in, "rehearse", "rekey", "-dir", "D")
 	p := &people{t: t, s: s, shares: map[string]string{}}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,11 @@ type ptyScreen struct {
 	wire strings.Builder // all that the program wrote
 }
 
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
 // openPTY runs the program in a directory.
 func openPTY(t *testing.T, in string, args ...string) *ptyScreen {
 	t.Helper()
@@ -33,7 +39,7 @@ func openPTY(t *testing.T, in string, args ...string) *ptyScreen {
 		vt: vt10x.New(vt10x.WithSize(80, 24))}
 	s.cmd.Dir = in
 	s.cmd.Env = []string{"TERM=xterm-256color", "LC_ALL=C.UTF-8", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}
-	if home := os.Getenv("GNUPGHOME"); home != "" {
+	if home := filepath.Join(in, gpgHome); isDir(home) {
 		s.cmd.Env = append(s.cmd.Env, "GNUPGHOME="+home)
 	}
 	far, err := pty.StartWithSize(s.cmd, &pty.Winsize{Cols: 80, Rows: 24})

@@ -95,8 +95,7 @@ func (r *real) open(t *testing.T, cfg hsm.Config, flavour local.Flavour) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.Close() })
-	r.key = reader.Key{Lib: cfg.Lib, TokenLabel: cfg.TokenLabel, PIN: r.known.PIN, Label: cfg.KeyLabel}
-	t.Setenv("SOFTHSM2_CONF", r.store.Conf())
+	r.key = reader.Key{Lib: cfg.Lib, Conf: r.store.Conf(), TokenLabel: cfg.TokenLabel, PIN: r.known.PIN, Label: cfg.KeyLabel}
 }
 
 // run plays an operation to its end and keeps the new shares.

@@ -12,16 +12,12 @@ import (
 
 // PublicKey reads the public half of an RSA key out of a token, as anybody can:
 // without a PIN.
-func PublicKey(lib, tokenLabel, label string) (*rsa.PublicKey, error) {
-	p := pkcs11.New(lib)
-	if p == nil {
-		return nil, fmt.Errorf("loading %s", lib)
+func PublicKey(lib, conf, tokenLabel, label string) (*rsa.PublicKey, error) {
+	p, closed, err := Key{Lib: lib, Conf: conf}.open()
+	if err != nil {
+		return nil, err
 	}
-	defer p.Destroy()
-	if err := p.Initialize(); err != nil {
-		return nil, fmt.Errorf("initialising the token: %w", err)
-	}
-	defer func() { _ = p.Finalize() }()
+	defer closed()
 	slots, err := p.GetSlotList(true)
 	if err != nil {
 		return nil, fmt.Errorf("listing slots: %w", err)

@@ -6,32 +6,62 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
+	"sync"
 
 	"github.com/miekg/pkcs11"
 )
 
 // Key says which key of which token unwraps, and how.
 type Key struct {
-	Lib, TokenLabel, PIN string
-	Label                string
-	RSA                  bool // RSA-OAEP with SHA-1; else AES-GCM
-	CBC                  uint // AES-CBC with an HMAC: 0x1082 or 0x1085
-	MACLabel             string
+	Lib, Conf, TokenLabel, PIN string // Conf is the library's configuration file
+	Label                      string
+	RSA                        bool // RSA-OAEP with SHA-1; else AES-GCM
+	CBC                        uint // AES-CBC with an HMAC: 0x1082 or 0x1085
+	MACLabel                   string
 }
 
-// SoftHSM calls use with a function that unwraps with the token's key. The
-// token's configuration is named by SOFTHSM2_CONF. Only one may be in use at a
-// time: the library is loaded into this process.
-func SoftHSM(k Key, use func(Unwrap) error) error {
+// one is held while the library is in use: it is loaded into this process, and
+// finds its configuration in the environment.
+var one sync.Mutex
+
+// open loads the library. The second result unloads it.
+func (k Key) open() (*pkcs11.Ctx, func(), error) {
+	const name = "SOFTHSM2_CONF"
+	one.Lock()
+	before, was := os.LookupEnv(name)
+	_ = os.Setenv(name, k.Conf)
+	release := func() {
+		if _ = os.Unsetenv(name); was {
+			_ = os.Setenv(name, before)
+		}
+		one.Unlock()
+	}
 	p := pkcs11.New(k.Lib)
 	if p == nil {
-		return fmt.Errorf("loading %s", k.Lib)
+		release()
+		return nil, nil, fmt.Errorf("loading %s", k.Lib)
 	}
-	defer p.Destroy()
 	if err := p.Initialize(); err != nil {
-		return fmt.Errorf("initialising the token: %w", err)
+		p.Destroy()
+		release()
+		return nil, nil, fmt.Errorf("initialising the token: %w", err)
 	}
-	defer func() { _ = p.Finalize() }()
+	return p, func() {
+		_ = p.Finalize()
+		p.Destroy()
+		release()
+	}, nil
+}
+
+// SoftHSM calls use with a function that unwraps with the token's key. Another
+// call waits until this one is done.
+func SoftHSM(k Key, use func(Unwrap) error) error {
+	p, closed, err := k.open()
+	if err != nil {
+		return err
+	}
+	defer closed()
 	slots, err := p.GetSlotList(true)
 	if err != nil {
 		return fmt.Errorf("listing slots: %w", err)
