@@ -38,7 +38,9 @@ func TestGPG(t *testing.T) {
 	if err := os.Mkdir(home, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = exec.CommandContext(context.Background(), "gpgconf", "--homedir", home, "--kill", "all").Run() })
+	t.Cleanup(func() {
+		_ = exec.CommandContext(context.Background(), "gpgconf", "--homedir", home, "--kill", "all").Run()
+	})
 	made := exec.CommandContext(context.Background(), conclave, "rehearse", "init", "-auto", "-plain", "-dir", "D")
 	made.Dir = in
 	if out, err := made.CombinedOutput(); err != nil {
