@@ -16,7 +16,7 @@ import (
 
 // Tokens lists the tokens that a library shows, without a login.
 func Tokens(ctx context.Context, lib string, env []string) ([]Info, error) {
-	t := &Token{cfg: Config{Lib: lib, Env: env, Timeout: defaultTimeout}}
+	t := &Token{cfg: Config{Lib: lib, Env: env, Timeout: defaultTimeout}, link: &link{}}
 	defer func() { _ = t.Close() }()
 	w, err := t.worker(ctx)
 	if err != nil {

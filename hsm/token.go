@@ -67,7 +67,15 @@ const defaultTimeout = 30 * time.Second
 // called from several goroutines.
 type Token struct {
 	cfg Config
+	*link
 
+	chosen uint            // the mechanism, where none is configured; 0: not yet. Under mu
+	nonces map[string]bool // that the token chose itself. Under mu
+}
+
+// link is the connection to a token. Tokens made by Other share one: the worker,
+// the login and the calls.
+type link struct {
 	// turn is held for writing while a login changes, for reading by all other
 	// calls: waiting for people at the token's pad is no silence of the HSM.
 	turn sync.RWMutex
@@ -79,8 +87,6 @@ type Token struct {
 	loggedIn bool
 	closed   bool
 	calls    []Call
-	chosen   uint            // the mechanism, where none is configured; 0: not yet
-	nonces   map[string]bool // that the token chose itself
 }
 
 // Open starts the worker, loads the library in it and finds the token.
@@ -88,12 +94,22 @@ func Open(ctx context.Context, cfg Config) (*Token, error) {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = defaultTimeout
 	}
-	t := &Token{cfg: cfg}
+	t := &Token{cfg: cfg, link: &link{}}
 	if _, err := t.Info(ctx); err != nil {
 		_ = t.Close()
 		return nil, err
 	}
 	return t, nil
+}
+
+// Other is another wrapping key in the same token, over the same connection: who
+// is logged in is logged in for both. Of cfg only what names the key and how it
+// is used is taken. Either's Close ends both.
+func (t *Token) Other(cfg Config) *Token {
+	c := t.cfg
+	c.KeyLabel, c.KeyID, c.HMACKeyLabel, c.HMACKeyID = cfg.KeyLabel, cfg.KeyID, cfg.HMACKeyLabel, cfg.HMACKeyID
+	c.Mechanism, c.OAEPHash, c.RSAEncrypt = cfg.Mechanism, cfg.OAEPHash, cfg.RSAEncrypt
+	return &Token{cfg: c, link: t.link}
 }
 
 // Info reads the token's own words again, without a login.

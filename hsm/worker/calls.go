@@ -271,6 +271,14 @@ func (c *Client) GeneratePair(ctx context.Context, limit time.Duration, keyType 
 	}, nil)
 }
 
+// Destroy destroys an object of the token.
+func (c *Client) Destroy(ctx context.Context, limit time.Duration, h Handle) error {
+	return c.do(ctx, limit, opDestroy, func(p *packer) {
+		p.num(h.gen)
+		p.num(h.object)
+	}, nil)
+}
+
 // Sign signs data, which is public, with a private key and a mechanism that has
 // no parameters.
 func (c *Client) Sign(ctx context.Context, limit time.Duration, h Handle, mechanism uint, data []byte) ([]byte, error) {

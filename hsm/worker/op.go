@@ -24,6 +24,7 @@ const (
 	opRandom
 	opSign
 	opGeneratePair
+	opDestroy
 )
 
 // status is how a request ended.

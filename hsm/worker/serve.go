@@ -152,6 +152,8 @@ func (s *server) do(o op, u *unpacker, p *packer) error {
 		return s.sign(u, p)
 	case opGeneratePair:
 		return s.generatePair(u)
+	case opDestroy:
+		return s.destroy(u)
 	case opClose:
 	}
 	return errBad

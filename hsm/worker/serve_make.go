@@ -64,6 +64,29 @@ func (s *server) generate(u *unpacker) error {
 	return errBad
 }
 
+// destroy destroys one object in a read-write session of its own.
+func (s *server) destroy(u *unpacker) error {
+	h := Handle{u.num(), u.num()}
+	if err := u.done(); err != nil {
+		return err
+	}
+	m := s.m
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if !m.in {
+		return ErrNotLoggedIn
+	}
+	if h.gen != m.gen {
+		return ErrStale
+	}
+	sh, err := m.ctx.OpenSession(m.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+	if err != nil {
+		return fault("C_OpenSession", err)
+	}
+	defer func() { _ = m.ctx.CloseSession(sh) }()
+	return fault("C_DestroyObject", m.ctx.DestroyObject(sh, pkcs11.ObjectHandle(h.object)))
+}
+
 // initToken makes a token and its user PIN.
 func (s *server) initToken(u *unpacker) error {
 	m := s.m
