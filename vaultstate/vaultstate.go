@@ -35,6 +35,7 @@ const (
 	RecoveryRekey Kind = "recovery-rekey" // a new recovery key and shares
 	Rotate        Kind = "rotate"         // a new data encryption key
 	GenerateRoot  Kind = "generate-root"  // a root token
+	Rewrap        Kind = "rewrap"         // another wrapping key in the HSM, or another HSM
 )
 
 // ID names one pending operation: the ceremony's id.
@@ -45,7 +46,7 @@ type Operation struct {
 	ID   ID
 	Kind Kind
 
-	// Of the new recovery shares (init, recovery rekey).
+	// Of the new recovery shares (init, recovery rekey, a rewrap with new shares).
 	Shares, Threshold int
 	PGPKeys           [][]byte // binary public keys, one a share in share order; nil: plain shares
 	SkipProof         bool     // Commit without every share proven: an override, recorded above
@@ -53,6 +54,9 @@ type Operation struct {
 	// Of a root token (init: optional; generate-root: always made).
 	RootToken       bool
 	RootTokenPGPKey []byte // binary public key; nil: shown
+
+	// Of a rewrap: a new root key, too.
+	NewRoot bool
 
 	// Rotate and the others leave the rest of the state as it is.
 }
@@ -84,6 +88,7 @@ type Progress struct {
 	PGP               []string // fingerprints of the keys it goes to, in share order
 	Set               string   // the new set's id, hex
 	Proven            []int    // share numbers (from 1) that were proven
+	SealKeyID         string   // of a rewrap that is staged: what its new state is wrapped with
 
 	State Digest // digest of the state that the operation starts from
 	Nodes []Node // of a server's unseal: one a node
@@ -157,6 +162,7 @@ type State struct {
 	RootKey           Digest     // KeyDigest("root-key", …)
 	Terms             []TermInfo // ascending; the last is active
 	SealKeyID         string     // "label:id" as the blobs say
+	SealHMACKeyID     string     // likewise; "" where there is none
 	Mechanism         string     // CKM name
 }
 
@@ -241,6 +247,19 @@ type Rollbacker interface {
 	Rollback(ctx context.Context, id ID) (State, error)
 	// Retire removes what a ceremony left: a rollback copy or a staged set.
 	Retire(ctx context.Context, id ID) (Leftover, error)
+}
+
+// Sealed is an entry that the HSM wrapped, or a place that could hide one.
+type Sealed struct {
+	Where                string // entry or directory
+	SealKeyID, HMACKeyID string // "label:id", as the blob says; "" if nobody can say
+	Mechanism            string
+	Live                 bool // not of a staged or kept state
+}
+
+// Sealer lists all that a wrapping key is needed for, before one is destroyed.
+type Sealer interface {
+	Sealed(ctx context.Context) ([]Sealed, error)
 }
 
 // Digest is a SHA-256.

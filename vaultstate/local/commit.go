@@ -72,8 +72,9 @@ func (v *Vault) afterSwap(ctx context.Context, op *operation, out *vaultstate.Ou
 	} else if side != "" {
 		return fmt.Errorf("after the commit of %s: %w: %s", op.ID, vaultstate.ErrChanged, side)
 	}
+	v.rewrapped = op.Kind == vaultstate.Rewrap
 	begun := v.o.Now()
-	o, err := v.open(ctx, v.store)
+	o, err := v.open(ctx, v.store, v.live())
 	if err != nil {
 		return fmt.Errorf("opening the committed state: %w", err)
 	}
@@ -195,11 +196,11 @@ func (v *Vault) Rollback(ctx context.Context, id vaultstate.ID) (vaultstate.Stat
 	if err := v.locked(f.Rollback); err != nil {
 		return vaultstate.State{}, err
 	}
-	v.op = nil
+	v.op, v.rewrapped = nil, false
 	if is, err := v.initialized(); err != nil || !is {
 		return vaultstate.State{}, err
 	}
-	o, err := v.open(ctx, v.store)
+	o, err := v.open(ctx, v.store, v.o.Seal)
 	if err != nil {
 		return vaultstate.State{}, fmt.Errorf("opening the state that was put back: %w", err)
 	}

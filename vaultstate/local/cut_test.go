@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"conclave/hsm"
 	"conclave/hsm/secret"
 	"conclave/vaultstate"
 	"conclave/vaultstate/barrier"
@@ -22,9 +23,9 @@ import (
 type changer func(t *testing.T, disk *vaulttest.Disk, seal local.Seal, held []secret.Bytes) ([]secret.Bytes, error)
 
 // ours runs an operation from its beginning to its commit.
-func ours(op vaultstate.Operation) changer {
+func ours(op vaultstate.Operation, to local.Seal) changer {
 	return func(t *testing.T, disk *vaulttest.Disk, seal local.Seal, held []secret.Bytes) (given []secret.Bytes, err error) {
-		v, err := local.Open(local.Options{Storage: root, Seal: seal, Practice: true, FS: disk})
+		v, err := local.Open(local.Options{Storage: root, Seal: seal, NewSeal: to, Practice: true, FS: disk})
 		if err != nil {
 			return nil, err
 		}
@@ -109,7 +110,7 @@ func cutEverywhere(t *testing.T, b *bench, run changer) tally {
 				for _, commit := range []bool{false, true} {
 					a := &aftermath{
 						disk: disk.Crash(vaulttest.Losses[loss]), seal: b.seal,
-						held: b.held, given: given, before: before, commit: commit,
+						to: b.to, held: b.held, given: given, before: before, commit: commit,
 					}
 					var failed error
 					secret.Do(func() { seen[loss], failed = a.check(t) })
@@ -172,6 +173,7 @@ func tokens(disk *vaulttest.Disk) int {
 type aftermath struct {
 	disk        *vaulttest.Disk
 	seal        local.Seal
+	to          *vaulttest.Seal // of a rewrap
 	held, given []secret.Bytes
 	before      before
 	commit      bool // what the next run can resume it commits, else it cancels
@@ -183,7 +185,11 @@ func (a *aftermath) check(t *testing.T) (which string, err error) {
 	if which, err = a.opens(t); err != nil {
 		return which, err
 	}
-	v, err := local.Open(local.Options{Storage: root, Seal: a.seal, Practice: true, FS: a.disk})
+	o := local.Options{Storage: root, Seal: a.seal, Practice: true, FS: a.disk}
+	if a.to != nil {
+		o.NewSeal = a.to
+	}
+	v, err := local.Open(o)
 	if err != nil {
 		return which, err
 	}
@@ -283,6 +289,9 @@ func (a *aftermath) opens(t *testing.T) (string, error) {
 	}
 	was := a.before.state
 	st, _, err := v.Open(t.Context(), true, nil)
+	if a.to != nil && errors.Is(err, hsm.ErrWrongKey) {
+		return a.rewrapped(t)
+	}
 	if errors.Is(err, vaultstate.ErrNotInitialized) && was.Shares == 0 {
 		if _, err := a.disk.ReadDir(root + "/core"); err == nil {
 			return "neither", errors.New("there is no vault, but something of one")
@@ -305,6 +314,22 @@ func (a *aftermath) opens(t *testing.T) (string, error) {
 	return "old", nil
 }
 
+// rewrapped opens what the old key does not open with the new one alone.
+func (a *aftermath) rewrapped(t *testing.T) (string, error) {
+	v, err := local.Open(local.Options{Storage: root, Seal: a.to, Practice: true, FS: a.disk})
+	if err != nil {
+		return "neither", err
+	}
+	st, _, err := v.Open(t.Context(), true, nil)
+	if err == nil && !makesKey(t, a.held, st) {
+		err = errors.New("the new key opens it, and the shares do not fit")
+	}
+	if err != nil {
+		return "neither", err
+	}
+	return "new", nil
+}
+
 func (s tally) log(t *testing.T) {
 	t.Helper()
 	t.Logf("cut after each of %d file-system calls, %d of them change something; %d disks were looked at", s.calls, s.changes, s.looked)
@@ -324,13 +349,19 @@ func TestCutEverywhere(t *testing.T) {
 		{ID: "cut", Kind: vaultstate.Rekey},
 		{ID: "cut", Kind: vaultstate.Rotate},
 		{ID: "cut", Kind: vaultstate.GenerateRoot},
+		{ID: "cut", Kind: vaultstate.Rewrap},
 	} {
 		t.Run(string(op.Kind), func(t *testing.T) {
 			b := empty(t)
 			if op.Kind != vaultstate.Init {
 				b = initialised(t)
 			}
-			sum := cutEverywhere(t, b, ours(op))
+			var to local.Seal
+			if op.Kind == vaultstate.Rewrap {
+				b.to = vaulttest.NewSeal()
+				to = b.to
+			}
+			sum := cutEverywhere(t, b, ours(op, to))
 			sum.log(t)
 			for i, f := range sum.failures {
 				if i == 10 {

@@ -46,7 +46,7 @@ func (v *Vault) Open(ctx context.Context, deep bool, progress func(done, total i
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	begun := v.o.Now()
-	o, err := v.open(ctx, v.store)
+	o, err := v.open(ctx, v.store, v.live())
 	if err != nil {
 		return vaultstate.State{}, nil, err
 	}

@@ -43,6 +43,9 @@ func leftover(f storage.Found) vaultstate.Leftover {
 	case storage.Committed:
 		l.State, l.CanUndo = "rollback", f.Base != f.New
 		l.Text = "The state from before this ceremony is kept. It can be put back, until a server has run. Remove it when it is no longer wanted: whoever can write the storage can put it back as well."
+		if f.Kind == vaultstate.Rewrap {
+			l.Text += " It is wrapped with the HSM key that was replaced; the vault with the new one, which has to be named from now on."
+		}
 	case storage.Overtaken:
 		l.State = "rollback"
 		l.Text = "The state from before this ceremony is kept, as evidence only: the live state has changed since, and to go back would lose that. Remove it when it is no longer wanted."
@@ -91,6 +94,11 @@ func (v *Vault) restore(f storage.Found) (*operation, error) {
 	}
 	if op.base, err = f.BaseDigest(); err != nil {
 		return nil, err
+	}
+	if f.Kind == vaultstate.Rewrap && f.Is == storage.Ready {
+		if op.after.SealKeyID, err = v.sealKeyOf(f.View()); err != nil {
+			return nil, err
+		}
 	}
 	switch {
 	case f.Is == storage.Committed, f.Is == storage.Overtaken:
@@ -161,18 +169,18 @@ func (v *Vault) finish(ctx context.Context, op *operation) error {
 	if err := op.staged.Swap(); err != nil {
 		return err
 	}
-	o, err := v.open(ctx, v.store)
+	o, err := v.open(ctx, v.store, v.made(op))
 	if err != nil {
 		return fmt.Errorf("opening the committed state: %w", err)
 	}
-	op.after = o.facts
+	op.after, v.rewrapped = o.facts, op.Kind == vaultstate.Rewrap
 	o.wipe()
 	op.before = op.after
 	switch old := op.staged.Old(); {
 	case op.staged.Base == "":
 		op.before = vaultstate.State{}
 	case old != nil:
-		if o, err = v.open(ctx, old); err != nil {
+		if o, err = v.open(ctx, old, v.o.Seal); err != nil {
 			return fmt.Errorf("opening the state from before: %w", err)
 		}
 		op.before = o.facts
@@ -185,7 +193,7 @@ func (v *Vault) finish(ctx context.Context, op *operation) error {
 // openBoth opens the live and the staged state again.
 func (v *Vault) openBoth(ctx context.Context, op *operation) error {
 	if op.staged.Base != "" {
-		o, err := v.open(ctx, v.store)
+		o, err := v.open(ctx, v.store, v.o.Seal)
 		if err != nil {
 			return err
 		}
@@ -193,7 +201,7 @@ func (v *Vault) openBoth(ctx context.Context, op *operation) error {
 		o.wipe()
 	}
 	view := op.staged.View()
-	o, err := v.open(ctx, view)
+	o, err := v.open(ctx, view, v.made(op))
 	if err != nil {
 		return fmt.Errorf("opening what was staged: %w", err)
 	}

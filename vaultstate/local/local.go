@@ -64,6 +64,7 @@ const (
 type Options struct {
 	Storage   string   // the storage directory; it must exist
 	Seal      Seal     // nil: only Status works
+	NewSeal   Seal     // what a rewrap wraps with; nil: there is no rewrap
 	Addresses []string // where its server would answer
 	Flavour   Flavour
 	Practice  bool             // a rehearsal: Settle does not wait
@@ -80,6 +81,8 @@ type Vault struct {
 	mu   sync.Mutex
 	op   *operation // nil: none since the program started
 	lock io.Closer  // nil: not locked
+
+	rewrapped bool // the live state is wrapped with NewSeal
 }
 
 var (
@@ -88,6 +91,7 @@ var (
 	_ vaultstate.Rollbacker = (*Vault)(nil)
 	_ vaultstate.Resumer    = (*Vault)(nil)
 	_ vaultstate.Settler    = (*Vault)(nil)
+	_ vaultstate.Sealer     = (*Vault)(nil)
 )
 
 // Open names a vault. It takes no lock, reads no entry and asks no HSM.

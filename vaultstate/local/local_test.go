@@ -17,7 +17,8 @@ type bench struct {
 	*local.Vault
 	disk *vaulttest.Disk
 	seal *vaulttest.Seal
-	held []secret.Bytes // the shares that count
+	held []secret.Bytes  // the shares that count
+	to   *vaulttest.Seal // of a rewrap; nil: there is none
 }
 
 const root = "/vault"

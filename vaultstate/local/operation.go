@@ -98,7 +98,7 @@ func (op *operation) wipeTyped() {
 }
 
 func (op *operation) progress() vaultstate.Progress {
-	return vaultstate.Progress{
+	p := vaultstate.Progress{
 		ID: op.ID, Kind: op.Kind, Phase: op.phase,
 		Needed: op.needed, Wrong: slices.Clone(op.wrong),
 		Shares: op.facts.Shares, Threshold: op.facts.Threshold,
@@ -106,6 +106,10 @@ func (op *operation) progress() vaultstate.Progress {
 		Proven: slices.Sorted(slices.Values(op.facts.Proven)),
 		State:  op.base,
 	}
+	if op.Kind == vaultstate.Rewrap {
+		p.SealKeyID = op.after.SealKeyID
+	}
+	return p
 }
 
 // newOperation checks what is asked, and reads its PGP keys.
@@ -121,6 +125,11 @@ func newOperation(ask vaultstate.Operation) (*operation, error) {
 	switch ask.Kind {
 	case vaultstate.Init, vaultstate.RecoveryRekey:
 		err = op.readHolders()
+	case vaultstate.Rewrap:
+		if op.Shares == 0 && op.Threshold == 0 && op.PGPKeys == nil {
+			break
+		}
+		err = op.readHolders()
 	case vaultstate.Rekey, vaultstate.Rotate, vaultstate.GenerateRoot:
 		err = op.noShares()
 	default:
@@ -130,6 +139,8 @@ func newOperation(ask vaultstate.Operation) (*operation, error) {
 		return nil, err
 	}
 	switch {
+	case ask.NewRoot && ask.Kind != vaultstate.Rewrap:
+		return nil, fmt.Errorf("beginning %s: a new root key is asked for, which it does not make", ask.Kind)
 	case ask.Kind == vaultstate.GenerateRoot:
 		op.RootToken = true
 	case ask.RootToken && ask.Kind != vaultstate.Init:
@@ -215,6 +226,9 @@ func (v *Vault) Begin(ctx context.Context, ask vaultstate.Operation) (_ vaultsta
 	}
 	if v.o.Seal == nil {
 		return vaultstate.Progress{}, fmt.Errorf("beginning %s: there is no HSM", op.Kind)
+	}
+	if v.o.NewSeal == nil && op.Kind == vaultstate.Rewrap {
+		return vaultstate.Progress{}, fmt.Errorf("%w: a rewrap, without the key to wrap with", vaultstate.ErrUnsupported)
 	}
 	if err := v.takeLock(); err != nil {
 		return vaultstate.Progress{}, err
@@ -342,7 +356,7 @@ func (v *Vault) Submit(ctx context.Context, id vaultstate.ID, quorum []secret.By
 	if p, err := v.guard(); err != nil {
 		return p, err
 	}
-	o, err := v.open(ctx, v.store)
+	o, err := v.open(ctx, v.store, v.o.Seal)
 	if err != nil {
 		return op.progress(), err
 	}

@@ -76,7 +76,7 @@ func (v *Vault) proveTogether(ctx context.Context, op *operation) error {
 	if len(op.typed) < op.facts.Threshold {
 		return nil
 	}
-	o, err := v.open(ctx, op.staged.View())
+	o, err := v.open(ctx, op.staged.View(), v.made(op))
 	if err != nil {
 		return fmt.Errorf("opening what was staged: %w", err)
 	}

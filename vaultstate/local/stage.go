@@ -65,7 +65,7 @@ func (v *Vault) stage(ctx context.Context, op *operation, o *opened) (err error)
 	if staged.Base != op.base.String() {
 		return fmt.Errorf("staging %s: %w", op.ID, vaultstate.ErrChanged)
 	}
-	after, err := v.reopen(ctx, staged, d)
+	after, err := v.reopen(ctx, op, staged, d, o)
 	if err != nil {
 		return fmt.Errorf("opening what was staged: %w", err)
 	}
@@ -97,16 +97,18 @@ func (v *Vault) draft(ctx context.Context, op *operation, o *opened) (_ *draft, 
 	}()
 	switch op.Kind {
 	case vaultstate.Init:
-		err = errors.Join(v.putSealConfig(d), v.putRoot(ctx, d), v.putRecovery(ctx, op, d, nil))
+		err = errors.Join(v.putSealConfig(d), putRoot(ctx, v.o.Seal, d), putRecovery(ctx, v.o.Seal, op, d, nil))
 		d.rewrite = true
 	case vaultstate.Rekey:
 		root := secret.Random(barrier.KeySize)
 		d.keyring.SetRoot(root)
 		root.Wipe()
-		err = v.putRoot(ctx, d)
+		err = putRoot(ctx, v.o.Seal, d)
 		d.rewrite = true
 	case vaultstate.RecoveryRekey:
-		err = v.putRecovery(ctx, op, d, o.recCfg)
+		err = putRecovery(ctx, v.o.Seal, op, d, o.recCfg)
+	case vaultstate.Rewrap:
+		err = v.rewrap(ctx, op, d, o)
 	case vaultstate.Rotate:
 		_, err = d.keyring.Rotate(v.o.Now())
 		d.rewrite = true
@@ -130,20 +132,20 @@ func (v *Vault) putSealConfig(d *draft) (err error) {
 }
 
 // putRoot has the HSM wrap the root key.
-func (v *Vault) putRoot(ctx context.Context, d *draft) error {
+func putRoot(ctx context.Context, seal Seal, d *draft) error {
 	plain, err := barrier.EncodeStoredKeys(d.keyring.Root())
 	if err != nil {
 		return err
 	}
 	defer plain.Wipe()
-	d.changes.Put[barrier.StoredKeysPath], err = v.o.Seal.Wrap(ctx, plain)
+	d.changes.Put[barrier.StoredKeysPath], err = seal.Wrap(ctx, plain)
 	return err
 }
 
 // putRecovery makes a recovery key and has the HSM wrap it.
-func (v *Vault) putRecovery(ctx context.Context, op *operation, d *draft, old *barrier.SealConfig) (err error) {
+func putRecovery(ctx context.Context, seal Seal, op *operation, d *draft, old *barrier.SealConfig) (err error) {
 	d.recovery = secret.Random(barrier.KeySize)
-	if d.changes.Put[barrier.RecoveryKeyPath], err = v.o.Seal.Wrap(ctx, d.recovery); err != nil {
+	if d.changes.Put[barrier.RecoveryKeyPath], err = seal.Wrap(ctx, d.recovery); err != nil {
 		return err
 	}
 	d.changes.Put[barrier.RecoveryConfigPath], err = op.config(old).Encode()
@@ -287,10 +289,13 @@ func encryptShare(is *vaultstate.IssuedShare, k pgp.Key) error {
 }
 
 // reopen opens what is staged as a server would, and compares it with what was
-// meant.
-func (v *Vault) reopen(ctx context.Context, staged *storage.Staged, d *draft) (vaultstate.State, error) {
-	view := staged.View()
-	o, err := v.open(ctx, view)
+// meant. before is the live state, nil at init.
+func (v *Vault) reopen(ctx context.Context, op *operation, staged *storage.Staged, d *draft, before *opened) (vaultstate.State, error) {
+	view, recovery := staged.View(), d.recovery
+	if recovery.Len() == 0 && before != nil {
+		recovery = before.recovery
+	}
+	o, err := v.open(ctx, view, v.made(op))
 	if err != nil {
 		return vaultstate.State{}, err
 	}
@@ -298,7 +303,7 @@ func (v *Vault) reopen(ctx context.Context, staged *storage.Staged, d *draft) (v
 	switch {
 	case !o.keyring.Root().Equal(d.keyring.Root()):
 		return vaultstate.State{}, errors.New("it holds another root key")
-	case d.recovery.Len() > 0 && !o.recovery.Equal(d.recovery):
+	case !o.recovery.Equal(recovery):
 		return vaultstate.State{}, errors.New("it holds another recovery key")
 	case !sameTerms(o.facts.Terms, d.keyring.Terms()):
 		return vaultstate.State{}, errors.New("it holds other keys")

@@ -35,8 +35,8 @@ func (o *opened) wipe() {
 
 // open opens the state of s through the HSM: the stored root key, the keyring
 // with it, and the recovery key.
-func (v *Vault) open(ctx context.Context, s *storage.Store) (_ *opened, err error) {
-	if v.o.Seal == nil {
+func (v *Vault) open(ctx context.Context, s *storage.Store, seal Seal) (_ *opened, err error) {
+	if seal == nil {
 		return nil, errors.New("opening the state: there is no HSM")
 	}
 	o := &opened{}
@@ -58,7 +58,7 @@ func (v *Vault) open(ctx context.Context, s *storage.Store) (_ *opened, err erro
 	if err := refuse(s); err != nil {
 		return nil, err
 	}
-	plain, err := v.unwrap(ctx, s, barrier.StoredKeysPath, &o.facts)
+	plain, err := unwrap(ctx, seal, s, barrier.StoredKeysPath, &o.facts)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (v *Vault) open(ctx context.Context, s *storage.Store) (_ *opened, err erro
 	if o.keyring, err = barrier.OpenKeyring(record, root); err != nil {
 		return nil, fmt.Errorf("opening the keyring with the root key that the HSM holds: %w", err)
 	}
-	if err := v.openRecovery(ctx, s, o); err != nil {
+	if err := v.openRecovery(ctx, s, seal, o); err != nil {
 		return nil, err
 	}
 	if o.facts.Storage, err = s.CoreDigest(); err != nil {
@@ -84,7 +84,7 @@ func (v *Vault) open(ctx context.Context, s *storage.Store) (_ *opened, err erro
 
 // openRecovery: a vault without recovery keys is a vault, too (OpenBao makes
 // them so); that nothing can be authorised on it is said where it matters.
-func (v *Vault) openRecovery(ctx context.Context, s *storage.Store, o *opened) error {
+func (v *Vault) openRecovery(ctx context.Context, s *storage.Store, seal Seal, o *opened) error {
 	cfg, err := v.config(s, barrier.RecoveryConfigPath, barrier.RecoveryConfig)
 	if errors.Is(err, errAbsent) || err == nil && cfg.Shares == 0 {
 		return nil
@@ -93,7 +93,7 @@ func (v *Vault) openRecovery(ctx context.Context, s *storage.Store, o *opened) e
 		return err
 	}
 	var ref vaultstate.State
-	o.recovery, err = v.unwrap(ctx, s, barrier.RecoveryKeyPath, &ref)
+	o.recovery, err = unwrap(ctx, seal, s, barrier.RecoveryKeyPath, &ref)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (v *Vault) openRecovery(ctx context.Context, s *storage.Store, o *opened) e
 	return nil
 }
 
-func (v *Vault) unwrap(ctx context.Context, s *storage.Store, key string, facts *vaultstate.State) (secret.Bytes, error) {
+func unwrap(ctx context.Context, seal Seal, s *storage.Store, key string, facts *vaultstate.State) (secret.Bytes, error) {
 	blob, err := s.Get(key)
 	if err != nil {
 		return secret.Bytes{}, err
@@ -117,12 +117,12 @@ func (v *Vault) unwrap(ctx context.Context, s *storage.Store, key string, facts 
 	if blob == nil {
 		return secret.Bytes{}, fmt.Errorf("reading %q: %w: %w", key, vaultstate.ErrCorrupt, errAbsent)
 	}
-	ref, err := v.o.Seal.Describe(blob)
+	ref, err := seal.Describe(blob)
 	if err != nil {
 		return secret.Bytes{}, fmt.Errorf("reading %q: %w", key, err)
 	}
-	facts.SealKeyID, facts.Mechanism = ref.KeyID, ref.Mechanism
-	plain, err := v.o.Seal.Unwrap(ctx, blob)
+	facts.SealKeyID, facts.SealHMACKeyID, facts.Mechanism = ref.KeyID, ref.HMACKeyID, ref.Mechanism
+	plain, err := seal.Unwrap(ctx, blob)
 	if err != nil {
 		return secret.Bytes{}, fmt.Errorf("opening %q with the HSM's key %q: %w", key, ref.KeyID, err)
 	}
