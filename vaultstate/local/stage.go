@@ -105,7 +105,7 @@ func (v *Vault) draft(ctx context.Context, op *operation, o *opened) (_ *draft, 
 		root.Wipe()
 		err = putRoot(ctx, v.o.Seal, d)
 		d.rewrite = true
-	case vaultstate.RecoveryRekey:
+	case vaultstate.RecoveryRekey, vaultstate.Recover:
 		err = putRecovery(ctx, v.o.Seal, op, d, o.recCfg)
 	case vaultstate.Rewrap:
 		err = v.rewrap(ctx, op, d, o)
