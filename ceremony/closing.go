@@ -69,7 +69,7 @@ func showChecks(r *Run) *page {
 func (r *Run) meaning() []string {
 	text := []string{}
 	switch r.plan.Kind {
-	case vaultstate.RecoveryRekey:
+	case vaultstate.RecoveryRekey, vaultstate.Recover:
 		text = append(assets.Text("replaced-shares"), r.copiesKnown())
 	case vaultstate.Rotate:
 		text = append(text, fmt.Sprintf("New entries are encrypted under term %d.", activeTerm(r.outcome.After)))

@@ -78,7 +78,10 @@ func (s *site) request(c ceremony.Ceremony) plan.Request {
 	q := plan.Request{Kind: vaultstate.Kind(c.ID), ID: fmt.Sprintf("KC-%d", s.n), Purpose: "a test", Practice: s.practice, Storage: "/vault", Config: "/etc/bao.hcl",
 		Operator: "Olga Example", Witness: "Wim Waters", Values: []plan.Value{{Name: "hsm-key-label", Text: "bao-root-key", Source: "flag"}}}
 	switch c.ID {
-	case "init", "recovery-rekey":
+	case "init", "recovery-rekey", "recover":
+		if c.ID == "recover" {
+			q.Recovery.Reason = plan.Loss
+		}
 		q.RecoveryShares, q.RecoveryThreshold = plan.Number{Value: 5, Given: true}, plan.Number{Value: 3, Given: true}
 		q.Custodians = five
 	case "rekey", "rotate", "generate-root":
@@ -230,6 +233,9 @@ func (m *room) input(p ceremony.Prompt) ceremony.Input {
 	case ceremony.Ask:
 		if p.StepID == "issue" && p.Default == "" {
 			return ceremony.Input{Text: "no custodian has a key yet"}
+		}
+		if p.StepID == "authority" {
+			return ceremony.Input{Text: "the box with the shares was lost"}
 		}
 		if len(p.Groups) > 0 {
 			return ceremony.Input{Text: m.s.card(p.By.Name, p.Groups)}

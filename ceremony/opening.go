@@ -94,7 +94,7 @@ func (r *Run) open(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return r.sayRecreated()
 }
 
 // override records once that a rule is weakened.

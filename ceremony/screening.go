@@ -66,6 +66,7 @@ func (r *Run) secrets() []secret.Bytes {
 	for _, g := range r.quorum.given {
 		list = append(list, g.raw)
 	}
+	list = append(list, rawOf(r.authority.tried)...)
 	if o := r.quorum.odd; o != nil {
 		list = append(list, o.raw)
 	}

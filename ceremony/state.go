@@ -55,6 +55,8 @@ type state struct {
 	aftermath  aftermath
 	objects    objects
 	signing    signing
+	authority  authority
+	notices    notices
 	sealing    sealing
 }
 
@@ -68,6 +70,7 @@ func (r *Run) wipe() {
 	}
 	r.cards.wipe()
 	r.quorum.wipe()
+	r.authority.wipe()
 	r.proof.wipe()
 	r.delivery.wipe()
 }

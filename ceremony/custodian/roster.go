@@ -89,6 +89,9 @@ type Roster struct {
 	// Who approved plans, by which key, oldest first. Records have it since there
 	// are approvals.
 	Approvers []Approval `json:"approvers,omitempty"`
+
+	// Sets that were put in place without a quorum, oldest first.
+	Recreated []Recreation `json:"recreated,omitempty"`
 }
 
 // Approval is a key by which somebody approved a plan.

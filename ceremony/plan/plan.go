@@ -96,6 +96,8 @@ type Plan struct {
 	Known     []Known // keys that earlier records have
 	Earlier   bool    // there is an earlier record
 
+	Recovery Recovery // of a recover: what stands in place of a quorum
+
 	accepted []string // what the plan's file accepts, a line each
 }
 
@@ -126,7 +128,7 @@ func (p *Plan) First(role custodian.Role) (custodian.Person, bool) {
 
 // Issues tells whether the ceremony hands out new recovery shares.
 func (p *Plan) Issues() bool {
-	return p.Kind == vaultstate.Init || p.Kind == vaultstate.RecoveryRekey
+	return p.Kind == vaultstate.Init || p.Kind == vaultstate.RecoveryRekey || p.Kind == vaultstate.Recover
 }
 
 // NeedsQuorum tells whether recovery shares authorise the ceremony.
@@ -134,7 +136,7 @@ func (p *Plan) NeedsQuorum() bool {
 	switch p.Kind {
 	case vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot:
 		return true
-	case vaultstate.Init, Unseal:
+	case vaultstate.Init, vaultstate.Recover, Unseal:
 	}
 	return false
 }

@@ -24,8 +24,8 @@ type argument struct {
 }
 
 var (
-	issuing = []vaultstate.Kind{vaultstate.Init, vaultstate.RecoveryRekey}
-	kinds   = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot}
+	issuing = []vaultstate.Kind{vaultstate.Init, vaultstate.RecoveryRekey, vaultstate.Recover}
+	kinds   = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.Recover}
 
 	topArguments = []argument{
 		{name: "id", flag: "id"},
@@ -40,6 +40,10 @@ var (
 		{name: "deep", flag: "deep", kinds: []vaultstate.Kind{Unseal}},
 		{name: "root_token", flag: "root-token", kinds: []vaultstate.Kind{vaultstate.Init}},
 		{name: "root_token_pgp_key", flag: "root-token-pgp-key", path: true, kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.GenerateRoot}},
+		{name: "reason", flag: "reason", kinds: []vaultstate.Kind{vaultstate.Recover}},
+		{name: "break_glass", flag: "break-glass", kinds: []vaultstate.Kind{vaultstate.Recover}},
+		{name: "head", flag: "head", kinds: []vaultstate.Kind{vaultstate.Recover}},
+		{name: "trust", flag: "trust", path: true, kinds: []vaultstate.Kind{vaultstate.Recover}},
 		{name: "key_shares", flag: "key-shares", kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.Rekey}},
 		{name: "key_threshold", flag: "key-threshold", kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.Rekey}},
 		{name: "stored_shares", flag: "stored-shares", kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.Rekey}},
@@ -116,7 +120,7 @@ func (r *reader) root(body hcl.Body) {
 	b := c.Blocks[0]
 	r.d.Kind = vaultstate.Kind(b.Labels[0])
 	if !slices.Contains(kinds, r.d.Kind) {
-		r.refuse(b.LabelRanges[0], "Unknown ceremony", "%q is none of init, unseal, rekey, recovery-rekey, rotate, generate-root.", clean.Clean(b.Labels[0]))
+		r.refuse(b.LabelRanges[0], "Unknown ceremony", "%q is none of init, unseal, rekey, recovery-rekey, rotate, generate-root, recover.", clean.Clean(b.Labels[0]))
 		return
 	}
 	r.ceremony(b)

@@ -71,6 +71,8 @@ type Request struct {
 	Known     []Known // keys of earlier records
 	Earlier   bool    // there is one
 
+	Recovery Recovery // of a recover
+
 	SecondMedium                 string
 	Attendance, Retention, Drill Number
 
@@ -111,6 +113,7 @@ func (q Request) Resolve(now time.Time) (*Plan, error) {
 	q.signRecord(p, refuse)
 	p.Values = append(p.Values, q.Values...)
 	q.override(p)
+	q.recoverable(p, now, refuse)
 	if len(bad) > 0 {
 		return nil, errors.Join(bad...)
 	}

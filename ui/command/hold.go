@@ -127,6 +127,11 @@ func (p *Process) request(kind vaultstate.Kind, f *flags, t *target) (plan.Reque
 		return q, nil, err
 	}
 	q.Known, q.Earlier = known(roster), roster != nil
+	if kind == vaultstate.Recover {
+		if err := f.recovery(&q, t, roster, p.Now()); err != nil {
+			return q, nil, err
+		}
+	}
 	programs, err := programValues(t.hsm.Lib.Text)
 	q.Values = append(q.Values, programs...)
 	return q, roster, err
@@ -162,7 +167,7 @@ func (p *Process) terminal(f *flags, q *plan.Request) error {
 
 // shows tells whether a share or a root token will be shown to somebody.
 func shows(q *plan.Request) bool {
-	shares := (q.Kind == vaultstate.Init || q.Kind == vaultstate.RecoveryRekey) && len(q.RecoveryKeys) == 0
+	shares := (q.Kind == vaultstate.Init || q.Kind == vaultstate.RecoveryRekey || q.Kind == vaultstate.Recover) && len(q.RecoveryKeys) == 0
 	token := (q.Kind == vaultstate.GenerateRoot || q.Kind == vaultstate.Init && q.RootToken != "none") && q.RootTokenKey == nil
 	return shares || token
 }

@@ -41,6 +41,7 @@ var whatFor = map[vaultstate.Kind]string{
 	vaultstate.RecoveryRekey: "new shares, or new holders",
 	vaultstate.Rotate:        "a new data encryption key",
 	vaultstate.GenerateRoot:  "mint a root token without the server",
+	vaultstate.Recover:       "new shares where the old are lost",
 }
 
 func (p *Process) openMenu(ctx context.Context, out *os.File, f *flags) error {

@@ -164,6 +164,9 @@ func (f *flags) agreed(q plan.Request, now time.Time) (*plan.Plan, error) {
 	if err := f.approve(agreed, now); err != nil {
 		return nil, err
 	}
+	if err := agreed.Recoverable(now); err != nil {
+		return nil, usage("%v. Nothing was touched.", err)
+	}
 	return agreed, screened(reasons(agreed.Overrides), secret.Bytes{})
 }
 
