@@ -67,6 +67,10 @@ type Page struct {
 	Works      []Work  `json:"works"`
 	Rollback   []Act   `json:"rollback"`
 
+	Recovery   []Act `json:"recovery,omitempty"`    // shares made anew without a quorum: why, and on whose authority
+	OldHolders []Act `json:"old_holders,omitempty"` // of the set that was replaced so
+	Notices    []Act `json:"notices,omitempty"`     // who is to be told
+
 	Kept      []Act            `json:"kept,omitempty"` // where things are kept
 	OldShares []Act            `json:"old_shares,omitempty"`
 	Copies    transcript.Facts `json:"copies,omitempty"` // of the record
@@ -252,6 +256,12 @@ func (p *Page) add(ev transcript.Event) {
 		p.Kept = append(p.Kept, act)
 	case "old-shares":
 		p.OldShares = append(p.OldShares, act)
+	case "recovery":
+		p.Recovery = append(p.Recovery, act)
+	case "old-holder":
+		p.OldHolders = append(p.OldHolders, act)
+	case "notice":
+		p.Notices = append(p.Notices, act)
 	case "copies":
 		p.Copies = f
 	case "retention":

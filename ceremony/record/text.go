@@ -17,6 +17,7 @@ func (p *Page) report() *document {
 	p.deviations(out)
 	p.about(out)
 	p.people(out)
+	p.recovery(out)
 	p.equipment(out)
 	p.target(out)
 	p.steps(out)
