@@ -3,6 +3,7 @@ package ceremony
 import (
 	"context"
 	"fmt"
+	"path"
 	"strings"
 
 	"conclave/assets"
@@ -56,9 +57,9 @@ func giveNotice(r *Run) *page {
 	if n.read {
 		return nil
 	}
-	facts := []Fact{{"they lie in", r.env.Shelf.Path("notices")}}
+	facts := []Fact{{"they lie in", path.Dir(r.env.Shelf.Path(n.files[0]))}}
 	for i, to := range r.notified() {
-		facts = append(facts, Fact{to.person.Name, strings.TrimPrefix(n.files[i], "notices/")})
+		facts = append(facts, Fact{to.person.Name, path.Base(r.env.Shelf.Path(n.files[i]))})
 	}
 	return &page{
 		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": send each of them their notice", Facts: facts,
@@ -115,7 +116,11 @@ func (r *Run) notice(to notified) []string {
 		add("  %s, %s", who.Name, roleText(who))
 	}
 	add("")
-	for _, s := range assets.Text("notice") {
+	text := assets.Text("notice")
+	if to.number == 0 {
+		text = text[1:] // nothing of theirs is replaced
+	}
+	for _, s := range text {
 		add("%s", s)
 		add("")
 	}

@@ -67,7 +67,7 @@ func (q Request) recoverable(p *Plan, now time.Time, refuse func(string, string,
 	}
 	replaces := r.Replaces
 	if replaces == "" {
-		replaces = "a set that no record shows which something outside of it confirms"
+		replaces = "not known: no record shows the set that something outside of it confirms"
 	}
 	p.Values = append(p.Values, append(values, Value{Name: "replaces", Text: replaces, Source: "earlier records"})...)
 	if r.Anchor != "" {

@@ -50,6 +50,8 @@ func (p *Player) Answer(q ceremony.Prompt) (ceremony.Input, bool) {
 		}
 		if len(q.Groups) > 0 {
 			in.Text, p.Err = p.w.card(q.By.Name, q.Groups)
+		} else if q.StepID == "authority" {
+			in.Text = "the practice box with the shares was lost"
 		} else if q.Default == "" {
 			p.Err = fmt.Errorf("nobody knows the %s", q.Field)
 		}

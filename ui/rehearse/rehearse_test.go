@@ -122,12 +122,12 @@ func hold(t *testing.T, w *rehearse.World, kind vaultstate.Kind, answer auto) (r
 	return record, o, b.String()
 }
 
-// TestRehearsals holds all six ceremonies on one world, then some again with
+// TestRehearsals holds all ceremonies on one world, then some again with
 // other shares, shown on the screen.
 func TestRehearsals(t *testing.T) {
 	dir := t.TempDir()
 	for i, kind := range []vaultstate.Kind{vaultstate.Init, plan.Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey,
-		vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.RecoveryRekey, vaultstate.Rekey} {
+		vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.RecoveryRekey, vaultstate.Rekey, vaultstate.Recover} {
 		w := prepare(t, dir)
 		if i == 6 {
 			w.Shares, w.Threshold, w.PlainShares, w.PINInParts = 7, 4, true, true
@@ -142,7 +142,7 @@ func TestRehearsals(t *testing.T) {
 			t.Fatalf("%s: %v", kind, err)
 		}
 		found := strings.Join(lines, " ")
-		issues := kind == vaultstate.Init || kind == vaultstate.RecoveryRekey
+		issues := kind == vaultstate.Init || kind == vaultstate.RecoveryRekey || kind == vaultstate.Recover
 		token := kind == vaultstate.Init || kind == vaultstate.GenerateRoot
 		if strings.Contains(found, "make the recovery key") != issues || strings.Contains(found, "root token decrypts") != token {
 			t.Errorf("%s: found is %q", kind, found)

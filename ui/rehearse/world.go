@@ -237,10 +237,16 @@ func (w *World) Initialized() (bool, error) {
 func (w *World) Request(kind vaultstate.Kind) (plan.Request, error) {
 	q := plan.Request{Kind: kind, Purpose: "Rehearsal", Practice: true, Storage: w.Storage, Config: w.Config,
 		Operator: operatorName, Witness: witnessName, GenerateKey: kind == vaultstate.Init, Values: w.values()}
-	if w.PINInParts {
+	if w.PINInParts || kind == vaultstate.Recover { // as it is asked for in production
 		q.PINHolders = pinHolders
 	}
-	issues := kind == vaultstate.Init || kind == vaultstate.RecoveryRekey
+	if kind == vaultstate.Recover {
+		q.Recovery = plan.Recovery{Reason: plan.Loss}
+		if set, ok := w.set(false); ok {
+			q.Recovery.Replaces = fmt.Sprintf("the set %s of %s, %d shares, %d needed", set.ID, set.Ceremony, set.Shares, set.Threshold)
+		}
+	}
+	issues := kind == vaultstate.Init || kind == vaultstate.RecoveryRekey || kind == vaultstate.Recover
 	if issues && w.Medium && !w.PlainShares {
 		q.SecondMedium = filepath.Join(w.Dir, mediumName)
 		if err := own(q.SecondMedium); err != nil {
