@@ -13,8 +13,11 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"conclave/ceremony/folder"
 	"conclave/ceremony/signature"
+	"conclave/ceremony/transcript"
 	"conclave/hsm/softhsm/need"
+	"conclave/ui/command"
 )
 
 // lossVault is a vault that a real OpenBao made, with two ceremonies behind it
@@ -238,7 +241,17 @@ func TestRecover(t *testing.T) {
 			v.run(c.code, []string{c.says}, v.plan("recover", "KC-3", shares3+c.more, c.approvers, c.signers)...)
 		})
 	}
-	// That one began, and is in the record; a plan's id is used once.
+	// A signature on a record does as a head does, by a key that lies elsewhere.
+	v.write("trusted", "Wim "+v.read("mallory.pub"))
+	v.plan("recover", "KC-3", shares3+strings.Replace(head, "head = \""+v.head+"\"", "trust = \"trusted\"", 1), both, both)
+	v.run(0, []string{"lacking: No record that something outside of it confirms"}, "plan", "check", "KC-3.hcl")
+	v.tool("sh", "-c", v.keygen+" -q -Y sign -f mallory -n conclave-ceremony < "+v.record("KC-1")+"/checkpoint.note > wim.sshsig")
+	v.run(0, nil, "transcript", "sign", v.record("KC-1"), "-signature", "wim.sshsig", "-name", "Wim")
+	_ = os.RemoveAll(filepath.Join(v.work, "KC-3.hcl.approvals")) // what was signed did not have that
+	if said := v.run(0, []string{"confirmed by = the signature of Wim, by the key", "replaces = the set"}, "plan", "check", "KC-3.hcl"); strings.Contains(said, "lacking: No record") {
+		t.Errorf("the signature confirms nothing: %s", said)
+	}
+	// The one without PIN holders began: a plan's id is used once.
 	if v.state() != before {
 		t.Fatal("something was changed")
 	}
@@ -269,4 +282,96 @@ func TestRecover(t *testing.T) {
 	v.player.shares = []string{v.held["ALICE"], v.held["BOB"]}
 	v.player.use = true
 	v.run(3, []string{"This is an old share.", "which KC-5 replaced", "These shares together do not make the recovery key."}, v.planned("rotate", "KC-7", "", "anna")...)
+}
+
+// TestGlassBroken: without any record and without anybody, by the word alone. It
+// runs, and the next ceremony's record, its verdict and the status say so.
+func TestGlassBroken(t *testing.T) {
+	t.Parallel()
+	lib, work := need.Tool(t, "softhsm"), t.TempDir()
+	e := &testscript.Env{WorkDir: work}
+	if err := fixtures(lib)(e); err != nil {
+		t.Fatal(err)
+	}
+	v := &lossVault{T: t, lib: lib, work: work}
+	v.config("bao.hcl", "")
+	v.player = &player{dir: work, env: []string{"SOFTHSM2_CONF=" + filepath.Join(work, "softhsm2.conf"), "HOME=" + work, "TERM=dumb"}, shown: map[string]string{}, pin: "user-1234"}
+	people := []string{"-config", "bao.hcl", "-plain", "-allow-piped-secrets", "-operator", "Olga", "-witness", "Wim", "-custodian", "Alice", "-custodian", "Bob"}
+	recovers := append([]string{"recover", "-reason", "loss", "-recovery-shares=2", "-recovery-threshold=2"}, people...)
+	before := v.state()
+	v.run(2, []string{"the plan names no approver", "-break-glass RECREATE does without"}, recovers...)
+	v.run(2, []string{"is not the word: RECREATE"}, append(recovers, "-break-glass", "yes")...)
+	v.run(2, []string{"none of this vault was found"}, append(recovers, "-break-glass", "RECREATE", "-head", strings.Repeat("ab", 32))...)
+	if v.state() != before {
+		t.Fatal("something was changed")
+	}
+	const sentence = "without anybody who held it before."
+	v.run(0, []string{"warning: 0 of 2 approvals count", "warning: One person typed the whole PIN", sentence}, append(recovers, "-break-glass", "RECREATE", "-id", "KC-1")...)
+	v.run(0, []string{sentence, "LACKING"}, "transcript", "report", v.record("KC-1"))
+	v.player.shares = []string{v.player.shown["ALICE"], v.player.shown["BOB"]}
+	v.run(0, []string{sentence}, append([]string{"rotate", "-id", "KC-2"}, people...)...)
+	v.run(0, []string{sentence + " (KC-1)", "CONSISTENT"}, "transcript", "verify", v.record("KC-2"))
+	v.run(0, []string{sentence + " (KC-1)"}, "status", "-config", "bao.hcl")
+}
+
+// TestKeysOfRecords: keys count from the record of a ceremony that changed the
+// vault and came to its end, and from no other.
+func TestKeysOfRecords(t *testing.T) {
+	entry := func(kind string, f transcript.Facts) transcript.Entry {
+		return transcript.Entry{Kind: kind, Step: "s", Evidence: transcript.ByProgram, Facts: f}
+	}
+	header := func(practice bool) transcript.Entry {
+		return entry("header", transcript.Facts{"format": 1, "ceremony": "init", "id": "KC-1", "practice": practice, "program": "test", "vault": "/v"})
+	}
+	people := []transcript.Entry{
+		entry("approval", transcript.Facts{"name": "Anna", "kind": "ssh", "key": "a", "text_sha256": strings.Repeat("0", 64)}),
+		entry("pgp-key", transcript.Facts{"custodian": "Wim", "fingerprint": "w", "result": "same"}),
+		entry("pgp-key", transcript.Facts{"custodian": "Mallory", "fingerprint": "m", "result": "other"}),
+		entry("share", transcript.Facts{"number": 1, "custodian": "Alice", "set": "s", "fingerprint": "f", "delivery": "pgp", "pgp": "p"}),
+		entry("share", transcript.Facts{"number": 2, "custodian": "Bob", "set": "s", "fingerprint": "f", "delivery": "screen"}),
+	}
+	outcome := entry("outcome", transcript.Facts{"digest": "d"})
+	closed := entry("closed", transcript.Facts{"verdict": "done.", "overrides": []string{}})
+	aborted := entry("aborted", transcript.Facts{"reason": "fire"})
+	for _, c := range []struct {
+		name     string
+		practice bool
+		events   []transcript.Entry
+		want     string
+	}{
+		{"closed", false, []transcript.Entry{outcome, closed}, "Anna a, Wim w, Alice p"},
+		{"it changed nothing", false, []transcript.Entry{closed}, ""},
+		{"stopped", false, []transcript.Entry{aborted}, ""},
+		{"stopped after its change", false, []transcript.Entry{outcome, aborted}, ""},
+		{"cut off", false, []transcript.Entry{outcome}, ""},
+		{"a rehearsal", true, []transcript.Entry{outcome, closed}, ""},
+	} {
+		f, err := folder.Create(t.TempDir(), "2026-11-24-KC-1-init", c.practice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range append(append([]transcript.Entry{header(c.practice)}, people...), c.events...) {
+			if _, err := f.Append(e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		dir := f.Dir()
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		list, err := command.KeysOf(dir)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		var got []string
+		for _, k := range list {
+			got = append(got, k.Name+" "+k.Key)
+			if !k.Anchored || k.Ceremony != "KC-1" {
+				t.Errorf("%s: %+v", c.name, k)
+			}
+		}
+		if s := strings.Join(got, ", "); s != c.want {
+			t.Errorf("%s: %q, want %q", c.name, s, c.want)
+		}
+	}
 }
