@@ -53,7 +53,7 @@ func (f *flags) recovery(q *plan.Request, t *target, roster *custodian.Roster, n
 		}
 		return nil
 	}
-	q.Recovery.Rewrapped = roster.Kind == "rewrap" && roster.Outcome == "closed"
+	q.Recovery.Rewrapped = roster.Kind == string(vaultstate.Rewrap) && roster.Outcome == "closed"
 	chain, anchor, err := f.confirmed(roster, now)
 	if err != nil {
 		return err

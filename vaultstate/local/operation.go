@@ -251,7 +251,7 @@ func (v *Vault) Begin(ctx context.Context, ask vaultstate.Operation) (_ vaultsta
 		err = v.stage(ctx, op, nil)
 	case vaultstate.Recover:
 		err = v.recover(ctx, op)
-	case vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot:
+	case vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.Rewrap:
 	}
 	if err != nil {
 		return vaultstate.Progress{}, err

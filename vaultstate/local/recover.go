@@ -14,7 +14,7 @@ var _ vaultstate.Tester = (*Vault)(nil)
 // PIN and the storage can do that anyway. On whose authority it is done the
 // ceremony asks, and its record says.
 func (v *Vault) recover(ctx context.Context, op *operation) error {
-	o, err := v.open(ctx, v.store)
+	o, err := v.open(ctx, v.store, v.o.Seal)
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (v *Vault) recover(ctx context.Context, op *operation) error {
 func (v *Vault) Test(ctx context.Context, shares []secret.Bytes) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	o, err := v.open(ctx, v.store)
+	o, err := v.open(ctx, v.store, v.o.Seal)
 	if err != nil {
 		return err
 	}
