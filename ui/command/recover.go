@@ -24,15 +24,16 @@ type recovering struct{ reason, breakGlass, head, trust string }
 func (f *flags) recoverFlags() {
 	s := f.set
 	f.recoveryFlags()
-	s.StringVar(&f.recovering.reason, "reason", "", "`WHY`: loss, or compromise where somebody may have the shares")
-	s.StringVar(&f.recovering.head, "head", "", "the `HEAD` of the newest record, from paper: 64 hex digits or words")
+	s.Lookup("skip-proof").Hidden = true // the page is full; a plan says it
+	s.StringVar(&f.recovering.reason, "reason", "", "`WHY`: loss, or compromise: somebody may have them")
+	s.StringVar(&f.recovering.head, "head", "", "the `HEAD` of the newest record, from paper")
 	s.StringVar(&f.recovering.trust, "trust", "", "or a `FILE` with the keys of those who signed a record")
 	s.StringVar(&f.recovering.breakGlass, "break-glass", "", "`"+plan.BreakGlassWord+"`: without all that; for ever visible")
 }
 
 func (p *Process) recoverCommand() *cobra.Command {
-	c := &cobra.Command{Use: "recover -plan FILE [flags]", Short: "Make new recovery shares where the old ones are lost, without a quorum", Args: cobra.NoArgs,
-		Long: "Needs the HSM, the storage, a record that -head or -trust confirms, a plan that two\npeople of it approved, and two PIN holders or the HSM's own pad."}
+	c := &cobra.Command{Use: "recover -plan FILE [flags]", Short: "Make new recovery shares, without a quorum, where they are lost", Args: cobra.NoArgs,
+		Long: "Needs a record that -head or -trust confirms, a plan that two people of it have\napproved, and two PIN holders or the HSM's own pad."}
 	f := ceremonyFlags(c)
 	f.recoverFlags()
 	c.RunE = func(c *cobra.Command, _ []string) error { return p.hold(c.Context(), vaultstate.Recover, f) }
