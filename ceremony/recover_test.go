@@ -40,11 +40,14 @@ func states(m *room) string {
 func TestQuorumNotLost(t *testing.T) {
 	s := initialised(t)
 	m := s.open(ceremony.Recover, s.request(ceremony.Recover))
-	m.on = trying(m, map[string]secret.Bytes{five[0]: s.held[five[0]], five[2]: s.held[five[2]], five[3]: s.held[five[3]], five[4]: s.held[five[4]]})
+	wrong := s.held[five[1]].Clone() // which hides nothing: the others are enough
+	wrong.Expose()[3] ^= 0x10
+	s.secrets = append(s.secrets, wrong)
+	m.on = trying(m, map[string]secret.Bytes{five[0]: s.held[five[0]], five[1]: wrong, five[2]: s.held[five[2]], five[3]: s.held[five[3]], five[4]: s.held[five[4]]})
 	m.drive(nil)
 	m.expect(ceremony.CodeStopped)
 	m.says("3 of the old shares are good: the quorum is not lost. Nothing is changed. The shares were wiped. Hold a recovery rekey")
-	if got := states(m); got != "Alice good, Bob present, Carol good, Dora good" {
+	if got := states(m); got != "Alice good, Bob refused, Carol good, Dora good" {
 		t.Errorf("old holders: %s", got)
 	}
 	if n := len(m.find("staged")) + len(m.find("issued")); n != 0 {
