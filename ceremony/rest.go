@@ -121,9 +121,8 @@ func (r *Run) wipeTyped() int {
 	if r.quorum.submitted {
 		return 0
 	}
-	n := len(r.quorum.given) + len(r.authority.tried)
+	n := len(r.quorum.given)
 	r.quorum.wipe()
-	r.authority.wipe()
 	r.quorum = quorum{}
 	return n
 }

@@ -43,8 +43,7 @@ type flags struct {
 	witnessKey, challenge                 string
 
 	arrangements
-	recovering    recovering
-	recordsBefore string // the record that the roster comes from
+	moves
 }
 
 // hsmFlags are the names under which serverconfig.Resolve knows flags.
