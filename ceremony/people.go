@@ -9,6 +9,7 @@ import (
 	"conclave/assets/clean"
 	"conclave/ceremony/plan"
 	"conclave/ceremony/transcript"
+	"conclave/vaultstate"
 	"conclave/vaultstate/share"
 )
 
@@ -41,6 +42,8 @@ func people(r *Run) *page {
 // attendance says who must be here.
 func (r *Run) attendance() string {
 	switch {
+	case r.plan.Kind == vaultstate.Recover:
+		return "Every custodian who receives a share proves it, so all of them are needed. Who held a share before comes as well, if they can."
 	case r.plan.Issues() && !r.plan.SkipProof:
 		return "Every custodian who receives a share proves it before the vault is changed, so all of them are needed."
 	case r.plan.NeedsQuorum():

@@ -121,8 +121,9 @@ func (r *Run) wipeTyped() int {
 	if r.quorum.submitted {
 		return 0
 	}
-	n := len(r.quorum.given)
+	n := len(r.quorum.given) + len(r.authority.tried)
 	r.quorum.wipe()
+	r.authority.wipe()
 	r.quorum = quorum{}
 	return n
 }

@@ -50,10 +50,7 @@ func (r *Run) screenWord(p *page, text string) error {
 // holdsSecret compares a text with every secret that the run holds. Each
 // comparison takes the same time whether or not it fits, and all are made.
 func (r *Run) holdsSecret(text string) bool {
-	found := 0
-	for _, d := range r.devices() {
-		found |= d.pin.in(text)
-	}
+	found := r.pin.in(text)
 	for i := range r.parts.marks {
 		found |= r.parts.marks[i].in(text)
 	}
@@ -69,6 +66,7 @@ func (r *Run) secrets() []secret.Bytes {
 	for _, g := range r.quorum.given {
 		list = append(list, g.raw)
 	}
+	list = append(list, rawOf(r.authority.tried)...)
 	if o := r.quorum.odd; o != nil {
 		list = append(list, o.raw)
 	}

@@ -36,15 +36,15 @@ var (
 	// GenerateRoot makes a root token without the server.
 	GenerateRoot = Ceremony{ID: "generate-root", Title: "ROOT TOKEN", Word: "ROOT", Steps: steps(
 		opening(), quorumStep(), tokenStep(), goStep(goGenerateRoot), commitStep("Make it valid"), closing())}
+
+	// Recover replaces the recovery key and its shares where the shares are lost:
+	// in place of a quorum stands what authorityStep compares.
+	Recover = Ceremony{ID: "recover", Title: "RECOVER", Word: "RECOVER", Steps: steps(
+		opening(), authorityStep(), cardsStep(), handOutStep(), proveStep(), goStep(goRecover), commitStep("Replace the key"), closing(noticesStep(), oldSharesStep(), keepStep()))}
 )
 
-// Rewrap moves the vault to another wrapping key, in the same HSM or another.
-var Rewrap = Ceremony{ID: "rewrap", Title: "REWRAP", Word: "REWRAP", Steps: steps(
-	opening(), newKeyStep(), issuing(cardsStep()), quorumStep(), issuing(handOutStep(), proveStep()), goStep(goRewrap), commitStep("Move"),
-	closing(issuing([]Step{oldSharesStep(), keepStep()})...))}
-
 // All are the ceremonies, in the order of the menu.
-var All = []Ceremony{Init, Unseal, Rekey, RecoveryRekey, Rotate, GenerateRoot, Rewrap}
+var All = []Ceremony{Init, Unseal, Rekey, RecoveryRekey, Rotate, GenerateRoot, Recover}
 
 // ByID finds a ceremony by its command's name.
 func ByID(id string) (Ceremony, bool) {
@@ -74,12 +74,12 @@ func (c Ceremony) done() string {
 		return "the root key is replaced"
 	case vaultstate.RecoveryRekey:
 		return "the recovery key and its shares are replaced"
+	case vaultstate.Recover:
+		return "the recovery key and its shares are re-created without a quorum"
 	case vaultstate.Rotate:
 		return "the data encryption key is rotated"
 	case vaultstate.GenerateRoot:
 		return "the root token is valid"
-	case vaultstate.Rewrap:
-		return "the vault is wrapped with the new HSM key"
 	}
 	return "the vault was opened and checked, and nothing was changed"
 }
@@ -105,6 +105,12 @@ func goRecoveryRekey(r *Run) Prompt {
 	return Prompt{Action: "Replace the recovery key", Undo: undoByCopy,
 		Changes: "the recovery key. From now on the new shares count; " + strings.ToLower(assets.Text("replaced-shares")[0][:1]) + assets.Text("replaced-shares")[0][1:],
 		Stays:   "the root key, all data, all tokens and policies"}
+}
+
+func goRecover(r *Run) Prompt {
+	p := goRecoveryRekey(r)
+	p.Action = "Re-create the recovery key without a quorum"
+	return p
 }
 
 func goRotate(*Run) Prompt {

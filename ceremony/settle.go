@@ -93,9 +93,7 @@ func (r *Run) fail(ctx context.Context, err error) {
 	}
 	r.working = ""
 	if loginEnded(err) {
-		for _, d := range r.tokens() { // which of them the error does not say
-			d.loggedIn = false
-		}
+		r.loggedIn = false
 	}
 	if p.State == "" {
 		p.State = r.stands()

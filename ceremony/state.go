@@ -8,14 +8,12 @@ import (
 
 	"conclave/ceremony/plan"
 	"conclave/ceremony/transcript"
+	"conclave/hsm"
 	"conclave/vaultstate"
 )
 
 // state is what the steps of a run know so far. Jobs change it, one at a time.
 type state struct {
-	*device       // at hand: the first, but in a step that is about the second
-	first, second *device
-
 	plan    *plan.Plan
 	op      vaultstate.ID // of the operation: the plan's id, or that of an earlier run which goes on
 	events  int
@@ -35,6 +33,9 @@ type state struct {
 	before     vaultstate.State
 	outcome    vaultstate.Outcome
 	checks     []vaultstate.Check
+	token      hsm.Info
+	key        hsm.Key
+	loggedIn   bool
 	cards      cards
 	challenges int // files with a challenge, so far
 	quorum     quorum
@@ -46,28 +47,30 @@ type state struct {
 	guarded    bool // the pending operation was compared before it is confirmed
 	overrides  []plan.Override
 	deviations []Deviation
+	pin        pinMark // while somebody is logged in
 	parts      pinParts
 	evidence   evidence
 	approvals  approvals
 	seat       seat
 	aftermath  aftermath
-	moved      newKey
+	objects    objects
 	signing    signing
+	authority  authority
+	notices    notices
 	sealing    sealing
 }
 
 // wipe clears every secret that the run holds.
 func (r *Run) wipe() {
 	r.env.PIN.Wipe()
-	for _, d := range r.devices() {
-		d.pin.wipe()
-	}
+	r.pin.wipe()
 	r.parts.wipe()
 	for i := range r.parts.marks {
 		r.parts.marks[i].wipe()
 	}
 	r.cards.wipe()
 	r.quorum.wipe()
+	r.authority.wipe()
 	r.proof.wipe()
 	r.delivery.wipe()
 }

@@ -17,11 +17,7 @@ func (r *Run) submit(ctx context.Context) ([]string, error) {
 	if err := r.guard(ctx); err != nil {
 		return nil, err
 	}
-	shares := make([]secret.Bytes, len(q.given))
-	for i, g := range q.given {
-		shares[i] = g.raw
-	}
-	got, err := r.env.Vault.Submit(ctx, r.op, shares)
+	got, err := r.env.Vault.Submit(ctx, r.op, rawOf(q.given))
 	var wrong *vaultstate.QuorumError
 	if errors.As(err, &wrong) {
 		return nil, r.wrongQuorum(wrong)
@@ -46,6 +42,15 @@ func (r *Run) submit(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	return []string{"the shares of " + list(names) + " make the recovery key"}, r.staged()
+}
+
+// rawOf are the shares themselves.
+func rawOf(list []given) []secret.Bytes {
+	shares := make([]secret.Bytes, len(list))
+	for i, g := range list {
+		shares[i] = g.raw
+	}
+	return shares
 }
 
 func (r *Run) quorumIs(result string, names, wrong []string) error {

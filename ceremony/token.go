@@ -3,7 +3,6 @@ package ceremony
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,12 +13,21 @@ import (
 // meetHSM finds the token, logs in, finds or makes the key, tests it, and
 // opens the vault's state through it.
 func meetHSM(r *Run) *page {
-	if p := r.meetDevice(); p != nil {
-		return p
-	}
 	h := &r.hello
 	unchanged := Prompt{IfPowerFails: "nothing has been changed."}
 	switch {
+	case !h.found:
+		return r.work("find the HSM", unchanged, r.findHSM)
+	case !h.compared:
+		return r.compareHSM()
+	case !r.loggedIn:
+		return r.enterPIN()
+	case !r.objects.taken:
+		return r.listObjects(unchanged)
+	case h.missing && r.key.Ref == "":
+		return r.generateKey()
+	case !h.tested:
+		return r.work("test the HSM", unchanged, r.testHSM)
 	case r.signingToDo():
 		return r.meetSigningKey()
 	case r.status.Initialized && !h.open:
@@ -28,57 +36,24 @@ func meetHSM(r *Run) *page {
 		return r.tellUnknown()
 	case h.adopted != "" && !h.told:
 		return r.tellAdopted()
-	case r.second == nil:
-		return r.takeUp()
-	}
-	return nil
-}
-
-// takeUp goes on with what an earlier run staged, once all of it can be opened.
-func (r *Run) takeUp() *page {
-	if r.resume.id == "" || r.resume.done {
-		return nil
-	}
-	return r.work("open what was staged through the HSM", Prompt{IfPowerFails: "the vault is as it was."}, r.goOn)
-}
-
-// meetDevice finds the token of the device at hand, logs in, finds or makes the
-// key and tests it.
-func (r *Run) meetDevice() *page {
-	m := &r.met
-	unchanged := Prompt{IfPowerFails: "nothing has been changed."}
-	switch {
-	case !m.found:
-		return r.work("find the HSM", unchanged, r.findHSM)
-	case !m.compared:
-		return r.compareHSM()
-	case !r.loggedIn:
-		return r.enterPIN()
-	case !r.objects.taken:
-		return r.listObjects(unchanged)
-	case m.missing && r.key.Ref == "":
-		return r.generateKey()
-	case !m.tested:
-		return r.work("test the HSM", unchanged, r.testHSM)
+	case r.resume.id != "" && !r.resume.done:
+		return r.work("open what was staged through the HSM", Prompt{IfPowerFails: "the vault is as it was."}, r.goOn)
 	}
 	return nil
 }
 
 func (r *Run) findHSM(ctx context.Context) ([]string, error) {
-	info, err := r.hsm.Info(ctx)
+	info, err := r.env.HSM.Info(ctx)
 	if err != nil {
 		return nil, err
 	}
 	r.token = info
-	facts := transcript.Facts{
+	err = r.record("equipment", Program, "", transcript.Facts{
 		"library": info.Library, "library_sha256": info.LibrarySHA256, "library_info": info.LibraryInfo,
 		"token": info.Label, "manufacturer": info.Manufacturer, "model": info.Model, "serial": info.Serial, "firmware": info.Firmware,
 		"slot": int(info.Slot), "software": info.Software, "pin_state": string(info.PIN), "login": r.loginSource(),
-	}
-	if r.device.second {
-		facts["which"] = r.device.which()
-	}
-	if err := r.record("equipment", Program, "", facts); err != nil {
+	})
+	if err != nil {
 		return nil, err
 	}
 	// Nobody is asked for a PIN that cannot help.
@@ -89,7 +64,7 @@ func (r *Run) findHSM(ctx context.Context) ([]string, error) {
 		return nil, hsm.ErrPINNotSet
 	case hsm.PINOK, hsm.PINCountLow, hsm.PINFinalTry:
 	}
-	r.met.found = true
+	r.hello.found = true
 	return []string{"token " + info.Label + ", serial " + info.Serial}, nil
 }
 
@@ -99,8 +74,6 @@ func (r *Run) loginSource() string {
 		return "protected-path"
 	case r.env.PIN.Len() == 0 && r.pinHolders() != nil:
 		return inParts
-	case r.device.second:
-		return "typed"
 	}
 	return r.env.Machine.Login
 }
@@ -127,7 +100,7 @@ func (r *Run) compareHSM() *page {
 				if !sameWord(in.Text, "SOFTWARE") {
 					return askAgain("That is not SOFTWARE.", r.stands(), "Type SOFTWARE to go on without an HSM, or stop.")
 				}
-				r.met.compared = true
+				r.hello.compared = true
 				if err := r.record("confirmed", Operator, who.Name, transcript.Facts{"role": string(Operator), "word": "SOFTWARE", "what": what}); err != nil {
 					return err
 				}
@@ -136,10 +109,10 @@ func (r *Run) compareHSM() *page {
 		}
 	}
 	return &page{
-		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": is this the " + strings.TrimSpace(strings.ToUpper(r.device.which())+" HSM that was meant?"),
+		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": is this the HSM that was meant?",
 			Facts: facts, Lines: lines, Recorded: "the lines above; the values are the token's own."},
 		do: func(context.Context, Input) error {
-			r.met.compared = true
+			r.hello.compared = true
 			return r.record("confirmed", Operator, who.Name, transcript.Facts{"role": string(Operator), "word": "", "what": what})
 		},
 	}
@@ -170,7 +143,7 @@ func (r *Run) confirmFinalTry() *page {
 			if !sameWord(in.Text, "LAST") {
 				return askAgain("That is not LAST.", "No PIN was tried.", "Type LAST to go on, or stop and ask the security officer.")
 			}
-			r.met.finalTry = true
+			r.hello.finalTry = true
 			return r.record("confirmed", Operator, who.Name, transcript.Facts{"role": string(Operator), "word": "LAST", "what": "the last try of the PIN"})
 		},
 	}
@@ -190,16 +163,11 @@ func loginEnded(err error) bool {
 // loginAgain asks for the PIN once more where the login was lost after the HSM
 // had been met. The step that needs it goes on then from where it stands.
 func (r *Run) loginAgain() *page {
-	if r.closed || r.sealing.without || r.atSignOff() && !r.signs() {
+	if !r.hello.tested || r.loggedIn || r.closed || r.sealing.without || r.atSignOff() && !r.signs() {
 		return nil
 	}
-	lost := slices.IndexFunc(r.tokens(), func(d *device) bool { return d.met.tested && !d.loggedIn })
-	if lost < 0 {
-		return nil
-	}
-	r.device = r.tokens()[lost]
 	why := "The login at the HSM was lost."
-	if r.met.rested {
+	if r.hello.rested {
 		why = "The program logged out for the break."
 	}
 	p := r.enterPIN()
@@ -210,22 +178,15 @@ func (r *Run) loginAgain() *page {
 // endLogin logs out of the token and says in the record why. A token that has
 // nobody logged in any more needs no logout.
 func (r *Run) endLogin(ctx context.Context, why string) error {
-	var errs []error
-	for _, d := range r.tokens() {
-		if d.loggedIn {
-			errs = append(errs, r.with(d, func() error { return r.endLoginHere(ctx, why) }))
-		}
+	if !r.loggedIn {
+		return nil
 	}
-	return errors.Join(errs...)
-}
-
-func (r *Run) endLoginHere(ctx context.Context, why string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	err := r.hsm.Logout(ctx)
+	err := r.env.HSM.Logout(ctx)
 	result := "done"
 	if err == nil || loginEnded(err) {
-		r.loggedIn, r.met.rested = false, why == "break"
+		r.loggedIn, r.hello.rested = false, why == "break"
 		err = nil
 	} else {
 		result = "not confirmed by the token"
@@ -238,7 +199,7 @@ func (r *Run) endLoginHere(ctx context.Context, why string) error {
 
 // enterPIN asks for the PIN, and first whether the last try is to be used.
 func (r *Run) enterPIN() *page {
-	if r.token.PIN == hsm.PINFinalTry && !r.met.finalTry {
+	if r.token.PIN == hsm.PINFinalTry && !r.hello.finalTry {
 		return r.confirmFinalTry()
 	}
 	return r.askPIN()
@@ -255,7 +216,7 @@ func (r *Run) askPIN() *page {
 			IfPowerFails: "nothing has been changed."}, func(ctx context.Context) ([]string, error) {
 			return []string{"logged in at the HSM's own pad"}, r.login(ctx, Input{Source: "protected-path"})
 		})
-	case r.env.PIN.Len() > 0 && !r.met.tried && !r.device.second:
+	case r.env.PIN.Len() > 0 && !r.hello.tried:
 		return r.work("log in at the HSM", Prompt{Heading: "The PIN comes from the " + r.env.Machine.Login + ".",
 			IfPowerFails: "nothing has been changed."}, r.loginGiven)
 	case holders != nil:
@@ -271,7 +232,7 @@ func (r *Run) askPIN() *page {
 
 // loginGiven tries the PIN that need not be typed, once.
 func (r *Run) loginGiven(ctx context.Context) ([]string, error) {
-	r.met.tried = true
+	r.hello.tried = true
 	defer r.env.PIN.Wipe()
 	if err := r.override("given-pin", "Single control: whoever can read the "+r.env.Machine.Login+" and the storage can do all this alone.", r.person(Operator).Name, ""); err != nil {
 		return nil, err
@@ -280,9 +241,9 @@ func (r *Run) loginGiven(ctx context.Context) ([]string, error) {
 }
 
 func (r *Run) login(ctx context.Context, in Input) error {
-	r.met.finalTry = false
+	r.hello.finalTry = false
 	who := r.person(Operator)
-	err := r.hsm.Login(ctx, in.Secret)
+	err := r.env.HSM.Login(ctx, in.Secret)
 	result := "accepted"
 	if err != nil {
 		result = "refused"
@@ -300,19 +261,19 @@ func (r *Run) login(ctx context.Context, in Input) error {
 		return e
 	}
 	if err == nil {
-		r.loggedIn, r.met.rested = true, false
+		r.loggedIn, r.hello.rested = true, false
 		r.pin.note(in.Secret)
 		return nil
 	}
 	// The token's flags after the try are what the next one depends on.
-	if info, e := r.hsm.Info(ctx); e == nil {
+	if info, e := r.env.HSM.Info(ctx); e == nil {
 		r.token = info
 	}
 	if errors.Is(err, hsm.ErrPINIncorrect) || errors.Is(err, hsm.ErrPINLength) {
 		p := r.env.Explain(err)
 		p.State = strings.TrimSpace("Nothing is changed. " + pinSentence(r.token.PIN))
 		if r.token.PIN == hsm.PINLocked {
-			r.met.found = false // the page of a locked token follows
+			r.hello.found = false // the page of a locked token follows
 		}
 		return &again{p}
 	}

@@ -199,6 +199,12 @@ func inWords(e transcript.Entry) string {
 		return "agrees"
 	case "receipt":
 		return fmt.Sprintf("receipt of event %d", f.Number("event"))
+	case "recovery":
+		return "without a quorum: " + f.Text("reason")
+	case "old-holder":
+		return fmt.Sprintf("old holder of share %d, %s: %s", f.Number("number"), f.Text("name"), f.Text("state"))
+	case "notice":
+		return "a notice to " + f.Text("to")
 	case "void":
 		return "a set is void"
 	case "closed":

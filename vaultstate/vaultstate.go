@@ -28,7 +28,7 @@ import (
 // Kind names an operation.
 type Kind string
 
-// The operations of order A's ceremonies.
+// The operations.
 const (
 	Init          Kind = "init"
 	Rekey         Kind = "rekey"          // a new root key
@@ -36,6 +36,7 @@ const (
 	Rotate        Kind = "rotate"         // a new data encryption key
 	GenerateRoot  Kind = "generate-root"  // a root token
 	Rewrap        Kind = "rewrap"         // another wrapping key in the HSM, or another HSM
+	Recover       Kind = "recover"        // a new recovery key and shares, where the old shares are lost: no quorum
 )
 
 // ID names one pending operation: the ceremony's id.
@@ -46,7 +47,8 @@ type Operation struct {
 	ID   ID
 	Kind Kind
 
-	// Of the new recovery shares (init, recovery rekey, a rewrap with new shares).
+	// Of the new recovery shares (init, recovery rekey, recover, a rewrap with new
+	// shares).
 	Shares, Threshold int
 	PGPKeys           [][]byte // binary public keys, one a share in share order; nil: plain shares
 	SkipProof         bool     // Commit without every share proven: an override, recorded above
@@ -216,8 +218,9 @@ type Capabilities struct {
 // Vault is what a ceremony acts on.
 type Vault interface {
 	Status(ctx context.Context) (Status, error)
-	// Begin registers the operation. Nothing is required of an init: its issue
-	// is ready (PhaseIssue) when Begin returns.
+	// Begin registers the operation. Nothing is required of an init or a recover:
+	// its issue is ready (PhaseIssue) when Begin returns. Whose authority a recover
+	// rests on is for the ceremony to ask.
 	Begin(ctx context.Context, op Operation) (Progress, error)
 	// Progress says what is pending, and is asked before every use of a share.
 	Progress(ctx context.Context, id ID) (Progress, error)
@@ -238,6 +241,13 @@ type Vault interface {
 // vault. progress may be nil; total is 0 while it is not known.
 type Opener interface {
 	Open(ctx context.Context, deep bool, progress func(done, total int)) (State, []Check, error)
+}
+
+// Tester tells whether shares make the recovery key, without an operation and
+// without a change: nil if they do, a *QuorumError if not. It names the wrong
+// ones if the others are enough.
+type Tester interface {
+	Test(ctx context.Context, shares []secret.Bytes) error
 }
 
 // Rollbacker puts the state from before a commit back, or removes it.

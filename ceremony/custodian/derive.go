@@ -41,10 +41,11 @@ func DeriveFrom(previous *Roster, events []transcript.Event, rep transcript.Repo
 
 // deriver folds events into a roster.
 type deriver struct {
-	r      *Roster
-	first  bool    // there is no previous roster
-	before *Roster // as it was before the last swap, for an undo
-	undo   bool    // the people chose to put the old state back
+	r          *Roster
+	first      bool        // there is no previous roster
+	before     *Roster     // as it was before the last swap, for an undo
+	recreation *Recreation // shares are being re-created
+	undo       bool        // the people chose to put the old state back
 	holders
 }
 
@@ -59,7 +60,8 @@ func (r *Roster) clone() *Roster {
 	c := *r
 	c.Terms, c.Tokens = slices.Clone(r.Terms), slices.Clone(r.Tokens)
 	c.OldSigningKeys = slices.Clone(r.OldSigningKeys)
-	c.OldRecoveryKeys, c.OldRootKeys, c.OldSealKeys = slices.Clone(r.OldRecoveryKeys), slices.Clone(r.OldRootKeys), slices.Clone(r.OldSealKeys)
+	c.OldRecoveryKeys, c.OldRootKeys = slices.Clone(r.OldRecoveryKeys), slices.Clone(r.OldRootKeys)
+	c.Recreated = slices.Clone(r.Recreated)
 	c.Sets, c.Approvers = slices.Clone(r.Sets), slices.Clone(r.Approvers)
 	for i := range c.Sets {
 		c.Sets[i].Holdings = slices.Clone(c.Sets[i].Holdings)
@@ -113,6 +115,8 @@ func (d *deriver) event(ev transcript.Event) error {
 			retire(&r.SigningKey, &r.OldSigningKeys)
 			r.SigningKey = line
 		}
+	case "recovery":
+		d.recovery(ev)
 	case "proven":
 		return d.proven(ev)
 	case "acknowledged":
@@ -202,6 +206,7 @@ func (d *deriver) swapped(f transcript.Facts) {
 		return
 	}
 	d.before = r.clone()
+	d.recreated()
 	r.Storage = f.Text("after")
 	// What the swap replaced is old at once. The new digests come with the
 	// outcome; a run that was killed between the two leaves them unknown.
@@ -268,7 +273,7 @@ func (d *deriver) state(f transcript.Facts, changed bool) {
 	note(&r.RecoveryKey, &r.OldRecoveryKeys, "recovery_key")
 	note(&r.RootKey, &r.OldRootKeys, "root_key")
 	var none []string
-	note(&r.SealKey, &r.OldSealKeys, "seal_key")
+	note(&r.SealKey, &none, "seal_key")
 	note(&r.Storage, &none, "digest")
 	if t := f.List("terms"); len(t) > 0 && (changed || len(r.Terms) == 0) {
 		r.Terms = slices.Clone(t)

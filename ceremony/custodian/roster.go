@@ -77,7 +77,6 @@ type Roster struct {
 	SealKey         string   `json:"seal_key"`
 	OldRecoveryKeys []string `json:"old_recovery_keys"` // replaced, oldest first
 	OldRootKeys     []string `json:"old_root_keys"`
-	OldSealKeys     []string `json:"old_seal_keys,omitempty"` // HSM keys that the vault was wrapped with, not known to be destroyed
 
 	// The key in the HSM that signs the records, as its line for signed notes, and
 	// those before it; left out where no record names one.
@@ -90,6 +89,9 @@ type Roster struct {
 	// Who approved plans, by which key, oldest first. Records have it since there
 	// are approvals.
 	Approvers []Approval `json:"approvers,omitempty"`
+
+	// Sets that were put in place without a quorum, oldest first.
+	Recreated []Recreation `json:"recreated,omitempty"`
 }
 
 // Approval is a key by which somebody approved a plan.

@@ -39,7 +39,12 @@ type ApproverKey struct {
 }
 
 // Known is a key that an earlier record of the vault has, and whose it was.
-type Known struct{ Name, Key, Ceremony string }
+type Known struct {
+	Name, Key, Ceremony string
+	// Anchored: something outside of that record confirms it, and its ceremony
+	// changed the vault. Only such a key counts for a recover.
+	Anchored bool
+}
 
 const approvable = "Conclave: the plan of a key ceremony, for approval"
 

@@ -49,8 +49,7 @@ type Request struct {
 	RootToken                         string // "", "initial", "none"
 	Challenge                         string // "", "keys", "none": whether keys are challenged
 
-	AcceptUnauthenticated bool // of an init or a rewrap with RSA-OAEP
-	Rewrap                RewrapRequest
+	AcceptUnauthenticated bool // of an init with RSA-OAEP
 
 	GenerateKey bool
 	SignRecord  SignRecord
@@ -71,6 +70,8 @@ type Request struct {
 	Approvals Number  // how many of them must have signed; absent: all
 	Known     []Known // keys of earlier records
 	Earlier   bool    // there is one
+
+	Recovery Recovery // of a recover
 
 	SecondMedium                 string
 	Attendance, Retention, Drill Number
@@ -101,7 +102,6 @@ func (q Request) Resolve(now time.Time) (*Plan, error) {
 		refuse("id", "%q: use letters, digits, '.', '_' and '-', at most 64, and begin with a letter or digit", p.ID)
 	}
 	q.single(refuse)
-	q.rewrap(p, refuse)
 	q.recovery(p, refuse)
 	q.token(p, refuse)
 	q.keys(p, now, refuse)
@@ -113,6 +113,7 @@ func (q Request) Resolve(now time.Time) (*Plan, error) {
 	q.signRecord(p, refuse)
 	p.Values = append(p.Values, q.Values...)
 	q.override(p)
+	q.recoverable(p, now, refuse)
 	if len(bad) > 0 {
 		return nil, errors.Join(bad...)
 	}
@@ -379,7 +380,6 @@ func (q Request) override(p *Plan) {
 	if p.Issues() && len(p.Keys) == 0 {
 		add("plain-shares", "Shares are shown on this screen: no PGP keys were given.")
 	}
-	p.overrideRewrap(add)
 	if p.Issues() && p.Shares == 1 {
 		add("single-control", "The recovery key is not split: its one holder acts alone.")
 	}

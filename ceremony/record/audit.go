@@ -28,6 +28,7 @@ func (p *Page) audit() *document {
 	p.deviations(out)
 	p.openItems(out)
 	p.people(out)
+	p.recovery(out)
 	p.signOff(out)
 	out.Parts[len(out.Parts)-1].Break = true
 	p.questions(out)
@@ -164,6 +165,7 @@ func (p *Page) open() []string {
 			add("The old state was kept, in %s (event %d). With it the replaced shares work again.", path, a.Event)
 		}
 	}
+	p.openRecovery(add)
 	p.openAfterwards(add)
 	for _, who := range p.People {
 		if !who.Present {

@@ -48,7 +48,6 @@ type Page struct {
 	LoggedOut []Act            `json:"logged_out"`
 	Machine   transcript.Facts `json:"machine,omitempty"`
 	Equipment transcript.Facts `json:"equipment,omitempty"`
-	New       *NewKey          `json:"new,omitempty"` // of a rewrap
 	Key       transcript.Facts `json:"key,omitempty"`
 	SelfTest  []string         `json:"self_test,omitempty"`
 	Objects   *Objects         `json:"objects,omitempty"` // in the token, before and after
@@ -67,6 +66,10 @@ type Page struct {
 	Tokens     []Act   `json:"tokens"`
 	Works      []Work  `json:"works"`
 	Rollback   []Act   `json:"rollback"`
+
+	Recovery   []Act `json:"recovery,omitempty"`    // shares made anew without a quorum: why, and on whose authority
+	OldHolders []Act `json:"old_holders,omitempty"` // of the set that was replaced so
+	Notices    []Act `json:"notices,omitempty"`     // who is to be told
 
 	Kept      []Act            `json:"kept,omitempty"` // where things are kept
 	OldShares []Act            `json:"old_shares,omitempty"`
@@ -212,22 +215,10 @@ func (p *Page) add(ev transcript.Event) {
 	case "machine":
 		p.Machine = f
 	case "equipment":
-		if n := p.newKey(f); n != nil {
-			n.Equipment = f
-			break
-		}
 		p.Equipment = f
 	case "key":
-		if n := p.newKey(f); n != nil {
-			n.Key = f
-			break
-		}
 		p.Key = f
 	case "self-test":
-		if n := p.newKey(f); n != nil {
-			n.SelfTest = f.List("lines")
-			break
-		}
 		p.SelfTest = f.List("lines")
 	case "entropy":
 		p.Entropy = f
@@ -265,6 +256,12 @@ func (p *Page) add(ev transcript.Event) {
 		p.Kept = append(p.Kept, act)
 	case "old-shares":
 		p.OldShares = append(p.OldShares, act)
+	case "recovery":
+		p.Recovery = append(p.Recovery, act)
+	case "old-holder":
+		p.OldHolders = append(p.OldHolders, act)
+	case "notice":
+		p.Notices = append(p.Notices, act)
 	case "copies":
 		p.Copies = f
 	case "retention":

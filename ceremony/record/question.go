@@ -110,7 +110,7 @@ func (p *Page) alive() []string {
 	if len(p.Shares) == 0 {
 		list = append(list, "This ceremony issued none. Those of the ceremonies before are as they were.")
 	}
-	if p.Ceremony == "recovery-rekey" && p.End == "closed" {
+	if (p.Ceremony == "recovery-rekey" || p.Ceremony == "recover") && p.End == "closed" {
 		list = append(list, "The replaced shares: they do not work on this storage as it is now. They work again on any older copy of it.")
 	}
 	for _, a := range p.OldShares {

@@ -43,7 +43,8 @@ type flags struct {
 	witnessKey, challenge                 string
 
 	arrangements
-	moves
+	recovering    recovering
+	recordsBefore string // the record that the roster comes from
 }
 
 // hsmFlags are the names under which serverconfig.Resolve knows flags.

@@ -41,6 +41,7 @@ func (p *Process) planCheckCommand() *cobra.Command {
 		for _, o := range agreed.Overrides {
 			fmt.Fprintf(p.Stdout, "   accepted: %s, because: %s\n", o.ID, clean.Clean(o.Why))
 		}
+		p.lacking(agreed)
 		if agreed.Approvals > 0 {
 			fmt.Fprintln(p.Stdout, approvalsText(agreed))
 		}
@@ -122,14 +123,14 @@ func (p *Process) flagsOf(kind vaultstate.Kind) *flags {
 		f.singleFlags()
 	case vaultstate.RecoveryRekey:
 		f.recoveryFlags()
+	case vaultstate.Recover:
+		f.recoverFlags()
 	case vaultstate.Rekey:
 		f.singleFlags()
 	case vaultstate.GenerateRoot:
 		f.rootTokenKeyFlag()
 	case plan.Unseal:
 		c.Flags().BoolVar(&f.deep, "deep", false, "")
-	case vaultstate.Rewrap:
-		f.rewrapFlags()
 	case vaultstate.Rotate:
 	}
 	return f

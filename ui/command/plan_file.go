@@ -164,6 +164,9 @@ func (f *flags) agreed(q plan.Request, now time.Time) (*plan.Plan, error) {
 	if err := f.approve(agreed, now); err != nil {
 		return nil, err
 	}
+	if err := agreed.Recoverable(now); err != nil {
+		return nil, usage("%v. Nothing was touched.", err)
+	}
 	return agreed, screened(reasons(agreed.Overrides), secret.Bytes{})
 }
 
@@ -187,11 +190,6 @@ func programValues(library string) ([]plan.Value, error) {
 	if library == "" {
 		return values, nil
 	}
-	return withLibrary(values, library)
-}
-
-// withLibrary adds the digest of a library's file.
-func withLibrary(values []plan.Value, library string) ([]plan.Value, error) {
 	text := "not hashed: "
 	real, err := filepath.EvalSymlinks(library)
 	if err == nil {

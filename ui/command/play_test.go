@@ -60,7 +60,8 @@ type player struct {
 	proofs int               // shares that were typed back
 	killAt int               // kill the program instead of typing this one back; 0: never
 	holder string            // who has the keyboard
-	pin    string            // where it is asked for
+	pin    string            // of the token, where it is typed
+	use    bool              // what the records call an old share is used all the same
 }
 
 var (
@@ -162,13 +163,18 @@ func (p *player) answer(prompt, page string) (string, error) {
 		return "", nil // who checked that they are who they say
 	case prompt == "PIN":
 		return p.pin, nil
-	case prompt == "key's backup":
-		return "a clone in the other safe", nil
+	case prompt == "part 1 of the PIN":
+		return p.pin[:5], nil
+	case prompt == "part 2 of the PIN":
+		return p.pin[5:], nil
 	case prompt == "reason": // of shares that are shown
 		return "no keys yet", nil
 	case strings.HasPrefix(prompt, "Press enter"):
 		return "", nil
 	case strings.HasPrefix(prompt, "Type the number"):
+		if p.use && strings.Contains(page, "3 = Use it all the same") {
+			return "3", nil
+		}
 		// After a failure nothing is tried again.
 		if m := stop.FindStringSubmatch(page); m != nil && (strings.Contains(page, "Try again") || strings.Contains(page, "is wrong")) {
 			return m[1], nil

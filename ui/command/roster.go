@@ -36,6 +36,7 @@ func (f *flags) before(q *plan.Request) (*custodian.Roster, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.recordsBefore = dir
 	text := fmt.Sprintf("%s, %s, head %s", dir, ro.Ceremony, ro.Head)
 	if ro.Outcome == "interrupted" {
 		text += ", INTERRUPTED: what it left is looked at in the step Vault"

@@ -26,6 +26,7 @@ func (s *status) judge(f *flags, head string, now time.Time) error {
 	}
 	s.now = now
 	s.Records, s.Due, s.Void = k.sentences(), append([]custody.Item{}, custody.Health(state)...), []voidSet{}
+	s.Warnings = append(s.Warnings, k.recreated()...)
 	for _, text := range k.problems {
 		s.Due = append([]custody.Item{{Urgency: custody.AtOnce, ID: "records", Title: "Find out", Short: "a record is not what it claims", What: text,
 			Do: "See conclave transcript verify -chain, and compare heads with the paper."}}, s.Due...)

@@ -39,7 +39,6 @@ func (w *World) Refresh() error {
 		}
 		w.records[w.Roster.Ceremony] = f.Dir
 	}
-	w.sealedWith()
 	return nil
 }
 

@@ -123,7 +123,7 @@ func newOperation(ask vaultstate.Operation) (*operation, error) {
 	op := &operation{Operation: ask}
 	var err error
 	switch ask.Kind {
-	case vaultstate.Init, vaultstate.RecoveryRekey:
+	case vaultstate.Init, vaultstate.RecoveryRekey, vaultstate.Recover:
 		err = op.readHolders()
 	case vaultstate.Rewrap:
 		if op.Shares == 0 && op.Threshold == 0 && op.PGPKeys == nil {
@@ -210,7 +210,7 @@ func (op *operation) config(old *barrier.SealConfig) *barrier.SealConfig {
 	return cfg
 }
 
-// Begin registers an operation. An init is staged when it returns.
+// Begin registers an operation. An init or a recover is staged when it returns.
 func (v *Vault) Begin(ctx context.Context, ask vaultstate.Operation) (_ vaultstate.Progress, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -246,10 +246,15 @@ func (v *Vault) Begin(ctx context.Context, ask vaultstate.Operation) (_ vaultsta
 		return vaultstate.Progress{}, err
 	}
 	op.phase = vaultstate.PhaseAuthority
-	if op.Kind == vaultstate.Init {
-		if err := v.stage(ctx, op, nil); err != nil {
-			return vaultstate.Progress{}, err
-		}
+	switch op.Kind {
+	case vaultstate.Init:
+		err = v.stage(ctx, op, nil)
+	case vaultstate.Recover:
+		err = v.recover(ctx, op)
+	case vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.Rewrap:
+	}
+	if err != nil {
+		return vaultstate.Progress{}, err
 	}
 	v.op = op
 	return op.progress(), nil
@@ -308,6 +313,9 @@ func (v *Vault) ready(ctx context.Context, op *operation) error {
 	}
 	if _, err := v.sealConfig(v.store); err != nil {
 		return err
+	}
+	if op.Kind == vaultstate.Recover {
+		return v.hasKeys() // whatever the old shares were, they authorise nothing here
 	}
 	cfg, err := v.config(v.store, barrier.RecoveryConfigPath, barrier.RecoveryConfig)
 	if errors.Is(err, errAbsent) || err == nil && cfg.Shares == 0 {

@@ -105,7 +105,7 @@ func (v *Vault) draft(ctx context.Context, op *operation, o *opened) (_ *draft, 
 		root.Wipe()
 		err = putRoot(ctx, v.o.Seal, d)
 		d.rewrite = true
-	case vaultstate.RecoveryRekey:
+	case vaultstate.RecoveryRekey, vaultstate.Recover:
 		err = putRecovery(ctx, v.o.Seal, op, d, o.recCfg)
 	case vaultstate.Rewrap:
 		err = v.rewrap(ctx, op, d, o)
@@ -305,8 +305,6 @@ func (v *Vault) reopen(ctx context.Context, op *operation, staged *storage.Stage
 		return vaultstate.State{}, errors.New("it holds another root key")
 	case !o.recovery.Equal(recovery):
 		return vaultstate.State{}, errors.New("it holds another recovery key")
-	case op.Kind == vaultstate.Rewrap && o.recoverySealKeyID != o.facts.SealKeyID:
-		return vaultstate.State{}, fmt.Errorf("its root key is wrapped with %q, its recovery key with %q", o.facts.SealKeyID, o.recoverySealKeyID)
 	case !sameTerms(o.facts.Terms, d.keyring.Terms()):
 		return vaultstate.State{}, errors.New("it holds other keys")
 	}

@@ -13,6 +13,10 @@ import (
 
 func testInit(p *player) {
 	p.refuses(first, vaultstate.ErrNoOperation, "Submit", "Take", "Verify", "Commit", "Cancel")
+	p.refused("a recover before the init", vaultstate.ErrNotInitialized, func() error {
+		_, err := p.Vault.Begin(p.ctx(), vaultstate.Operation{ID: first, Kind: vaultstate.Recover, Shares: 1, Threshold: 1})
+		return err
+	})
 	p.refused("a rekey before the init", vaultstate.ErrNotInitialized, func() error {
 		_, err := p.Vault.Begin(p.ctx(), vaultstate.Operation{ID: first, Kind: vaultstate.Rekey})
 		return err
@@ -95,6 +99,8 @@ func testOperations(p *player) {
 		{ID: "token", Kind: vaultstate.GenerateRoot},
 		{ID: "rotate-again", Kind: vaultstate.Rotate},
 		{ID: "recovery-again", Kind: vaultstate.RecoveryRekey, Shares: 3, Threshold: 2},
+		{ID: "recover", Kind: vaultstate.Recover, Shares: 4, Threshold: 3},
+		{ID: "rotate-after", Kind: vaultstate.Rotate},
 	} {
 		out, issue := p.run(op)
 		ended(p, op.ID)
@@ -102,15 +108,19 @@ func testOperations(p *player) {
 		for what, got := range map[string][2]bool{
 			"the root key":     {a.RootKey != b.RootKey, op.Kind == vaultstate.Rekey},
 			"the terms":        {len(a.Terms) != len(b.Terms), op.Kind == vaultstate.Rotate},
-			"the recovery key": {a.RecoveryKey != b.RecoveryKey, op.Kind == vaultstate.RecoveryRekey},
+			"the recovery key": {a.RecoveryKey != b.RecoveryKey, issues(op)},
 			"a token":          {issue != nil && issue.Token != nil, op.Kind == vaultstate.GenerateRoot},
-			"shares":           {issue != nil && issue.Shares != nil, op.Kind == vaultstate.RecoveryRekey},
+			"shares":           {issue != nil && issue.Shares != nil, issues(op)},
 		} {
 			if got[0] != got[1] {
 				p.Errorf("%s: %s changed or came: %v, want %v", op.ID, what, got[0], got[1])
 			}
 		}
 	}
+}
+
+func issues(op vaultstate.Operation) bool {
+	return op.Kind == vaultstate.RecoveryRekey || op.Kind == vaultstate.Recover
 }
 
 func testRefusedOperations(p *player) {
@@ -139,6 +149,7 @@ func testRefusedOperations(p *player) {
 	counts(vaultstate.Init)
 	p.initialised()
 	counts(vaultstate.RecoveryRekey)
+	counts(vaultstate.Recover)
 	begin("an unknown operation", vaultstate.ErrUnsupported, vaultstate.Operation{Kind: "explode"})
 	begin("a root key in 5 shares", vaultstate.ErrSingleValue, vaultstate.Operation{Kind: vaultstate.Rekey, Shares: 5, Threshold: 1})
 	begin("a root key with a threshold of 3", vaultstate.ErrSingleValue, vaultstate.Operation{Kind: vaultstate.Rekey, Shares: 1, Threshold: 3})
