@@ -54,7 +54,7 @@ func (t *Token) choose(ctx context.Context, w *worker.Client, k key) (uint, []st
 	if k.kind == worker.KeyTypeRSA {
 		return 0, nil, fmt.Errorf("%w: whoever can write the storage could replace what it seals, without the PIN. Use an AES key; or name the mechanism (%s), and accept that", ErrUnauthentic, RSAOAEP)
 	}
-	var reasons []string
+	var reasons, brief []string
 	for _, m := range mechanisms {
 		if m.number == worker.MechanismRSAOAEP {
 			continue
@@ -71,9 +71,15 @@ func (t *Token) choose(ctx context.Context, w *worker.Client, k key) (uint, []st
 		}
 		c := t.context()
 		c.Mechanism = m.name
-		reasons = append(reasons, fmt.Sprintf("%s does not pass: %v", m.name, explain(err, t.cfg.Timeout, c)))
+		err = explain(err, t.cfg.Timeout, c)
+		reasons = append(reasons, fmt.Sprintf("%s does not pass: %v", m.name, err))
+		why := err.Error()
+		if h, ok := errors.AsType[*Error](err); ok { // what the token answered, not what to do
+			why = h.Call + " gave " + ckrText(h.Code)
+		}
+		brief = append(brief, m.name+": "+why)
 	}
-	return 0, reasons, fmt.Errorf("%w: %s. Nothing was sealed. Use another token, or another key", ErrNoMechanism, strings.Join(reasons, "; "))
+	return 0, reasons, fmt.Errorf("%w: %s", ErrNoMechanism, strings.Join(brief, "; "))
 }
 
 // unfit tells whether an error means that the token cannot do this, now or
@@ -106,7 +112,7 @@ var probes = []int{32, 48}
 func (t *Token) passes(ctx context.Context, w *worker.Client, k key, m uint) error {
 	if needsMAC(m) {
 		if t.cfg.HMACKeyLabel == "" {
-			return &unfitError{"it needs an HMAC key, and none is named (hmac_key_label)"}
+			return &unfitError{"no HMAC key is named"}
 		}
 		if err := t.cfg.checkMAC(); err != nil {
 			return err

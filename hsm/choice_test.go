@@ -35,24 +35,24 @@ func TestChoice(t *testing.T) {
 		{"the same, appended", "C_EncryptInit iv append-same", hsm.AESCBCPad, []string{"the token used a nonce of its own twice"}},
 		{"a nonce of zeros", "C_EncryptInit iv zero", hsm.AESCBCPad, []string{"nonce of zeros"}},
 		{"no padding either, as a TPM", "C_EncryptInit return 0x70 times 2", hsm.AESCBC, []string{"CKM_AES_GCM does not pass: ", "CKM_AES_CBC_PAD does not pass: "}},
-		{"no HMAC", "C_SignInit return 0x70\nC_EncryptInit return 0x70 times 1", "This token cannot make an HMAC-SHA256", nil},
+		{"no HMAC", "C_SignInit return 0x70\nC_EncryptInit return 0x70 times 1", "AES_CBC: C_SignInit gave CKR_MECHANISM_INVALID, 0x70", nil},
 		{"an HMAC that is none", "C_Sign size 1\nC_EncryptInit return 0x70 times 1", "cannot be one, of 1 bytes", nil},
-		{"nothing", "C_EncryptInit return 0x70", "Nothing was sealed. Use another token", nil},
+		{"nothing", "C_EncryptInit return 0x70", "AES_GCM: C_EncryptInit gave CKR_MECHANISM_INVALID, 0x70", nil},
 		{"out of memory", "C_Encrypt return 0x31 times 1", "out of memory", nil},
 		{"gone", "C_EncryptInit return 0x30 times 1", "connection to the HSM broke", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &shimmed{T: t, cfg: s.cfg, control: s.control, log: s.log}
-			s.set()
+			s := &shimmed{T: t, cfg: s.cfg, Shim: s.Shim}
+			s.Set()
 			token := s.open()
 			s.login()
-			s.set(c.fault)
+			s.Set(c.fault)
 			lines, err := token.SelfTest(t.Context())
 			if !strings.HasPrefix(c.want, "CKM_") {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Fatalf("%v, %v", lines, err)
 				}
-				s.set() // nothing was decided
+				s.Set() // nothing was decided
 				if errors.Is(err, hsm.ErrTokenGone) {
 					s.login()
 				}
@@ -78,7 +78,7 @@ func TestChoice(t *testing.T) {
 				t.Errorf("it is said: %s", text)
 			}
 			// Chosen once: what the token can do later changes nothing.
-			s.set()
+			s.Set()
 			blob := s.wrap()
 			if ref, err := token.Describe(blob); err != nil || ref.Mechanism != c.want {
 				t.Errorf("wrapped with %+v, %v; want %s", ref, err, c.want)
@@ -141,12 +141,12 @@ func TestUnwrapNeverChooses(t *testing.T) {
 		s.open()
 		s.login()
 		for _, b := range blobs {
-			s.set()
+			s.Set()
 			s.opens(b)
 			if n := s.count("C_EncryptInit"); n != 0 {
 				t.Errorf("with %q configured, unwrapping encrypts %d times", m, n)
 			}
-			s.set("C_DecryptInit return 0x70")
+			s.Set("C_DecryptInit return 0x70")
 			if _, err := s.token.Unwrap(t.Context(), b); err == nil || s.count("C_DecryptInit") != 1 {
 				t.Errorf("with %q configured: %d tries, %v", m, s.count("C_DecryptInit"), err)
 			}
@@ -162,7 +162,7 @@ func TestMACFirst(t *testing.T) {
 	s.open()
 	s.login()
 	blob := s.wrap()
-	s.set()
+	s.Set()
 	blob[10] ^= 1
 	_, err := s.token.Unwrap(t.Context(), blob)
 	fails(t, err, hsm.ErrWrongKey, "its HMAC is another")
@@ -170,7 +170,7 @@ func TestMACFirst(t *testing.T) {
 		t.Errorf("the token was asked %d times to decrypt what was changed", n)
 	}
 	if s.count("C_Sign") != 1 || s.count("C_VerifyInit") != 0 {
-		t.Errorf("calls: %v", s.calls())
+		t.Errorf("calls: %v", s.Calls())
 	}
 }
 
@@ -181,10 +181,10 @@ func TestOneCall(t *testing.T) {
 	addMAC(t, s.cfg)
 	s.open()
 	s.login()
-	s.set()
+	s.Set()
 	s.opens(s.wrap())
 	if s.count("C_Encrypt") != 1 || s.count("C_Decrypt") != 1 || s.count("C_Sign") != 2 {
-		t.Errorf("calls: %v", s.calls())
+		t.Errorf("calls: %v", s.Calls())
 	}
 }
 
@@ -192,7 +192,7 @@ func TestOneCall(t *testing.T) {
 // ReadWrite, and not without.
 func TestReadWriteSessions(t *testing.T) {
 	s := newShimmed(t)
-	s.set("C_OpenSession rw")
+	s.Set("C_OpenSession rw")
 	s.open()
 	p := pin(testPIN)
 	defer p.Wipe()
@@ -236,7 +236,7 @@ func TestGeneratePairIfNeeded(t *testing.T) {
 		s.cfg.KeyLabel, s.cfg.KeyID, s.cfg.HMACKeyLabel = "new", "0a", "new-mac"
 		token := s.open()
 		s.login()
-		s.set(c.fault)
+		s.Set(c.fault)
 		k, err := token.GenerateKey(t.Context())
 		if err != nil {
 			t.Fatal(err)

@@ -91,7 +91,8 @@ var rows = []row{
 	{[]uint{0x10, 0x12, 0x13, 0xD0, 0xD1}, nil, nil, "The token refused the key's properties. Create the key with the vendor's tool, and check the token's policy."},
 
 	{[]uint{0x20, 0x21}, atEncrypt, nil, "The token does not take data of this length under {mechanism}. Choose another mechanism or a longer key."},
-	{[]uint{0x05, 0x06}, atDecrypt, ErrWrongKey, wrongKey},
+	// 0x07 is NSS's with RSA, where the number is larger than its own key's.
+	{[]uint{0x05, 0x06, 0x07}, atDecrypt, ErrWrongKey, wrongKey},
 	{[]uint{0x20, 0x21, 0x40, 0x41, 0x42}, nil, ErrWrongKey, wrongKey},
 	{[]uint{0xC0, 0xC1}, nil, ErrWrongKey, "The sealed file was altered, or was made with another HMAC key. Do not use it."},
 	{[]uint{0x150}, nil, nil, "The library answered with a wrong size (known of NSS with AES-GCM and of a TPM with AES-CBC-PAD). Use another mechanism."},

@@ -56,7 +56,7 @@ var wantSentences = []struct {
 	{"C_EncryptInit", []uint{0x62, 0x63, 0x68}, nil, `The key "root" (id 0a01) is of the wrong type, size or purpose for CKM_AES_GCM.`},
 	{"C_GetAttributeValue", []uint{0x6A, 0x11}, nil, "The key may not leave the token."},
 	{"C_GenerateKey", []uint{0x10, 0x12, 0x13, 0xD0, 0xD1}, nil, "The token refused the key's properties."},
-	{"C_Decrypt", []uint{0x05, 0x06, 0x20, 0x21, 0x40, 0x41, 0x42}, ErrWrongKey, "The sealed data does not open with this key"},
+	{"C_Decrypt", []uint{0x05, 0x06, 0x07, 0x20, 0x21, 0x40, 0x41, 0x42}, ErrWrongKey, "The sealed data does not open with this key"},
 	{"C_Encrypt", []uint{0x20, 0x21}, nil, "The token does not take data of this length under CKM_AES_GCM."},
 	{"C_Verify", []uint{0xC0, 0xC1}, ErrWrongKey, "The sealed file was altered"},
 	{"C_Encrypt", []uint{0x150}, nil, "The library answered with a wrong size"},

@@ -10,15 +10,14 @@ import (
 	"conclave/hsm/secret"
 	"conclave/hsm/softhsm"
 	"conclave/hsm/softhsm/need"
+	"conclave/hsm/softhsm/shim"
 	"conclave/hsm/worker"
 )
 
 func TestMain(m *testing.M) {
 	worker.Child()
 	code := m.Run()
-	if shimDir != "" {
-		_ = os.RemoveAll(shimDir)
-	}
+	shim.Remove()
 	os.Exit(code)
 }
 

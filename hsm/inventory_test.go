@@ -96,12 +96,12 @@ func TestCalls(t *testing.T) {
 func TestShimInventory(t *testing.T) {
 	s := newShimmed(t)
 	token := s.ready()
-	s.set("C_GetAttributeValue return 0x13 times 1")
+	s.Set("C_GetAttributeValue return 0x13 times 1")
 	inv, err := token.Inventory(t.Context())
 	if err != nil || len(inv.Objects) != 1 || inv.Objects[0].Unread != "C_GetAttributeValue returned 0x13" {
 		t.Errorf("a refused object: %+v, %v", inv, err)
 	}
-	s.set("C_GetAttributeValue return 0x32")
+	s.Set("C_GetAttributeValue return 0x32")
 	if inv, err := token.Inventory(t.Context()); !errors.Is(err, hsm.ErrTokenGone) {
 		t.Errorf("a token that is gone: %+v, %v", inv, err)
 	}

@@ -15,7 +15,7 @@ func TestPublicKeyUsedHere(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, code := range []string{"0x54", "0x68"} {
-		s.set("C_EncryptInit return " + code)
+		s.Set("C_EncryptInit return " + code)
 		blob := s.wrap()
 		if len(blob) < 256 || s.count("C_Encrypt") != 0 {
 			t.Errorf("a blob of %d bytes after %d calls of C_Encrypt", len(blob), s.count("C_Encrypt"))
@@ -23,7 +23,7 @@ func TestPublicKeyUsedHere(t *testing.T) {
 		s.opens(blob)
 	}
 	// Any other code is an error, not a reason to try elsewhere.
-	s.set("C_EncryptInit return 0x70")
+	s.Set("C_EncryptInit return 0x70")
 	key := rootKey()
 	defer key.Wipe()
 	if _, err := token.Wrap(t.Context(), key); err == nil {

@@ -55,8 +55,8 @@ func TestShimEveryCode(t *testing.T) {
 	for _, f := range faulty {
 		for _, code := range f.codes {
 			t.Run(fmt.Sprintf("%s/%#02x", f.call, code), func(t *testing.T) {
-				s := &shimmed{T: t, cfg: s.cfg, token: token, control: s.control, log: s.log}
-				s.set(fmt.Sprintf("%s return %#x", f.call, code))
+				s := &shimmed{T: t, cfg: s.cfg, token: token, Shim: s.Shim}
+				s.Set(fmt.Sprintf("%s return %#x", f.call, code))
 				err := operations[f.operation]()
 				var e *hsm.Error
 				if !errors.As(err, &e) {
@@ -106,7 +106,7 @@ func TestShimInitializeCodes(t *testing.T) {
 		0x30: "The connection to the HSM broke",
 		0xE2: "The token is read-only for this user",
 	} {
-		s.set(fmt.Sprintf("C_Initialize return %#x", code))
+		s.Set(fmt.Sprintf("C_Initialize return %#x", code))
 		token, err := hsm.Open(t.Context(), s.cfg)
 		if err == nil {
 			_ = token.Close()
@@ -116,7 +116,7 @@ func TestShimInitializeCodes(t *testing.T) {
 			t.Errorf("0x%02X gives %v, want %q", code, err, text)
 		}
 	}
-	s.set()
+	s.Set()
 	s.ready()
 }
 
@@ -136,8 +136,8 @@ func TestShimWrongSizes(t *testing.T) {
 				continue // encryption and decryption do not ask for the size
 			}
 			t.Run(call+"/"+size, func(t *testing.T) {
-				s := &shimmed{T: t, cfg: s.cfg, token: token, control: s.control, log: s.log}
-				s.set(call + " size " + size)
+				s := &shimmed{T: t, cfg: s.cfg, token: token, Shim: s.Shim}
+				s.Set(call + " size " + size)
 				switch call {
 				case "C_Encrypt":
 					if b, err := token.Wrap(t.Context(), key); err == nil {

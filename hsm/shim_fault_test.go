@@ -18,7 +18,7 @@ func TestShimSessionDropped(t *testing.T) {
 	s := newShimmed(t)
 	token := s.ready()
 	blob := s.wrap()
-	s.set("C_Decrypt return 0x40 times 1")
+	s.Set("C_Decrypt return 0x40 times 1")
 	if _, err := token.Unwrap(t.Context(), blob); !errors.Is(err, hsm.ErrWrongKey) {
 		t.Fatalf("Unwrap gives %v, want %v", err, hsm.ErrWrongKey)
 	}
@@ -26,12 +26,12 @@ func TestShimSessionDropped(t *testing.T) {
 		t.Errorf("%d sessions were closed after an error, want 1", got)
 	}
 	pid := token.Worker()
-	s.set()
+	s.Set()
 	s.opens(blob)
 	if got := s.count("C_OpenSession"); got != 1 {
 		t.Errorf("%d sessions were opened after an error, want 1", got)
 	}
-	s.set()
+	s.Set()
 	s.opens(blob)
 	if got := s.count("C_OpenSession") + s.count("C_Login"); got != 0 {
 		t.Errorf("an unwrap without a fault before it opened %d sessions", got)
@@ -48,7 +48,7 @@ func TestShimStaleSession(t *testing.T) {
 	token := s.ready()
 	blob := s.wrap()
 	for _, code := range []uint{0x60, 0x82, 0x90, 0xB0, 0xB3} {
-		s.set(fmt.Sprintf("C_DecryptInit return %#x times 1", code))
+		s.Set(fmt.Sprintf("C_DecryptInit return %#x times 1", code))
 		s.opens(blob)
 		if got := s.count("C_DecryptInit"); got != 2 {
 			t.Errorf("0x%X: C_DecryptInit was called %d times, want 2", code, got)
@@ -57,7 +57,7 @@ func TestShimStaleSession(t *testing.T) {
 			t.Errorf("0x%X: C_Login was called %d times, want 0", code, got)
 		}
 	}
-	s.set("C_DecryptInit return 0x90")
+	s.Set("C_DecryptInit return 0x90")
 	if _, err := token.Unwrap(t.Context(), blob); err == nil {
 		t.Error("Unwrap succeeds in spite of a fault each time")
 	}
@@ -76,7 +76,7 @@ func TestShimHang(t *testing.T) {
 			token := s.ready()
 			blob := s.wrap()
 			pid := token.Worker()
-			s.set(call + " delay 60000")
+			s.Set(call + " delay 60000")
 			key := rootKey()
 			defer key.Wipe()
 			began := time.Now()
@@ -108,13 +108,13 @@ func TestShimCrash(t *testing.T) {
 	token := s.ready()
 	blob := s.wrap()
 	for _, how := range []string{"C_Decrypt crash", "C_Decrypt exit", "C_FindObjects crash"} {
-		s.set(how)
+		s.Set(how)
 		pid := token.Worker()
 		if _, err := token.Unwrap(t.Context(), blob); !errors.Is(err, hsm.ErrWorker) {
 			t.Errorf("%s gives %v, want %v", how, err, hsm.ErrWorker)
 		}
 		s.gone(pid)
-		s.set()
+		s.Set()
 		if _, err := token.Unwrap(t.Context(), blob); !errors.Is(err, hsm.ErrNotLoggedIn) {
 			t.Errorf("%s: the next call gives %v, want %v", how, err, hsm.ErrNotLoggedIn)
 		}
@@ -133,7 +133,7 @@ func TestShimCrashAtStart(t *testing.T) {
 		"C_Initialize crash": hsm.ErrWorker, "C_GetSlotList crash": hsm.ErrWorker,
 		"C_Initialize delay 60000": hsm.ErrTimeout,
 	} {
-		s.set(how)
+		s.Set(how)
 		token, err := hsm.Open(t.Context(), s.cfg)
 		if err == nil {
 			_ = token.Close()
@@ -151,7 +151,7 @@ func TestShimLostKey(t *testing.T) {
 	s.cfg.KeyLabel, s.cfg.KeyID = "lost", ""
 	token := s.open()
 	s.login()
-	s.set("C_GenerateKey lie")
+	s.Set("C_GenerateKey lie")
 	k, err := token.GenerateKey(t.Context())
 	if !errors.Is(err, hsm.ErrKeyNotFound) || !strings.Contains(err.Error(), "did not keep") {
 		t.Errorf("GenerateKey gives %v, %v, want %v", k, err, hsm.ErrKeyNotFound)
@@ -159,7 +159,7 @@ func TestShimLostKey(t *testing.T) {
 	if got := s.count("C_GenerateKey"); got != 1 {
 		t.Errorf("C_GenerateKey was called %d times, want 1", got)
 	}
-	s.set()
+	s.Set()
 	if _, err := token.GenerateKey(t.Context()); err != nil {
 		t.Errorf("once the token keeps keys: %v", err)
 	}
@@ -191,23 +191,23 @@ func TestShimCallCounts(t *testing.T) {
 		{"self-test", 140, func() error { _, err := token.SelfTest(t.Context()); return err }},
 		{"logout", 4, func() error { return token.Logout(t.Context()) }},
 	} {
-		s.set()
+		s.Set()
 		if err := o.do(); err != nil {
 			t.Fatalf("%s: %v", o.name, err)
 		}
 		counts := map[string]int{}
 		var order []string
-		for _, c := range s.calls() {
+		for _, c := range s.Calls() {
 			if counts[c]++; counts[c] == 1 {
 				order = append(order, c)
 			}
 		}
-		fmt.Fprintf(&table, "%-10s %3d ", o.name, len(s.calls()))
+		fmt.Fprintf(&table, "%-10s %3d ", o.name, len(s.Calls()))
 		for _, c := range order {
 			fmt.Fprintf(&table, " %s %d", c, counts[c])
 		}
 		table.WriteByte('\n')
-		if n := len(s.calls()); n == 0 || n > o.most {
+		if n := len(s.Calls()); n == 0 || n > o.most {
 			t.Errorf("%s makes %d calls, want 1 to %d", o.name, n, o.most)
 		}
 	}

@@ -15,7 +15,7 @@ func TestShimOwnIV(t *testing.T) {
 	plain := len(s.wrap())
 	for _, how := range []string{"param", "append"} {
 		t.Run(how, func(t *testing.T) {
-			s.set("C_EncryptInit iv " + how)
+			s.Set("C_EncryptInit iv " + how)
 			first, second := s.wrap(), s.wrap()
 			if len(first) != plain {
 				t.Errorf("the blob has %d bytes, want %d as with the caller's IV", len(first), plain)
@@ -24,7 +24,7 @@ func TestShimOwnIV(t *testing.T) {
 				t.Error("two wraps gave the same blob")
 			}
 			s.opens(first)
-			s.set()
+			s.Set()
 			s.opens(first)
 			s.opens(second)
 		})
@@ -33,7 +33,7 @@ func TestShimOwnIV(t *testing.T) {
 	defer key.Wipe()
 	for _, how := range []string{"zero", "append-zero"} {
 		t.Run(how, func(t *testing.T) {
-			s.set("C_EncryptInit iv " + how)
+			s.Set("C_EncryptInit iv " + how)
 			blob, err := s.token.Wrap(t.Context(), key)
 			if err == nil {
 				t.Errorf("an IV of zeros was taken: a blob of %d bytes", len(blob))
@@ -44,6 +44,6 @@ func TestShimOwnIV(t *testing.T) {
 			}
 		})
 	}
-	s.set()
+	s.Set()
 	s.opens(s.wrap())
 }

@@ -40,13 +40,13 @@ func TestShimPINStates(t *testing.T) {
 		t.Run(c.flags+" "+string(c.state), func(t *testing.T) {
 			if c.state == hsm.PINCountLow && c.flags == "" {
 				// Nobody else logged in right since: make it so.
-				s.set()
+				s.Set()
 				err := token.Login(t.Context(), pin("00000000"))
 				if !errors.Is(err, hsm.ErrPINIncorrect) || !strings.Contains(err.Error(), "A wrong try was already made.") {
 					t.Fatalf("a wrong PIN gives %v, without the flag that this try set", err)
 				}
 			}
-			s.set(c.flags)
+			s.Set(c.flags)
 			info, err := token.Info(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -71,7 +71,7 @@ func TestShimWrongPINIsNotRepeated(t *testing.T) {
 	s := newShimmed(t)
 	token := s.ready()
 	blob := s.wrap()
-	s.set()
+	s.Set()
 	if err := token.Login(t.Context(), pin("00000000")); !errors.Is(err, hsm.ErrPINIncorrect) {
 		t.Fatalf("a wrong PIN while logged in gives %v, want %v", err, hsm.ErrPINIncorrect)
 	}
@@ -100,12 +100,12 @@ func TestShimWrongPINIsNotRepeated(t *testing.T) {
 func TestShimLastTryUsedUp(t *testing.T) {
 	s := newShimmed(t)
 	token := s.open()
-	s.set("C_Login return 0xA0", "flags +USER_PIN_FINAL_TRY")
+	s.Set("C_Login return 0xA0", "flags +USER_PIN_FINAL_TRY")
 	err := token.Login(t.Context(), pin(testPIN))
 	if !errors.Is(err, hsm.ErrPINIncorrect) || !strings.Contains(err.Error(), "ONE try is left") {
 		t.Errorf("the try before the last gives %v", err)
 	}
-	s.set("C_Login return 0xA4", "flags +USER_PIN_COUNT_LOW")
+	s.Set("C_Login return 0xA4", "flags +USER_PIN_COUNT_LOW")
 	if err := token.Login(t.Context(), pin(testPIN)); !errors.Is(err, hsm.ErrPINLocked) {
 		t.Errorf("CKR_PIN_LOCKED gives %v", err)
 	}
@@ -118,7 +118,7 @@ func TestShimLastTryUsedUp(t *testing.T) {
 func TestShimProtectedPath(t *testing.T) {
 	s := newShimmed(t)
 	token := s.open()
-	s.set("flags +PROTECTED_AUTHENTICATION_PATH", "C_Login pin "+testPIN)
+	s.Set("flags +PROTECTED_AUTHENTICATION_PATH", "C_Login pin "+testPIN)
 	info, err := token.Info(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -137,11 +137,11 @@ func TestShimProtectedPath(t *testing.T) {
 	}
 	s.opens(s.wrap())
 
-	s.set("flags +PROTECTED_AUTHENTICATION_PATH", "C_Login return 0xA0")
+	s.Set("flags +PROTECTED_AUTHENTICATION_PATH", "C_Login return 0xA0")
 	if err := token.Login(t.Context(), secret.Bytes{}); !errors.Is(err, hsm.ErrPINIncorrect) {
 		t.Errorf("a wrong PIN at the device gives %v", err)
 	}
-	s.set("flags +PROTECTED_AUTHENTICATION_PATH", "C_Login return 0x50")
+	s.Set("flags +PROTECTED_AUTHENTICATION_PATH", "C_Login return 0x50")
 	if err := token.Login(t.Context(), secret.Bytes{}); err == nil || !strings.Contains(err.Error(), "cancelled at the HSM itself") {
 		t.Errorf("cancelling at the device gives %v", err)
 	}

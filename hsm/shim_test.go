@@ -3,30 +3,25 @@
 package hsm_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"conclave/hsm"
 	"conclave/hsm/secret"
-	"conclave/hsm/softhsm/need"
+	"conclave/hsm/softhsm/shim"
 )
 
-// shimmed is a SoftHSM token behind the shim (testdata/shim/shim.c), whose
-// control file a test changes while the worker runs.
+// shimmed is a SoftHSM token behind the shim, which a test changes while the
+// worker runs.
 type shimmed struct {
 	*testing.T
-	cfg          hsm.Config
-	token        *hsm.Token // set by open
-	control, log string
+	*shim.Shim
+	cfg   hsm.Config
+	token *hsm.Token // set by open
 }
 
 // newShimmed makes a token with the key of ready in it.
@@ -34,70 +29,15 @@ func newShimmed(t *testing.T) *shimmed {
 	t.Helper()
 	token, soft := ready(t)
 	_ = token.Close() // the shim's worker is the only one from here on
-	dir, lib := t.TempDir(), shimLibrary(t)
-	s := &shimmed{T: t, cfg: soft, control: filepath.Join(dir, "control"), log: filepath.Join(dir, "calls")}
-	s.cfg.Lib = lib
-	s.cfg.Env = append(slices.Clone(soft.Env), "SHIM_LIBRARY="+soft.Lib, "SHIM_CONTROL="+s.control)
-	s.set()
+	s := &shimmed{T: t, cfg: soft}
+	s.Shim = shim.New(t, &s.cfg)
 	return s
-}
-
-var (
-	shimDir  string // of the compiled shim; TestMain removes it
-	shimOnce sync.Once
-)
-
-// shimLibrary compiles the shim, once.
-func shimLibrary(t *testing.T) string {
-	t.Helper()
-	cc := need.Tool(t, "cc")
-	shimOnce.Do(func() {
-		dir, err := os.MkdirTemp("", "shim") //nolint:usetesting // it is for all tests
-		if err != nil {
-			t.Fatal(err)
-		}
-		shimDir = dir
-		c := exec.CommandContext(context.Background(), cc, "-shared", "-fPIC", "-o", filepath.Join(dir, "shim.so"), "testdata/shim/shim.c", "-ldl", "-lpthread")
-		if out, err := c.CombinedOutput(); err != nil {
-			t.Fatalf("compiling the shim: %v\n%s", err, out)
-		}
-	})
-	lib := filepath.Join(shimDir, "shim.so")
-	if _, err := os.Stat(lib); err != nil {
-		t.Fatalf("the shim was not compiled: %v", err)
-	}
-	return lib
-}
-
-// set writes the control file: these lines and nothing else. The log starts
-// anew.
-func (s *shimmed) set(lines ...string) {
-	s.Helper()
-	_ = os.Remove(s.log) // it may not exist yet
-	text := strings.Join(append([]string{"log " + s.log}, lines...), "\n") + "\n"
-	next := s.control + ".next"
-	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
-		s.Fatal(err)
-	}
-	if err := os.Rename(next, s.control); err != nil { // the worker reads it at any time
-		s.Fatal(err)
-	}
-}
-
-// calls are the functions called since set, in order.
-func (s *shimmed) calls() []string {
-	s.Helper()
-	b, err := os.ReadFile(s.log)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		s.Fatal(err)
-	}
-	return strings.Fields(string(b))
 }
 
 // count is how often a function was called since set.
 func (s *shimmed) count(name string) int {
 	s.Helper()
-	return len(slices.DeleteFunc(s.calls(), func(c string) bool { return c != name }))
+	return len(slices.DeleteFunc(s.Calls(), func(c string) bool { return c != name }))
 }
 
 // open opens the token anew.
@@ -166,7 +106,7 @@ func (s *shimmed) opens(blob []byte) {
 // again, with a new login if it asks for one.
 func (s *shimmed) works(blob []byte) {
 	s.Helper()
-	s.set()
+	s.Set()
 	if _, err := s.token.FindKey(s.Context()); errors.Is(err, hsm.ErrNotLoggedIn) {
 		s.login()
 	} else if err != nil {

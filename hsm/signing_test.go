@@ -23,7 +23,7 @@ func TestSigningKey(t *testing.T) {
 		{"p256", "ECDSA P-256", []string{"C_GenerateKeyPair return 0x70 times 2"}, 3},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s.set()
+			s.Set()
 			s.ready()
 			if _, err := s.token.FindSigningKey(t.Context(), test.name); !errors.Is(err, hsm.ErrKeyNotFound) {
 				t.Fatalf("before it was made: %v", err)
@@ -31,7 +31,7 @@ func TestSigningKey(t *testing.T) {
 			if _, err := s.token.Sign(t.Context(), test.name, []byte("x")); !errors.Is(err, hsm.ErrKeyNotFound) {
 				t.Fatalf("signed before it was made: %v", err)
 			}
-			s.set(test.control...)
+			s.Set(test.control...)
 			made, err := s.token.GenerateSigningKey(t.Context(), test.name)
 			if err != nil {
 				t.Fatal(err)
@@ -39,7 +39,7 @@ func TestSigningKey(t *testing.T) {
 			if n := s.count("C_GenerateKeyPair"); n != test.asked {
 				t.Errorf("asked for %d kinds, want %d", n, test.asked)
 			}
-			s.set()
+			s.Set()
 			if a := made.Attributes; made.Type != test.kind || !made.Generated || a["CKA_SIGN"] != "true" || a["CKA_EXTRACTABLE"] != "false" || a["CKA_SENSITIVE"] != "true" {
 				t.Errorf("made %+v", made)
 			}
@@ -69,15 +69,15 @@ func TestSigningKey(t *testing.T) {
 		})
 	}
 	t.Run("a token that fails", func(t *testing.T) {
-		s.set("C_GenerateKeyPair return 0x30")
+		s.Set("C_GenerateKeyPair return 0x30")
 		if _, err := s.token.GenerateSigningKey(t.Context(), "none"); !errors.Is(err, hsm.ErrTokenGone) || s.count("C_GenerateKeyPair") != 1 {
 			t.Errorf("asked %d times: %v", s.count("C_GenerateKeyPair"), err)
 		}
 	})
 	t.Run("a signature cut short", func(t *testing.T) {
-		s.set()
+		s.Set()
 		s.ready()
-		s.set("C_Sign size 62 after 1")
+		s.Set("C_Sign size 62 after 1")
 		if sig, err := s.token.Sign(t.Context(), "p256", []byte("x")); err == nil {
 			t.Errorf("returned %x", sig)
 		}

@@ -69,6 +69,8 @@ var explained = []struct {
 		"Name the key's id in the plan, or rename the other key with the vendor's tool."}},
 	{hsm.ErrMechanism, sentences{"The mechanism that was configured is not used here.", untouched,
 		"Leave it out, and the first that passes is taken; or name one that the error below lists."}},
+	{hsm.ErrNotDestroyed, sentences{"The key was not destroyed, or a part of it is still in the token.", "",
+		"Look at what the token holds, with the vendor's tool too. Until it is gone, what this key wrapped still opens."}},
 	{hsm.ErrNoMechanism, sentences{"The key does not pass with any mechanism.", "",
 		"The error below says why of each. Use another key or token; where AES-GCM is missing, name an HMAC key."}},
 	{hsm.ErrUnauthentic, sentences{"With this key the seal would authenticate nothing.", "",
