@@ -74,6 +74,11 @@ func (r *Run) meaning() []string {
 	case vaultstate.Rotate:
 		text = append(text, fmt.Sprintf("New entries are encrypted under term %d.", activeTerm(r.outcome.After)))
 		text = append(text, assets.Text("after-rotate")...)
+	case vaultstate.Rewrap:
+		text = r.afterRewrap()
+		if r.plan.Replaces() {
+			text = append(append(text, assets.Text("replaced-shares")...), r.copiesKnown())
+		}
 	case vaultstate.Init, vaultstate.Rekey, vaultstate.GenerateRoot:
 		text = assets.Text("after-" + r.c.ID)
 	case plan.Unseal:

@@ -21,7 +21,7 @@ func commitStep(title string) []Step {
 		case !a.looked:
 			return r.work("look again", Prompt{IfPowerFails: "the change is made."}, r.lookAgain)
 		}
-		return r.listAgain()
+		return r.listBoth()
 	})
 }
 
@@ -66,6 +66,10 @@ func (r *Run) checked(out vaultstate.Outcome) ([]string, error) {
 	facts := stateFacts(out.After)
 	b := out.Before
 	facts["digest_before"], facts["recovery_key_before"], facts["root_key_before"] = b.Storage.String(), b.RecoveryKey.String(), b.RootKey.String()
+	if out.Kind == vaultstate.Rewrap {
+		facts["seal_key_before"], facts["mechanism_before"] = b.SealKeyID, b.Mechanism
+		facts["hmac_key"], facts["hmac_key_before"] = out.After.SealHMACKeyID, b.SealHMACKeyID
+	}
 	facts["shares_before"], facts["threshold_before"] = b.Shares, b.Threshold
 	facts["rollback"] = out.Rollback
 	if !out.Committed.IsZero() {
@@ -144,7 +148,7 @@ func (r *Run) lookAgain(ctx context.Context) ([]string, error) {
 // says so.
 func unseal(r *Run) *page {
 	if r.aftermath.checked {
-		return r.listAgain()
+		return r.listBoth()
 	}
 	what := "open the vault and read what the HSM protects"
 	if r.plan.Deep {

@@ -43,6 +43,7 @@ type site struct {
 	encrypted bool
 	secrets   []secret.Bytes // all that were ever seen, for the canary
 	n         int            // ceremonies so far
+	next      *second        // of a rewrap: what the vault moves to
 }
 
 func newSite(t *testing.T) *site {
@@ -86,6 +87,9 @@ func (s *site) request(c ceremony.Ceremony) plan.Request {
 		q.Custodians = five
 	case "rekey", "rotate", "generate-root":
 		q.Custodians = five[:3]
+	case "rewrap":
+		q.Custodians = five[:3]
+		q.Rewrap = plan.RewrapRequest{KeyRef: "test:02", Generate: true}
 	}
 	return q
 }
@@ -120,7 +124,9 @@ func (s *site) openWith(c ceremony.Ceremony, q plan.Request, change func(*ceremo
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	v, err := local.Open(local.Options{Storage: "/vault", Seal: guarded{s.seal, s.token}, Practice: true, FS: s.disk, Now: s.clock.now})
+	o := local.Options{Storage: "/vault", Seal: guarded{s.seal, s.token}, Practice: true, FS: s.disk, Now: s.clock.now}
+	next := s.moving(p, &o)
+	v, err := local.Open(o)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -130,6 +136,9 @@ func (s *site) openWith(c ceremony.Ceremony, q plan.Request, change func(*ceremo
 		Machine: ceremony.Machine{Program: "test", OS: "linux", Host: "room", Memory: "memfd_secret", Terminal: "test", Login: "typed"},
 		Now:     s.clock.now, Seal: m.seal,
 		Explain: func(err error) ceremony.Problem { return ceremony.Problem{Happened: "It failed: " + err.Error() + "."} },
+	}
+	if next != nil {
+		m.env.NewHSM = next
 	}
 	if change != nil {
 		change(&m.env)
@@ -237,6 +246,9 @@ func (m *room) input(p ceremony.Prompt) ceremony.Input {
 		if p.StepID == "authority" {
 			return ceremony.Input{Text: "the box with the shares was lost"}
 		}
+		if p.Field == "key's backup" {
+			return ceremony.Input{Text: "a clone, with the security officer"}
+		}
 		if len(p.Groups) > 0 {
 			return ceremony.Input{Text: m.s.card(p.By.Name, p.Groups)}
 		}
@@ -336,6 +348,7 @@ func (s *site) must(m *room) *room {
 // count makes the new shares those that count, and derives the roster.
 func (m *room) count() {
 	m.s.t.Helper()
+	m.s.moved(m.env.Plan)
 	for name, raw := range m.fresh {
 		m.s.old[name] = m.s.held[name]
 		m.s.held[name] = raw

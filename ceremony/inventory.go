@@ -52,7 +52,7 @@ func (r *Run) listAgain() *page {
 // the login is tried twice.
 func (r *Run) takeObjects(ctx context.Context, moment string) ([]string, error) {
 	o := &r.objects
-	inv, err := r.env.HSM.Inventory(ctx)
+	inv, err := r.hsm.Inventory(ctx)
 	if o.tries++; err != nil && (ctx.Err() != nil || loginEnded(err) && o.tries < 2) {
 		return nil, err
 	}
@@ -66,6 +66,9 @@ func (r *Run) takeObjects(ctx context.Context, moment string) ([]string, error) 
 func (r *Run) objectsTaken(moment string, inv hsm.Inventory, problem error) ([]string, error) {
 	o := &r.objects
 	facts := transcript.Facts{"moment": moment, "count": inv.Count}
+	if r.device.second {
+		facts["which"] = r.device.which()
+	}
 	lines := objectLines(inv)
 	whole := problem == nil && len(lines) == inv.Count
 	if moment == before {
@@ -87,7 +90,7 @@ func (r *Run) objectsTaken(moment string, inv hsm.Inventory, problem error) ([]s
 		o.says, o.differs = []string{"what is there could not be listed: " + said}, true
 	}
 	for i, s := range o.says {
-		o.says[i] = "In the token: " + s
+		o.says[i] = r.inToken() + s
 	}
 	if err := r.record("inventory", Program, "", facted(facts, lists{"objects": lines})); err != nil {
 		return nil, err
@@ -109,21 +112,57 @@ func objectLines(inv hsm.Inventory) []string {
 	return lines
 }
 
+// listBoth is listAgain for every token.
+func (r *Run) listBoth() *page {
+	for _, d := range r.tokens() {
+		r.device = d
+		if p := r.listAgain(); p != nil {
+			return p
+		}
+	}
+	r.device = r.first
+	return nil
+}
+
 // objectsAtStop lists them a last time where the ceremony is stopped while
 // somebody is logged in: a key may have been made. It waits for no token.
 func (r *Run) objectsAtStop(ctx context.Context) error {
-	if !r.loggedIn || !r.objects.taken || r.objects.again {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	inv, err := r.env.HSM.Inventory(ctx)
-	_, err = r.objectsTaken(after, inv, err)
-	return err
+	for _, d := range r.tokens() {
+		if !d.loggedIn || !d.objects.taken || d.objects.again {
+			continue
+		}
+		err := r.with(d, func() error {
+			inv, err := d.hsm.Inventory(ctx)
+			_, err = r.objectsTaken(after, inv, err)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // objectsNow says on the page of the checks what was found, each line short.
 func (r *Run) objectsNow() []Line {
+	var all []Line
+	for _, d := range r.tokens() {
+		_ = r.with(d, func() error { all = append(all, r.objectsOf()...); return nil })
+	}
+	return all
+}
+
+// inToken begins what is said of the objects of the device at hand.
+func (r *Run) inToken() string {
+	if r.device.second {
+		return "In the new token: "
+	}
+	return "In the token: "
+}
+
+func (r *Run) objectsOf() []Line {
 	o := r.objects
 	if !o.again {
 		return nil
@@ -132,7 +171,7 @@ func (r *Run) objectsNow() []Line {
 	var lines []Line
 	for i, s := range o.says {
 		if i == most {
-			lines = append(lines, Line{Mark: Warn, Text: fmt.Sprintf("In the token: %d more differences, see the record.", len(o.says)-most)})
+			lines = append(lines, Line{Mark: Warn, Text: fmt.Sprintf(r.inToken()+"%d more differences, see the record.", len(o.says)-most)})
 			break
 		}
 		mark := Good
@@ -146,16 +185,25 @@ func (r *Run) objectsNow() []Line {
 
 // ours tells whether a difference is the key that this ceremony made.
 func (r *Run) ours(says string) bool {
-	return r.key.Generated && strings.HasPrefix(says, "In the token: added ") && strings.Contains(says, fmt.Sprintf("%q id %s,", r.key.Label, r.key.ID))
+	for _, d := range r.devices() {
+		if d.key.Generated && strings.HasPrefix(says, r.inToken()+"added ") && strings.Contains(says, fmt.Sprintf("%q id %s,", d.key.Label, d.key.ID)) {
+			return true
+		}
+	}
+	return false
 }
 
 // keyOrigin says that the key may have come from outside, "" if the token states
 // that it did not.
 func (r *Run) keyOrigin() string {
-	if r.key.Ref == "" {
+	key := r.key
+	if r.second != nil && r.committed {
+		key = r.second.key
+	}
+	if key.Ref == "" {
 		return ""
 	}
-	if why := inventory.NotMade(attributeTexts(r.key.Attributes)); why != "" {
+	if why := inventory.NotMade(attributeTexts(key.Attributes)); why != "" {
 		return "The wrapping key is " + why + "."
 	}
 	return ""
@@ -164,17 +212,28 @@ func (r *Run) keyOrigin() string {
 // recordCalls records which functions used or made a key since it was asked
 // last.
 func (r *Run) recordCalls() error {
-	calls := r.env.HSM.Calls()
-	if len(calls) == 0 || r.events == 0 || r.closed {
+	var texts []string
+	for _, d := range r.tokens() {
+		texts = append(texts, callTexts(d)...)
+	}
+	if len(texts) == 0 || r.events == 0 || r.closed {
 		return nil
 	}
+	return r.record("calls", Program, "", transcript.Facts{"calls": texts})
+}
+
+// callTexts are the calls of one token, a line for each function and key.
+func callTexts(d *device) []string {
 	var texts []string
-	for _, c := range calls {
+	for _, c := range d.hsm.Calls() {
 		s := fmt.Sprintf("%s ×%d on %s", c.Function, c.Times, c.Key)
+		if d.second {
+			s += ", in the new token"
+		}
 		if c.Failed > 0 {
 			s += fmt.Sprintf(", %d of them refused", c.Failed)
 		}
 		texts = append(texts, clean.Cut(s, mostObject))
 	}
-	return r.record("calls", Program, "", transcript.Facts{"calls": texts})
+	return texts
 }

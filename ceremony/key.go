@@ -14,10 +14,10 @@ import (
 // testHSM finds the key, and has it wrap and unwrap.
 func (r *Run) testHSM(ctx context.Context) ([]string, error) {
 	if r.key.Ref == "" {
-		key, err := r.env.HSM.FindKey(ctx)
+		key, err := r.hsm.FindKey(ctx)
 		if errors.Is(err, hsm.ErrKeyNotFound) {
-			if r.plan.Kind == vaultstate.Init && r.plan.GenerateKey {
-				r.hello.missing = true
+			if r.mayGenerate() {
+				r.met.missing = true
 				return []string{"the key does not exist yet"}, nil
 			}
 			return nil, r.noKey(err)
@@ -30,23 +30,23 @@ func (r *Run) testHSM(ctx context.Context) ([]string, error) {
 	if err := r.mayWrap(); err != nil {
 		return nil, err
 	}
-	lines, err := r.env.HSM.SelfTest(ctx)
+	lines, err := r.hsm.SelfTest(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if r.key.Mechanism == "" { // it is chosen by now
-		found, err := r.env.HSM.FindKey(ctx)
+		found, err := r.hsm.FindKey(ctx)
 		if err != nil {
 			return nil, err
 		}
 		found.Generated = r.key.Generated
 		r.key = found
 	}
-	if !r.hello.keyed {
+	if !r.met.keyed {
 		if err := r.recordKey(); err != nil {
 			return nil, err
 		}
-		r.hello.keyed = true
+		r.met.keyed = true
 	}
 	if s := r.keyOrigin(); s != "" {
 		r.env.progress(Line{Mark: Warn, Text: s})
@@ -60,14 +60,22 @@ func (r *Run) testHSM(ctx context.Context) ([]string, error) {
 		}
 		r.env.progress(Line{Mark: mark, Text: l.Text, Took: l.Took})
 	}
-	if err := r.record("self-test", Program, "", transcript.Facts{"lines": texts}); err != nil {
+	facts := transcript.Facts{"lines": texts}
+	if r.device.second {
+		facts["which"] = r.device.which()
+	}
+	if err := r.record("self-test", Program, "", facts); err != nil {
 		return nil, err
+	}
+	if r.device.second { // the first token's bytes are in the generator
+		r.met.tested = true
+		return texts, nil
 	}
 	source, err := r.seed(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r.hello.tested = true
+	r.met.tested = true
 	return append(texts, source), nil
 }
 
@@ -76,7 +84,7 @@ func (r *Run) testHSM(ctx context.Context) ([]string, error) {
 // record says so.
 func (r *Run) seed(ctx context.Context) (string, error) {
 	facts := transcript.Facts{"sources": "operating system and token " + r.token.Label}
-	err := r.env.HSM.Seed(ctx)
+	err := r.hsm.Seed(ctx)
 	if loginEnded(err) {
 		return "", err
 	}
@@ -90,15 +98,16 @@ func (r *Run) seed(ctx context.Context) (string, error) {
 // noKey is rule S4: the key is named, and what would make it.
 func (r *Run) noKey(err error) error {
 	label := "of the configured label and id"
-	for _, v := range r.plan.Values {
-		if v.Name == "hsm-key-label" {
-			label = fmt.Sprintf("with the label %q", v.Text)
-		}
+	if text := r.hsmValue("key-label"); text != "" {
+		label = fmt.Sprintf("with the label %q", text)
 	}
 	p := Problem{Happened: "The token " + r.token.Label + " has no key " + label + ".", State: "Nothing is changed, in the HSM or in the storage.",
 		Do: "Compare token, label and id with the plan: without this key the vault cannot be opened.", Code: err.Error()}
 	if r.plan.Kind == vaultstate.Init {
 		p.Do = "Compare label and id with the plan. If a new key is meant, -hsm-generate-key (generate_key = true in the seal stanza) has it made in the HSM."
+	}
+	if r.device.second {
+		p.Do = "Compare label and id with the plan. If a new key is meant, -new-hsm-generate-key (generate_key = true in new_hsm) has it made in the HSM."
 	}
 	return &toldError{p, err}
 }
@@ -110,6 +119,9 @@ func (r *Run) recordKey() error {
 		lists{"attributes": attributeTexts(k.Attributes), "hmac_attributes": attributeTexts(k.HMACAttributes)})
 	if k.HMACRef != "" {
 		facts["hmac_ref"] = k.HMACRef
+	}
+	if r.device.second {
+		facts["which"] = r.device.which()
 	}
 	return r.record("key", Program, "", facts)
 }
@@ -126,7 +138,7 @@ func attributeTexts(attributes map[string]string) []string {
 // generateKey makes the missing key after operator and witness agreed: what is
 // made in an HSM is not taken back here.
 func (r *Run) generateKey() *page {
-	p := r.confirmTwice(&r.hello.generate, Prompt{Badge: "CHANGES THE HSM", Action: "Make the wrapping key", Word: "GENERATE",
+	p := r.confirmTwice(&r.met.generate, Prompt{Badge: "CHANGES THE HSM", Action: "Make the wrapping key", Word: "GENERATE",
 		Changes: r.newKeys(),
 		Stays:   "the storage, and every key that is in the token now",
 		Undo:    "none here: a key is destroyed with the vendor's tool"}, "make the wrapping key in the HSM")
@@ -135,7 +147,7 @@ func (r *Run) generateKey() *page {
 	}
 	return r.work("make the key in the HSM", Prompt{IfPowerFails: "the key may exist in the HSM; the storage is as it was."},
 		func(ctx context.Context) ([]string, error) {
-			key, err := r.env.HSM.GenerateKey(ctx)
+			key, err := r.hsm.GenerateKey(ctx)
 			if err != nil {
 				return nil, err
 			}

@@ -9,7 +9,6 @@ import (
 
 	"conclave/assets/clean"
 	"conclave/ceremony/transcript"
-	"conclave/vaultstate"
 )
 
 // After a recovery rekey the replaced shares are worth nothing on this storage,
@@ -34,7 +33,7 @@ func oldSharesStep() Step {
 func collectOld(r *Run) *page {
 	o := &r.aftermath.old
 	switch {
-	case o.done || !r.committed || r.status.Shares == 0 || r.plan.Kind != vaultstate.RecoveryRekey && r.plan.Kind != vaultstate.Recover:
+	case o.done || !r.committed || r.status.Shares == 0 || !r.plan.Replaces():
 		return nil
 	case r.plan.SkipProof || r.failed() > 0 || len(r.proof.proven) < r.plan.Shares:
 		return r.keepOld()

@@ -25,14 +25,6 @@ type opened struct {
 	looked, seen, stopped bool // the vault
 	leftovers             int  // of status.Pending, dealt with
 
-	found, compared, tested bool // the HSM
-	keyed                   bool // the key is in the record
-	tried                   bool // the PIN that need not be typed
-	finalTry                bool
-	rested                  bool // nobody is logged in, because of a break
-	missing                 bool
-	generate                going
-
 	open    bool   // the state was opened
 	adopted string // what the storage says of an interrupted commit
 	told    bool   // …was shown
@@ -54,7 +46,7 @@ func opening() []Step {
 		{ID: "plan", Title: "Plan", By: Operator, Next: planStep, Redo: func(r *Run) { r.hello.planned = false }},
 		{ID: "vault", Title: "Vault", By: Operator, Next: meetVault},
 		{ID: "hsm", Title: "HSM", By: Operator, Next: meetHSM,
-			Redo: func(r *Run) { r.hello.found, r.hello.compared, r.hello.tested = false, false, false }},
+			Redo: func(r *Run) { r.met.found, r.met.compared, r.met.tested = false, false, false }},
 	}
 }
 
@@ -63,7 +55,9 @@ func (r *Run) open(ctx context.Context) error {
 	// How many custodians are needed is asked before they are. An error here
 	// is told in the step that looks at the vault.
 	r.status, _ = r.env.Vault.Status(ctx)
-	_ = r.env.HSM.Calls() // what came before is not of this ceremony
+	for _, d := range r.tokens() {
+		_ = d.hsm.Calls() // what came before is not of this ceremony
+	}
 	p := r.plan
 	seq, previous, ended := 1, "", ""
 	if o := r.env.Roster; o != nil {

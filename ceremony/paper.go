@@ -16,6 +16,8 @@ type PaperStep struct {
 // Paper is a ceremony's script for a plan whose people are named.
 func Paper(c Ceremony, p *plan.Plan) []PaperStep {
 	r := &Run{c: c, env: Env{Plan: p}}
+	r.first = &device{}
+	r.device = r.first
 	r.plan = p
 	var out []PaperStep
 	for i, s := range c.Steps {

@@ -100,7 +100,7 @@ func collect(r *Run) *page {
 
 func (r *Run) begin(ctx context.Context) ([]string, error) {
 	p := r.plan
-	op := vaultstate.Operation{ID: r.op, Kind: p.Kind, RootToken: p.RootToken}
+	op := vaultstate.Operation{ID: r.op, Kind: p.Kind, RootToken: p.RootToken, NewRoot: p.NewRoot}
 	if p.Issues() {
 		op.Shares, op.Threshold, op.SkipProof = p.Shares, p.Threshold, p.SkipProof
 		for _, k := range p.Keys {
@@ -136,6 +136,9 @@ func (r *Run) guard(ctx context.Context) error {
 	got, err := r.env.Vault.Progress(ctx, r.op)
 	if err != nil {
 		return fmt.Errorf("reading the pending operation: %w", err)
+	}
+	if id := got.SealKeyID; id != "" && id != r.plan.NewKeyRef {
+		return fmt.Errorf("%w: what is staged is wrapped with the HSM key %q, and the plan says %q", vaultstate.ErrChanged, id, r.plan.NewKeyRef)
 	}
 	a := r.agreed
 	if got.Kind != a.Kind || got.Needed != a.Needed || got.Shares != a.Shares || got.Threshold != a.Threshold ||

@@ -57,6 +57,8 @@ func (r *Run) whyNot(l vaultstate.Leftover, got vaultstate.Progress) string {
 	switch {
 	case got.Kind != p.Kind:
 		return "it is of another ceremony."
+	case p.Kind == vaultstate.Rewrap && got.SealKeyID != p.NewKeyRef:
+		return fmt.Sprintf("it is wrapped with the HSM key %s, this plan says %s.", got.SealKeyID, p.NewKeyRef)
 	case got.State != r.status.Storage:
 		return "the vault has changed since."
 	case got.Phase != vaultstate.PhaseProof && got.Phase != vaultstate.PhaseReady:
@@ -177,7 +179,7 @@ func (r *Run) adopt(now vaultstate.State) error {
 		set, _ := r.setOf(l.Set)
 		return l.State == "rollback" && (string(l.ID) == ro.Ceremony || set.State == custodian.Pending)
 	})
-	if i < 0 || ro.RecoveryKey == now.RecoveryKey.String() && ro.RootKey == now.RootKey.String() {
+	if i < 0 || ro.RecoveryKey == now.RecoveryKey.String() && ro.RootKey == now.RootKey.String() && (ro.SealKey == "" || ro.SealKey == now.SealKeyID) {
 		return nil
 	}
 	if slices.Contains(ro.OldRecoveryKeys, now.RecoveryKey.String()) {

@@ -76,6 +76,11 @@ const (
 // New prepares a run. Nothing is written and nobody is asked before Start.
 func New(c Ceremony, env Env) *Run {
 	r := &Run{c: c, env: env}
+	r.first = &device{hsm: env.HSM}
+	r.device = r.first
+	if env.NewHSM != nil {
+		r.second = &device{hsm: env.NewHSM, second: true, shared: !env.Plan.NewToken}
+	}
 	// The people page adds to the plan; the caller's stays as it was.
 	p := *env.Plan
 	p.People = slices.Clone(p.People)
@@ -207,13 +212,17 @@ func (r *Run) job(stamp Stamp, work func(context.Context) error) Job {
 // logOut ends the login once the run is over: what comes after needs the PIN
 // anew. A token that does not answer has no login to end.
 func (r *Run) logOut(ctx context.Context) {
-	if r.over == nil || !r.loggedIn {
+	if r.over == nil {
 		return
 	}
-	r.loggedIn = false
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	_ = r.env.HSM.Logout(ctx)
+	for _, d := range r.tokens() {
+		if d.loggedIn {
+			d.loggedIn = false
+			_ = d.hsm.Logout(ctx)
+		}
+	}
 }
 
 // advance draws the next page: of this step, or of the next that has one.
@@ -235,6 +244,7 @@ func (r *Run) advance() error {
 				return err
 			}
 		}
+		r.device = r.first
 		p := r.interlude()
 		if p == nil {
 			p = r.loginAgain()

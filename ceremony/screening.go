@@ -50,7 +50,10 @@ func (r *Run) screenWord(p *page, text string) error {
 // holdsSecret compares a text with every secret that the run holds. Each
 // comparison takes the same time whether or not it fits, and all are made.
 func (r *Run) holdsSecret(text string) bool {
-	found := r.pin.in(text)
+	found := 0
+	for _, d := range r.devices() {
+		found |= d.pin.in(text)
+	}
 	for i := range r.parts.marks {
 		found |= r.parts.marks[i].in(text)
 	}

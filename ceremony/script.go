@@ -43,8 +43,13 @@ var (
 		opening(), authorityStep(), cardsStep(), handOutStep(), proveStep(), goStep(goRecover), commitStep("Replace the key"), closing(noticesStep(), oldSharesStep(), keepStep()))}
 )
 
+// Rewrap moves the vault to another wrapping key, in the same HSM or another.
+var Rewrap = Ceremony{ID: "rewrap", Title: "REWRAP", Word: "REWRAP", Steps: steps(
+	opening(), newKeyStep(), issuing(cardsStep()), quorumStep(), issuing(handOutStep(), proveStep()), goStep(goRewrap), commitStep("Move"),
+	closing(issuing([]Step{oldSharesStep(), keepStep()})...))}
+
 // All are the ceremonies, in the order of the menu.
-var All = []Ceremony{Init, Unseal, Rekey, RecoveryRekey, Rotate, GenerateRoot, Recover}
+var All = []Ceremony{Init, Unseal, Rekey, RecoveryRekey, Rotate, GenerateRoot, Recover, Rewrap}
 
 // ByID finds a ceremony by its command's name.
 func ByID(id string) (Ceremony, bool) {
@@ -80,6 +85,8 @@ func (c Ceremony) done() string {
 		return "the data encryption key is rotated"
 	case vaultstate.GenerateRoot:
 		return "the root token is valid"
+	case vaultstate.Rewrap:
+		return "the vault is wrapped with the new HSM key"
 	}
 	return "the vault was opened and checked, and nothing was changed"
 }

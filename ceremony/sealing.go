@@ -61,7 +61,7 @@ func (r *Run) meetSigningKey() *page {
 		}
 		return r.work("make the key that signs the record", Prompt{IfPowerFails: "the key may exist in the HSM; the storage is as it was."},
 			func(ctx context.Context) ([]string, error) {
-				key, err := r.env.HSM.GenerateSigningKey(ctx, label)
+				key, err := r.hsm.GenerateSigningKey(ctx, label)
 				if err != nil {
 					return nil, err
 				}
@@ -73,7 +73,7 @@ func (r *Run) meetSigningKey() *page {
 
 func (r *Run) findSigningKey(ctx context.Context) ([]string, error) {
 	want := r.plan.SignRecord
-	key, err := r.env.HSM.FindSigningKey(ctx, want.Label)
+	key, err := r.hsm.FindSigningKey(ctx, want.Label)
 	if errors.Is(err, hsm.ErrKeyNotFound) {
 		if want.Generate {
 			r.sealing.missing = true
@@ -168,7 +168,7 @@ func (r *Run) trySigning() *page {
 		power = "the change is made."
 	}
 	return r.work("try the key that signs the record", Prompt{IfPowerFails: power}, func(ctx context.Context) ([]string, error) {
-		sig, err := r.env.HSM.Sign(ctx, s.key.Label, []byte(trial))
+		sig, err := r.hsm.Sign(ctx, s.key.Label, []byte(trial))
 		if err == nil && !s.key.Verify([]byte(trial), sig) {
 			err = errors.New("the key under this label is not the one that was read aloud")
 		}
@@ -224,7 +224,7 @@ func (r *Run) seal(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	err := r.env.seal(s.note.Signer(func(text []byte) ([]byte, error) {
-		sig, err := r.env.HSM.Sign(ctx, s.key.Label, text)
+		sig, err := r.hsm.Sign(ctx, s.key.Label, text)
 		if err == nil && !s.key.Verify(text, sig) {
 			err = errors.New("the key under this label is not the one that was read aloud")
 		}

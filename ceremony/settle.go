@@ -93,7 +93,9 @@ func (r *Run) fail(ctx context.Context, err error) {
 	}
 	r.working = ""
 	if loginEnded(err) {
-		r.loggedIn = false
+		for _, d := range r.tokens() { // which of them the error does not say
+			d.loggedIn = false
+		}
 	}
 	if p.State == "" {
 		p.State = r.stands()

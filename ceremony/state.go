@@ -8,12 +8,14 @@ import (
 
 	"conclave/ceremony/plan"
 	"conclave/ceremony/transcript"
-	"conclave/hsm"
 	"conclave/vaultstate"
 )
 
 // state is what the steps of a run know so far. Jobs change it, one at a time.
 type state struct {
+	*device       // at hand: the first, but in a step that is about the second
+	first, second *device
+
 	plan    *plan.Plan
 	op      vaultstate.ID // of the operation: the plan's id, or that of an earlier run which goes on
 	events  int
@@ -33,9 +35,6 @@ type state struct {
 	before     vaultstate.State
 	outcome    vaultstate.Outcome
 	checks     []vaultstate.Check
-	token      hsm.Info
-	key        hsm.Key
-	loggedIn   bool
 	cards      cards
 	challenges int // files with a challenge, so far
 	quorum     quorum
@@ -47,13 +46,12 @@ type state struct {
 	guarded    bool // the pending operation was compared before it is confirmed
 	overrides  []plan.Override
 	deviations []Deviation
-	pin        pinMark // while somebody is logged in
 	parts      pinParts
 	evidence   evidence
 	approvals  approvals
 	seat       seat
 	aftermath  aftermath
-	objects    objects
+	moved      newKey
 	signing    signing
 	authority  authority
 	notices    notices
@@ -63,7 +61,9 @@ type state struct {
 // wipe clears every secret that the run holds.
 func (r *Run) wipe() {
 	r.env.PIN.Wipe()
-	r.pin.wipe()
+	for _, d := range r.devices() {
+		d.pin.wipe()
+	}
 	r.parts.wipe()
 	for i := range r.parts.marks {
 		r.parts.marks[i].wipe()

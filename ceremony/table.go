@@ -47,6 +47,7 @@ type Env struct {
 	Plan    *plan.Plan
 	Vault   vaultstate.Vault
 	HSM     HSM
+	NewHSM  HSM // of a rewrap: the key that the vault moves to; else nil
 	Journal Journal
 	Shelf   Shelf
 	Medium  Shelf             // the second medium; nil for none

@@ -3,6 +3,7 @@ package ceremony
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,21 +14,12 @@ import (
 // meetHSM finds the token, logs in, finds or makes the key, tests it, and
 // opens the vault's state through it.
 func meetHSM(r *Run) *page {
+	if p := r.meetDevice(); p != nil {
+		return p
+	}
 	h := &r.hello
 	unchanged := Prompt{IfPowerFails: "nothing has been changed."}
 	switch {
-	case !h.found:
-		return r.work("find the HSM", unchanged, r.findHSM)
-	case !h.compared:
-		return r.compareHSM()
-	case !r.loggedIn:
-		return r.enterPIN()
-	case !r.objects.taken:
-		return r.listObjects(unchanged)
-	case h.missing && r.key.Ref == "":
-		return r.generateKey()
-	case !h.tested:
-		return r.work("test the HSM", unchanged, r.testHSM)
 	case r.signingToDo():
 		return r.meetSigningKey()
 	case r.status.Initialized && !h.open:
@@ -36,24 +28,57 @@ func meetHSM(r *Run) *page {
 		return r.tellUnknown()
 	case h.adopted != "" && !h.told:
 		return r.tellAdopted()
-	case r.resume.id != "" && !r.resume.done:
-		return r.work("open what was staged through the HSM", Prompt{IfPowerFails: "the vault is as it was."}, r.goOn)
+	case r.second == nil:
+		return r.takeUp()
+	}
+	return nil
+}
+
+// takeUp goes on with what an earlier run staged, once all of it can be opened.
+func (r *Run) takeUp() *page {
+	if r.resume.id == "" || r.resume.done {
+		return nil
+	}
+	return r.work("open what was staged through the HSM", Prompt{IfPowerFails: "the vault is as it was."}, r.goOn)
+}
+
+// meetDevice finds the token of the device at hand, logs in, finds or makes the
+// key and tests it.
+func (r *Run) meetDevice() *page {
+	m := &r.met
+	unchanged := Prompt{IfPowerFails: "nothing has been changed."}
+	switch {
+	case !m.found:
+		return r.work("find the HSM", unchanged, r.findHSM)
+	case !m.compared:
+		return r.compareHSM()
+	case !r.loggedIn:
+		return r.enterPIN()
+	case !r.objects.taken:
+		return r.listObjects(unchanged)
+	case m.missing && r.key.Ref == "":
+		return r.generateKey()
+	case !m.tested:
+		return r.work("test the HSM", unchanged, r.testHSM)
 	}
 	return nil
 }
 
 func (r *Run) findHSM(ctx context.Context) ([]string, error) {
-	info, err := r.env.HSM.Info(ctx)
+	info, err := r.hsm.Info(ctx)
 	if err != nil {
 		return nil, err
 	}
 	r.token = info
-	err = r.record("equipment", Program, "", transcript.Facts{
+	facts := transcript.Facts{
 		"library": info.Library, "library_sha256": info.LibrarySHA256, "library_info": info.LibraryInfo,
 		"token": info.Label, "manufacturer": info.Manufacturer, "model": info.Model, "serial": info.Serial, "firmware": info.Firmware,
 		"slot": int(info.Slot), "software": info.Software, "pin_state": string(info.PIN), "login": r.loginSource(),
-	})
-	if err != nil {
+	}
+	if r.device.second {
+		facts["which"] = r.device.which()
+	}
+	if err := r.record("equipment", Program, "", facts); err != nil {
 		return nil, err
 	}
 	// Nobody is asked for a PIN that cannot help.
@@ -64,7 +89,7 @@ func (r *Run) findHSM(ctx context.Context) ([]string, error) {
 		return nil, hsm.ErrPINNotSet
 	case hsm.PINOK, hsm.PINCountLow, hsm.PINFinalTry:
 	}
-	r.hello.found = true
+	r.met.found = true
 	return []string{"token " + info.Label + ", serial " + info.Serial}, nil
 }
 
@@ -74,6 +99,8 @@ func (r *Run) loginSource() string {
 		return "protected-path"
 	case r.env.PIN.Len() == 0 && r.pinHolders() != nil:
 		return inParts
+	case r.device.second:
+		return "typed"
 	}
 	return r.env.Machine.Login
 }
@@ -100,7 +127,7 @@ func (r *Run) compareHSM() *page {
 				if !sameWord(in.Text, "SOFTWARE") {
 					return askAgain("That is not SOFTWARE.", r.stands(), "Type SOFTWARE to go on without an HSM, or stop.")
 				}
-				r.hello.compared = true
+				r.met.compared = true
 				if err := r.record("confirmed", Operator, who.Name, transcript.Facts{"role": string(Operator), "word": "SOFTWARE", "what": what}); err != nil {
 					return err
 				}
@@ -109,10 +136,10 @@ func (r *Run) compareHSM() *page {
 		}
 	}
 	return &page{
-		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": is this the HSM that was meant?",
+		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": is this the " + strings.TrimSpace(strings.ToUpper(r.device.which())+" HSM that was meant?"),
 			Facts: facts, Lines: lines, Recorded: "the lines above; the values are the token's own."},
 		do: func(context.Context, Input) error {
-			r.hello.compared = true
+			r.met.compared = true
 			return r.record("confirmed", Operator, who.Name, transcript.Facts{"role": string(Operator), "word": "", "what": what})
 		},
 	}
@@ -143,7 +170,7 @@ func (r *Run) confirmFinalTry() *page {
 			if !sameWord(in.Text, "LAST") {
 				return askAgain("That is not LAST.", "No PIN was tried.", "Type LAST to go on, or stop and ask the security officer.")
 			}
-			r.hello.finalTry = true
+			r.met.finalTry = true
 			return r.record("confirmed", Operator, who.Name, transcript.Facts{"role": string(Operator), "word": "LAST", "what": "the last try of the PIN"})
 		},
 	}
@@ -163,11 +190,16 @@ func loginEnded(err error) bool {
 // loginAgain asks for the PIN once more where the login was lost after the HSM
 // had been met. The step that needs it goes on then from where it stands.
 func (r *Run) loginAgain() *page {
-	if !r.hello.tested || r.loggedIn || r.closed || r.sealing.without || r.atSignOff() && !r.signs() {
+	if r.closed || r.sealing.without || r.atSignOff() && !r.signs() {
 		return nil
 	}
+	lost := slices.IndexFunc(r.tokens(), func(d *device) bool { return d.met.tested && !d.loggedIn })
+	if lost < 0 {
+		return nil
+	}
+	r.device = r.tokens()[lost]
 	why := "The login at the HSM was lost."
-	if r.hello.rested {
+	if r.met.rested {
 		why = "The program logged out for the break."
 	}
 	p := r.enterPIN()
@@ -178,15 +210,22 @@ func (r *Run) loginAgain() *page {
 // endLogin logs out of the token and says in the record why. A token that has
 // nobody logged in any more needs no logout.
 func (r *Run) endLogin(ctx context.Context, why string) error {
-	if !r.loggedIn {
-		return nil
+	var errs []error
+	for _, d := range r.tokens() {
+		if d.loggedIn {
+			errs = append(errs, r.with(d, func() error { return r.endLoginHere(ctx, why) }))
+		}
 	}
+	return errors.Join(errs...)
+}
+
+func (r *Run) endLoginHere(ctx context.Context, why string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	err := r.env.HSM.Logout(ctx)
+	err := r.hsm.Logout(ctx)
 	result := "done"
 	if err == nil || loginEnded(err) {
-		r.loggedIn, r.hello.rested = false, why == "break"
+		r.loggedIn, r.met.rested = false, why == "break"
 		err = nil
 	} else {
 		result = "not confirmed by the token"
@@ -199,7 +238,7 @@ func (r *Run) endLogin(ctx context.Context, why string) error {
 
 // enterPIN asks for the PIN, and first whether the last try is to be used.
 func (r *Run) enterPIN() *page {
-	if r.token.PIN == hsm.PINFinalTry && !r.hello.finalTry {
+	if r.token.PIN == hsm.PINFinalTry && !r.met.finalTry {
 		return r.confirmFinalTry()
 	}
 	return r.askPIN()
@@ -216,7 +255,7 @@ func (r *Run) askPIN() *page {
 			IfPowerFails: "nothing has been changed."}, func(ctx context.Context) ([]string, error) {
 			return []string{"logged in at the HSM's own pad"}, r.login(ctx, Input{Source: "protected-path"})
 		})
-	case r.env.PIN.Len() > 0 && !r.hello.tried:
+	case r.env.PIN.Len() > 0 && !r.met.tried && !r.device.second:
 		return r.work("log in at the HSM", Prompt{Heading: "The PIN comes from the " + r.env.Machine.Login + ".",
 			IfPowerFails: "nothing has been changed."}, r.loginGiven)
 	case holders != nil:
@@ -232,7 +271,7 @@ func (r *Run) askPIN() *page {
 
 // loginGiven tries the PIN that need not be typed, once.
 func (r *Run) loginGiven(ctx context.Context) ([]string, error) {
-	r.hello.tried = true
+	r.met.tried = true
 	defer r.env.PIN.Wipe()
 	if err := r.override("given-pin", "Single control: whoever can read the "+r.env.Machine.Login+" and the storage can do all this alone.", r.person(Operator).Name, ""); err != nil {
 		return nil, err
@@ -241,9 +280,9 @@ func (r *Run) loginGiven(ctx context.Context) ([]string, error) {
 }
 
 func (r *Run) login(ctx context.Context, in Input) error {
-	r.hello.finalTry = false
+	r.met.finalTry = false
 	who := r.person(Operator)
-	err := r.env.HSM.Login(ctx, in.Secret)
+	err := r.hsm.Login(ctx, in.Secret)
 	result := "accepted"
 	if err != nil {
 		result = "refused"
@@ -261,19 +300,19 @@ func (r *Run) login(ctx context.Context, in Input) error {
 		return e
 	}
 	if err == nil {
-		r.loggedIn, r.hello.rested = true, false
+		r.loggedIn, r.met.rested = true, false
 		r.pin.note(in.Secret)
 		return nil
 	}
 	// The token's flags after the try are what the next one depends on.
-	if info, e := r.env.HSM.Info(ctx); e == nil {
+	if info, e := r.hsm.Info(ctx); e == nil {
 		r.token = info
 	}
 	if errors.Is(err, hsm.ErrPINIncorrect) || errors.Is(err, hsm.ErrPINLength) {
 		p := r.env.Explain(err)
 		p.State = strings.TrimSpace("Nothing is changed. " + pinSentence(r.token.PIN))
 		if r.token.PIN == hsm.PINLocked {
-			r.hello.found = false // the page of a locked token follows
+			r.met.found = false // the page of a locked token follows
 		}
 		return &again{p}
 	}

@@ -25,6 +25,9 @@ var Unauthentic = strings.Join(assets.Text(unauthentic), " ")
 
 // unauthentic tells whether the vault is sealed so, or will be.
 func (r *Run) unauthentic() bool {
+	if r.second != nil && r.committed {
+		return r.second.key.Mechanism == hsm.RSAOAEP
+	}
 	if r.plan.Kind == vaultstate.Init {
 		return r.plan.AcceptUnauthenticated || r.key.Mechanism == hsm.RSAOAEP
 	}
@@ -57,10 +60,13 @@ func (r *Run) warnOfSeal() error {
 // mayWrap refuses a key that would seal this vault without authentication.
 func (r *Run) mayWrap() error {
 	sealed := r.status.SealMechanism
+	if r.device.second {
+		sealed = ""
+	}
 	switch {
 	case r.key.Mechanism != hsm.RSAOAEP || sealed == hsm.RSAOAEP:
 		return nil
-	case r.plan.Kind != vaultstate.Init:
+	case r.plan.Kind != vaultstate.Init && !r.device.second:
 		return &toldError{Problem{Happened: "The vault is sealed with " + sealed + ", and the key " + r.key.Ref + " would seal it with RSA-OAEP.",
 			State: "Nothing is changed.", Do: "Name the AES key: whoever can write the storage could replace the recovery key otherwise.",
 			Code: hsm.ErrUnauthentic.Error()}, hsm.ErrUnauthentic}
@@ -90,19 +96,16 @@ func (r *Run) tellUnknown() *page {
 
 // newKeys says what a generation makes, by the mechanism that was agreed.
 func (r *Run) newKeys() string {
-	values := map[string]string{}
-	for _, v := range r.plan.Values {
-		values[v.Name] = v.Text
-	}
-	mechanism := strings.ToUpper(values["hsm-mechanism"])
+	hmac := r.hsmValue("hmac-key-label")
+	mechanism := strings.ToUpper(r.hsmValue("mechanism"))
 	in := " in the token " + r.token.Label
 	switch {
 	case strings.Contains(mechanism, "OAEP") || mechanism == "9" || strings.HasSuffix(mechanism, "0X0009"):
 		return "a new RSA-2048 pair" + in + "; its private key can never leave it"
-	case values["hsm-hmac-key-label"] == "" || strings.Contains(mechanism, "GCM"):
+	case hmac == "" || strings.Contains(mechanism, "GCM"):
 		return "a new AES-256 key" + in + "; it can never leave it"
 	case mechanism == "":
-		return fmt.Sprintf("a new AES-256 key%s, and the HMAC key %q if AES-GCM does not pass with it; they can never leave it", in, values["hsm-hmac-key-label"])
+		return fmt.Sprintf("a new AES-256 key%s, and the HMAC key %q if AES-GCM does not pass with it; they can never leave it", in, hmac)
 	}
-	return fmt.Sprintf("a new AES-256 key and the HMAC key %q%s; they can never leave it", values["hsm-hmac-key-label"], in)
+	return fmt.Sprintf("a new AES-256 key and the HMAC key %q%s; they can never leave it", hmac, in)
 }

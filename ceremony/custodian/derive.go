@@ -60,7 +60,7 @@ func (r *Roster) clone() *Roster {
 	c := *r
 	c.Terms, c.Tokens = slices.Clone(r.Terms), slices.Clone(r.Tokens)
 	c.OldSigningKeys = slices.Clone(r.OldSigningKeys)
-	c.OldRecoveryKeys, c.OldRootKeys = slices.Clone(r.OldRecoveryKeys), slices.Clone(r.OldRootKeys)
+	c.OldRecoveryKeys, c.OldRootKeys, c.OldSealKeys = slices.Clone(r.OldRecoveryKeys), slices.Clone(r.OldRootKeys), slices.Clone(r.OldSealKeys)
 	c.Recreated = slices.Clone(r.Recreated)
 	c.Sets, c.Approvers = slices.Clone(r.Sets), slices.Clone(r.Approvers)
 	for i := range c.Sets {
@@ -273,7 +273,7 @@ func (d *deriver) state(f transcript.Facts, changed bool) {
 	note(&r.RecoveryKey, &r.OldRecoveryKeys, "recovery_key")
 	note(&r.RootKey, &r.OldRootKeys, "root_key")
 	var none []string
-	note(&r.SealKey, &none, "seal_key")
+	note(&r.SealKey, &r.OldSealKeys, "seal_key")
 	note(&r.Storage, &none, "digest")
 	if t := f.List("terms"); len(t) > 0 && (changed || len(r.Terms) == 0) {
 		r.Terms = slices.Clone(t)

@@ -77,6 +77,7 @@ type Roster struct {
 	SealKey         string   `json:"seal_key"`
 	OldRecoveryKeys []string `json:"old_recovery_keys"` // replaced, oldest first
 	OldRootKeys     []string `json:"old_root_keys"`
+	OldSealKeys     []string `json:"old_seal_keys,omitempty"` // HSM keys that the vault was wrapped with, not known to be destroyed
 
 	// The key in the HSM that signs the records, as its line for signed notes, and
 	// those before it; left out where no record names one.

@@ -81,6 +81,14 @@ type Plan struct {
 	// AcceptUnauthenticated: a new vault may be sealed with RSA-OAEP.
 	AcceptUnauthenticated bool
 
+	// Of a rewrap: why, what is made anew besides, and the key that the vault
+	// moves to, by the name that blobs will give it.
+	Reason             string
+	NewRoot, NewShares bool
+	NewKeyRef          string
+	NewToken           bool // it is in another token
+	NewGenerate        bool // a missing one may be made
+
 	GenerateKey bool // a missing wrapping key may be made in the HSM
 	SignRecord  SignRecord
 	SkipProof   bool
@@ -128,13 +136,18 @@ func (p *Plan) First(role custodian.Role) (custodian.Person, bool) {
 
 // Issues tells whether the ceremony hands out new recovery shares.
 func (p *Plan) Issues() bool {
-	return p.Kind == vaultstate.Init || p.Kind == vaultstate.RecoveryRekey || p.Kind == vaultstate.Recover
+	return p.Kind == vaultstate.Init || p.Replaces()
+}
+
+// Replaces tells whether new recovery shares take the place of old ones.
+func (p *Plan) Replaces() bool {
+	return p.Kind == vaultstate.RecoveryRekey || p.Kind == vaultstate.Recover || p.Kind == vaultstate.Rewrap && p.NewShares
 }
 
 // NeedsQuorum tells whether recovery shares authorise the ceremony.
 func (p *Plan) NeedsQuorum() bool {
 	switch p.Kind {
-	case vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot:
+	case vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.Rewrap:
 		return true
 	case vaultstate.Init, vaultstate.Recover, Unseal:
 	}

@@ -25,7 +25,10 @@ type argument struct {
 
 var (
 	issuing = []vaultstate.Kind{vaultstate.Init, vaultstate.RecoveryRekey, vaultstate.Recover}
-	kinds   = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.Recover}
+	// mayIssue are those that can hand out shares: a rewrap where it is asked to.
+	mayIssue = []vaultstate.Kind{vaultstate.Init, vaultstate.RecoveryRekey, vaultstate.Recover, vaultstate.Rewrap}
+	moving   = []vaultstate.Kind{vaultstate.Rewrap}
+	kinds    = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.Recover, vaultstate.Rewrap}
 
 	topArguments = []argument{
 		{name: "id", flag: "id"},
@@ -36,11 +39,13 @@ var (
 		{name: "approvals", flag: Approvals},
 		{name: "retention_years", flag: "retention-years"},
 		{name: "drill_months", flag: "drill-months"},
-		{name: "challenge", flag: "challenge", kinds: issuing},
+		{name: "challenge", flag: "challenge", kinds: mayIssue},
+		{name: "with_rekey", flag: "with-rekey", kinds: moving},
+		{name: "with_recovery_rekey", flag: "with-recovery-rekey", kinds: moving},
 		{name: "deep", flag: "deep", kinds: []vaultstate.Kind{Unseal}},
 		{name: "root_token", flag: "root-token", kinds: []vaultstate.Kind{vaultstate.Init}},
 		{name: "root_token_pgp_key", flag: "root-token-pgp-key", path: true, kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.GenerateRoot}},
-		{name: "reason", flag: "reason", kinds: []vaultstate.Kind{vaultstate.Recover}},
+		{name: "reason", flag: "reason", kinds: []vaultstate.Kind{vaultstate.Recover, vaultstate.Rewrap}},
 		{name: "break_glass", flag: "break-glass", kinds: []vaultstate.Kind{vaultstate.Recover}},
 		{name: "head", flag: "head", kinds: []vaultstate.Kind{vaultstate.Recover}},
 		{name: "trust", flag: "trust", path: true, kinds: []vaultstate.Kind{vaultstate.Recover}},
@@ -60,20 +65,29 @@ var (
 			{name: "hmac_key_label", flag: "hsm-hmac-key-label"}, {name: "hmac_key_id", flag: "hsm-hmac-key-id"},
 			{name: "accept_unauthenticated_seal", flag: "accept-unauthenticated-seal", kinds: []vaultstate.Kind{vaultstate.Init}},
 		},
+		"new_hsm": {
+			{name: "lib", flag: "new-hsm-lib", path: true, kinds: moving}, {name: "token_label", flag: "new-hsm-token-label", kinds: moving},
+			{name: "token_serial", flag: "new-hsm-token-serial", kinds: moving}, {name: "slot", flag: "new-hsm-slot", kinds: moving},
+			{name: "key_label", flag: "new-hsm-key-label", kinds: moving}, {name: "key_id", flag: "new-hsm-key-id", kinds: moving},
+			{name: "mechanism", flag: "new-hsm-mechanism", kinds: moving}, {name: "rsa_oaep_hash", flag: "new-hsm-rsa-oaep-hash", kinds: moving},
+			{name: "generate_key", flag: "new-hsm-generate-key", kinds: moving},
+			{name: "hmac_key_label", flag: "new-hsm-hmac-key-label", kinds: moving}, {name: "hmac_key_id", flag: "new-hsm-hmac-key-id", kinds: moving},
+			{name: "accept_unauthenticated_seal", flag: "accept-unauthenticated-seal", kinds: moving},
+		},
 		"recovery": {
-			{name: "shares", flag: "recovery-shares", kinds: issuing}, {name: "threshold", flag: "recovery-threshold", kinds: issuing},
-			{name: "skip_proof", flag: "skip-proof", kinds: issuing},
+			{name: "shares", flag: "recovery-shares", kinds: mayIssue}, {name: "threshold", flag: "recovery-threshold", kinds: mayIssue},
+			{name: "skip_proof", flag: "skip-proof", kinds: mayIssue},
 		},
 		"operator": {{name: "organisation"}, {name: "email"}},
 		"witness": {
-			{name: "organisation"}, {name: "email"}, {name: "pgp_key", path: true, kinds: issuing}, {name: "fingerprint", kinds: issuing},
+			{name: "organisation"}, {name: "email"}, {name: "pgp_key", path: true, kinds: mayIssue}, {name: "fingerprint", kinds: mayIssue},
 		},
 		"pin_holder": {{name: "organisation"}, {name: "email"}},
 		"auditor":    {{name: "organisation"}, {name: "email"}},
 		"approver":   {{name: "organisation"}, {name: "email"}, {name: "key"}},
 		"custodian": {
 			{name: "organisation"}, {name: "email"}, {name: "reports_to"}, {name: "site"},
-			{name: "pgp_key", path: true, kinds: issuing}, {name: "fingerprint", kinds: issuing},
+			{name: "pgp_key", path: true, kinds: mayIssue}, {name: "fingerprint", kinds: mayIssue},
 		},
 		"accept": {{name: "reason"}},
 	}
@@ -87,7 +101,7 @@ const Approvals = "approvals"
 // numbers and flags are the settings that are not any text.
 var (
 	numbers = []string{"recovery-shares", "recovery-threshold", "key-shares", "key-threshold", "stored-shares", "attendance", Approvals, "retention-years", "drill-months"}
-	truths  = []string{"deep", "hsm-generate-key", "hsm-sign-record-generate", "skip-proof", "accept-unauthenticated-seal"}
+	truths  = []string{"deep", "hsm-generate-key", "hsm-sign-record-generate", "skip-proof", "accept-unauthenticated-seal", "new-hsm-generate-key", "with-rekey", "with-recovery-rekey"}
 )
 
 // reader collects what is wrong while it reads.
@@ -120,7 +134,7 @@ func (r *reader) root(body hcl.Body) {
 	b := c.Blocks[0]
 	r.d.Kind = vaultstate.Kind(b.Labels[0])
 	if !slices.Contains(kinds, r.d.Kind) {
-		r.refuse(b.LabelRanges[0], "Unknown ceremony", "%q is none of init, unseal, rekey, recovery-rekey, rotate, generate-root, recover.", clean.Clean(b.Labels[0]))
+		r.refuse(b.LabelRanges[0], "Unknown ceremony", "%q is none of init, unseal, rekey, recovery-rekey, rotate, generate-root, recover, rewrap.", clean.Clean(b.Labels[0]))
 		return
 	}
 	r.ceremony(b)
@@ -188,14 +202,29 @@ func (r *reader) needed(b *hcl.Block, seen map[string]bool) {
 			r.refuse(n.where, "More approvals than approvers", "approvals is 1 to the number of approvers, of which there are %d.", have)
 		}
 	}
-	if slices.Contains(issuing, r.d.Kind) {
+	if slices.Contains(issuing, r.d.Kind) || r.rewrapIssues() {
 		for _, flag := range []string{"recovery-shares", "recovery-threshold"} {
 			if _, ok := r.d.Setting(flag); !ok {
 				r.refuse(b.DefRange, "No "+flag, "A plan says it, with no default: recovery { shares = 5, threshold = 3 }, each on its line.")
 			}
 		}
 	}
+	if _, ok := r.d.Setting("new-hsm-key-label"); !ok && r.d.Kind == vaultstate.Rewrap {
+		r.refuse(b.DefRange, "No new key", "Say which key the vault moves to: new_hsm { key_label = … }.")
+	}
 	r.keys(b)
+}
+
+// rewrapIssues tells whether a plan of a rewrap hands out shares.
+func (r *reader) rewrapIssues() bool {
+	if r.d.Kind != vaultstate.Rewrap {
+		return false
+	}
+	if s, ok := r.d.Setting("with-recovery-rekey"); ok {
+		return s.Text == "true"
+	}
+	s, _ := r.d.Setting("reason")
+	return s.Text == Compromise
 }
 
 // keys: either every share is encrypted, or none.

@@ -27,7 +27,7 @@ const BreakGlass = "break-glass"
 // LeastApprovals is how many approvals of a recover have to count.
 const LeastApprovals = 2
 
-// The reasons of a recover.
+// The reasons of a recover; the second is one of a rewrap, too.
 const (
 	Loss       = "loss"       // the shares are lost, and nobody else has them as far as is known
 	Compromise = "compromise" // somebody may have them

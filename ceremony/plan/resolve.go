@@ -49,7 +49,8 @@ type Request struct {
 	RootToken                         string // "", "initial", "none"
 	Challenge                         string // "", "keys", "none": whether keys are challenged
 
-	AcceptUnauthenticated bool // of an init with RSA-OAEP
+	AcceptUnauthenticated bool // of an init or a rewrap with RSA-OAEP
+	Rewrap                RewrapRequest
 
 	GenerateKey bool
 	SignRecord  SignRecord
@@ -102,6 +103,7 @@ func (q Request) Resolve(now time.Time) (*Plan, error) {
 		refuse("id", "%q: use letters, digits, '.', '_' and '-', at most 64, and begin with a letter or digit", p.ID)
 	}
 	q.single(refuse)
+	q.rewrap(p, refuse)
 	q.recovery(p, refuse)
 	q.token(p, refuse)
 	q.keys(p, now, refuse)
@@ -380,6 +382,7 @@ func (q Request) override(p *Plan) {
 	if p.Issues() && len(p.Keys) == 0 {
 		add("plain-shares", "Shares are shown on this screen: no PGP keys were given.")
 	}
+	p.overrideRewrap(add)
 	if p.Issues() && p.Shares == 1 {
 		add("single-control", "The recovery key is not split: its one holder acts alone.")
 	}

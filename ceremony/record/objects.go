@@ -33,10 +33,14 @@ func (l ObjectList) whole() bool {
 }
 
 func (p *Page) inventoried(ev transcript.Event) {
-	if p.Objects == nil {
-		p.Objects = &Objects{}
+	at, f := &p.Objects, ev.Facts
+	if n := p.newKey(f); n != nil {
+		at = &n.Objects
 	}
-	o, f := p.Objects, ev.Facts
+	if *at == nil {
+		*at = &Objects{}
+	}
+	o := *at
 	list := ObjectList{ev.Seq, f.Number("count"), f.List("objects"), f.Text("problem")}
 	if f.Text("moment") == "before" {
 		o.Before = list
@@ -82,6 +86,10 @@ func (p *Page) inventory(out *document) {
 	}
 	p.signingKeys(out)
 	p.objectRows(out, true)
+	if p.New != nil && p.New.Objects != nil {
+		out.title("Keys in the new token, as it states them")
+		p.New.Objects.rows(out, true)
+	}
 }
 
 // objectRows says what else is in the token and what differs; whole lists, where
@@ -92,6 +100,10 @@ func (p *Page) objectRows(out *document, whole bool) {
 		out.row("objects", NotEvidenced)
 		return
 	}
+	o.rows(out, whole)
+}
+
+func (o *Objects) rows(out *document, whole bool) {
 	for _, l := range []struct {
 		when string
 		ObjectList
@@ -131,27 +143,38 @@ func (o *Objects) sentences() []string {
 // tokenItems are the open items that the token gives.
 func (p *Page) tokenItems() []string {
 	var list []string
-	made := ""
+	var made []string
 	for _, ev := range p.of("key") {
 		if why := p.notMade(ev.Facts.List("attributes")); why != "" {
 			list = append(list, fmt.Sprintf("The wrapping key is %s (event %d).", why, ev.Seq))
 		}
 		if ev.Facts.Flag("generated") {
-			made = fmt.Sprintf("%q id %s,", ev.Facts.Text("label"), ev.Facts.Text("id"))
+			made = append(made, fmt.Sprintf("%q id %s,", ev.Facts.Text("label"), ev.Facts.Text("id")))
 		}
 	}
-	o := p.Objects
+	list = append(list, p.Objects.items(p.device(), "In the token", made)...)
+	if p.New != nil {
+		list = append(list, p.New.Objects.items("new token", "In the new token", made)...)
+	}
+	return list
+}
+
+// items are what the two lists leave open, but for the keys that were made.
+func (o *Objects) items(device, where string, made []string) []string {
 	if o == nil {
-		return list
+		return nil
 	}
 	if !o.Compared {
-		return append(list, fmt.Sprintf("What was added to the %s or removed from it is not known.", p.device()))
+		return []string{fmt.Sprintf("What was added to the %s or removed from it is not known.", device)}
 	}
+	var list []string
 	d := o.Difference
-	d.Added = slices.DeleteFunc(slices.Clone(d.Added), func(l string) bool { return made != "" && strings.Contains(l, made) })
+	d.Added = slices.DeleteFunc(slices.Clone(d.Added), func(l string) bool {
+		return slices.ContainsFunc(made, func(m string) bool { return strings.Contains(l, m) })
+	})
 	if !d.None() {
 		for _, s := range d.Sentences() {
-			list = append(list, fmt.Sprintf("In the token: %s (event %d)", s, o.After.Event))
+			list = append(list, fmt.Sprintf("%s: %s (event %d)", where, s, o.After.Event))
 		}
 	}
 	if o.Disagrees {

@@ -48,6 +48,7 @@ type Page struct {
 	LoggedOut []Act            `json:"logged_out"`
 	Machine   transcript.Facts `json:"machine,omitempty"`
 	Equipment transcript.Facts `json:"equipment,omitempty"`
+	New       *NewKey          `json:"new,omitempty"` // of a rewrap
 	Key       transcript.Facts `json:"key,omitempty"`
 	SelfTest  []string         `json:"self_test,omitempty"`
 	Objects   *Objects         `json:"objects,omitempty"` // in the token, before and after
@@ -215,10 +216,22 @@ func (p *Page) add(ev transcript.Event) {
 	case "machine":
 		p.Machine = f
 	case "equipment":
+		if n := p.newKey(f); n != nil {
+			n.Equipment = f
+			break
+		}
 		p.Equipment = f
 	case "key":
+		if n := p.newKey(f); n != nil {
+			n.Key = f
+			break
+		}
 		p.Key = f
 	case "self-test":
+		if n := p.newKey(f); n != nil {
+			n.SelfTest = f.List("lines")
+			break
+		}
 		p.SelfTest = f.List("lines")
 	case "entropy":
 		p.Entropy = f

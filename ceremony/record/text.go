@@ -212,9 +212,27 @@ func (p *Page) equipment(out *document) {
 	if p.Equipment == nil && p.Key == nil {
 		return
 	}
-	f, k := p.Equipment, p.Key
 	name := p.device()
 	out.title(strings.ToUpper(name[:1]) + name[1:] + ", in its own words")
+	tokenRows(out, p.Equipment)
+	for _, a := range p.LoggedOut {
+		out.row("logged out", strings.Join(filled(clock(a.Time), whyOut[a.Facts.Text("why")], a.Facts.Text("result")), ", "))
+	}
+	keyRows(out, p.Key, p.SelfTest)
+	p.objectRows(out, false)
+	out.row("randomness", strings.Join(filled(p.Entropy.Text("sources"), p.Entropy.Text("why")), ": "))
+	p.signingKey(out)
+	if n := p.New; n != nil {
+		out.title("The key that the vault moves to, in the token's own words")
+		tokenRows(out, n.Equipment)
+		keyRows(out, n.Key, n.SelfTest)
+		if n.Objects != nil {
+			n.Objects.rows(out, false)
+		}
+	}
+}
+
+func tokenRows(out *document, f transcript.Facts) {
 	out.row("token", f.Text("token"))
 	out.row("made by", strings.Join(filled(f.Text("manufacturer"), f.Text("model")), ", "))
 	out.row("serial", f.Text("serial"))
@@ -223,9 +241,10 @@ func (p *Page) equipment(out *document) {
 	out.row("its SHA-256", f.Text("library_sha256"))
 	out.row("", f.Text("library_info"))
 	out.row("PIN", strings.Join(filled(f.Text("pin_state"), f.Text("login")), ", "))
-	for _, a := range p.LoggedOut {
-		out.row("logged out", strings.Join(filled(clock(a.Time), whyOut[a.Facts.Text("why")], a.Facts.Text("result")), ", "))
-	}
+}
+
+// keyRows are a wrapping key and what it was seen to do.
+func keyRows(out *document, k transcript.Facts, test []string) {
 	out.row("key", strings.Join(filled(k.Text("ref"), k.Text("type"), k.Text("mechanism"), k.Text("oaep_hash")), ", "))
 	if k.Flag("generated") {
 		out.row("", "generated in this ceremony")
@@ -233,10 +252,7 @@ func (p *Page) equipment(out *document) {
 	out.row("", strings.Join(k.List("attributes"), " "))
 	out.row("HMAC key", k.Text("hmac_ref"))
 	out.row("", strings.Join(k.List("hmac_attributes"), " "))
-	out.rows("self-test", p.SelfTest)
-	p.objectRows(out, false)
-	out.row("randomness", strings.Join(filled(p.Entropy.Text("sources"), p.Entropy.Text("why")), ": "))
-	p.signingKey(out)
+	out.rows("self-test", test)
 }
 
 // whyOut is why the login at the token ended.
@@ -245,7 +261,7 @@ var whyOut = map[string]string{"break": "for a break", "end": "before the sign-o
 // stateRows are the facts of a vault's state, in the order of the page.
 var stateRows = []struct{ label, fact string }{
 	{"storage", "storage"}, {"core digest", "digest"}, {"recovery key", "recovery_key"}, {"root key", "root_key"},
-	{"sealed with", "seal_key"}, {"mechanism", "mechanism"},
+	{"sealed with", "seal_key"}, {"mechanism", "mechanism"}, {"HMAC key", "hmac_key"},
 }
 
 func (p *Page) target(out *document) {

@@ -29,6 +29,7 @@ type Job struct {
 	Plan      *plan.Plan
 	Parent    string // the directory in which the record's directory is made
 	HSM       hsm.Config
+	NewHSM    *hsm.Config  // what a rewrap moves to; nil: there is none
 	PIN       secret.Bytes // empty: it is typed. The run owns it
 	Addresses []string     // where the vault's server would answer
 	Roster    *custodian.Roster
@@ -46,6 +47,7 @@ type Assembled struct {
 	vault  *local.Vault
 	medium *folder.Medium // nil for none
 	token  *lateToken
+	second *lateToken // of a rewrap; nil: there is none
 }
 
 // Assemble opens the vault and makes the record's directory. The HSM is not
@@ -64,8 +66,15 @@ func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	a.vault, err = local.Open(local.Options{Storage: j.Plan.Storage, Seal: a.token, Addresses: j.Addresses,
-		Practice: j.Plan.Practice, Now: j.Now})
+	o := local.Options{Storage: j.Plan.Storage, Seal: a.token, Addresses: j.Addresses, Practice: j.Plan.Practice, Now: j.Now}
+	if j.NewHSM != nil {
+		a.second = &lateToken{cfg: *j.NewHSM}
+		if !j.Plan.NewToken {
+			a.second.of = a.token
+		}
+		o.NewSeal = a.second
+	}
+	a.vault, err = local.Open(o)
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +105,9 @@ func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
 			return err
 		},
 	}
+	if a.second != nil {
+		env.NewHSM = a.second
+	}
 	env.Displays = func() []string { return term.Displays(os.DirFS("/"), os.Getenv) }
 	if a.medium != nil {
 		env.Medium = a.medium
@@ -115,6 +127,9 @@ func (a *Assembled) Close() error {
 		errs = append(errs, a.vault.Close())
 	}
 	errs = append(errs, a.token.Close())
+	if a.second != nil {
+		errs = append(errs, a.second.Close())
+	}
 	if a.medium != nil {
 		errs = append(errs, a.medium.Close())
 	}

@@ -45,6 +45,7 @@ type flags struct {
 	arrangements
 	recovering    recovering
 	recordsBefore string // the record that the roster comes from
+	moves
 }
 
 // hsmFlags are the names under which serverconfig.Resolve knows flags.

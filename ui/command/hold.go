@@ -73,6 +73,7 @@ func (p *Process) job(kind vaultstate.Kind, f *flags, t *target) (Job, error) {
 	if err != nil {
 		return j, err
 	}
+	j.NewHSM = t.moves
 	number, err := folder.NextRun(f.dir, false)
 	if err != nil {
 		return j, usage("-dir: %v. Nothing was touched.", err)
@@ -102,6 +103,10 @@ func runValue(dir string, n folder.Run) plan.Value {
 
 // request is all that is asked for, but for what depends on the terminal.
 func (p *Process) request(kind vaultstate.Kind, f *flags, t *target) (plan.Request, *custodian.Roster, error) {
+	n, err := f.newTarget(t)
+	if err != nil {
+		return plan.Request{}, nil, err
+	}
 	q := plan.Request{Kind: kind, Storage: t.storage.Text, Config: t.config, Values: t.values, Overrides: t.overrides}
 	if err := f.request(&q); err != nil {
 		return q, nil, err
@@ -113,6 +118,11 @@ func (p *Process) request(kind vaultstate.Kind, f *flags, t *target) (plan.Reque
 	}
 	if q.AcceptUnauthenticated, err = t.acceptsSeal(kind, c); err != nil {
 		return q, nil, err
+	}
+	if n != nil {
+		if err := f.rewraps(&q, t, n); err != nil {
+			return q, nil, err
+		}
 	}
 	if q.ID == "" {
 		if q.ID, err = freshID(f.dir, false, p.Now()); err != nil {
@@ -134,6 +144,9 @@ func (p *Process) request(kind vaultstate.Kind, f *flags, t *target) (plan.Reque
 	}
 	programs, err := programValues(t.hsm.Lib.Text)
 	q.Values = append(q.Values, programs...)
+	if err == nil && n != nil && n.other && n.hsm.Lib.Text != t.hsm.Lib.Text {
+		q.Values, err = withLibrary(q.Values, n.hsm.Lib.Text)
+	}
 	return q, roster, err
 }
 
@@ -167,7 +180,7 @@ func (p *Process) terminal(f *flags, q *plan.Request) error {
 
 // shows tells whether a share or a root token will be shown to somebody.
 func shows(q *plan.Request) bool {
-	shares := (q.Kind == vaultstate.Init || q.Kind == vaultstate.RecoveryRekey || q.Kind == vaultstate.Recover) && len(q.RecoveryKeys) == 0
+	shares := (q.Kind == vaultstate.Init || q.Kind == vaultstate.RecoveryRekey || q.Kind == vaultstate.Recover || q.Rewrap.Issues()) && len(q.RecoveryKeys) == 0
 	token := (q.Kind == vaultstate.GenerateRoot || q.Kind == vaultstate.Init && q.RootToken != "none") && q.RootTokenKey == nil
 	return shares || token
 }

@@ -20,7 +20,8 @@ import (
 // menu makes the program without a command the menu.
 func (p *Process) menu(root *cobra.Command) {
 	f := ceremonyFlags(root)
-	for _, name := range []string{"second-medium", "attendance", "retention-years", "drill-months"} {
+	for _, name := range []string{"second-medium", "attendance", "retention-years", "drill-months",
+		"hsm-slot", "hsm-token-serial", "hsm-key-id", "hsm-rsa-oaep-hash", "hsm-sign-record", "organisation"} {
 		f.set.Lookup(name).Hidden = true // a plan says them; the page has no room
 	}
 	root.RunE = func(c *cobra.Command, _ []string) error {
@@ -42,6 +43,7 @@ var whatFor = map[vaultstate.Kind]string{
 	vaultstate.Rotate:        "a new data encryption key",
 	vaultstate.GenerateRoot:  "mint a root token without the server",
 	vaultstate.Recover:       "new shares where the old are lost",
+	vaultstate.Rewrap:        "another HSM key, or another HSM",
 }
 
 func (p *Process) openMenu(ctx context.Context, out *os.File, f *flags) error {
@@ -154,6 +156,8 @@ func (s *status) why(kind vaultstate.Kind) string {
 		return "no HSM is named"
 	case s.HSM.State != answers:
 		return "the HSM does not answer"
+	case kind == vaultstate.Rewrap:
+		return "say to which key: conclave rewrap -new-hsm-key-label"
 	case len(s.Servers) > 0 && kind != plan.Unseal:
 		return "stop the server first"
 	}

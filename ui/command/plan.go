@@ -131,6 +131,8 @@ func (p *Process) flagsOf(kind vaultstate.Kind) *flags {
 		f.rootTokenKeyFlag()
 	case plan.Unseal:
 		c.Flags().BoolVar(&f.deep, "deep", false, "")
+	case vaultstate.Rewrap:
+		f.rewrapFlags()
 	case vaultstate.Rotate:
 	}
 	return f

@@ -190,6 +190,11 @@ func programValues(library string) ([]plan.Value, error) {
 	if library == "" {
 		return values, nil
 	}
+	return withLibrary(values, library)
+}
+
+// withLibrary adds the digest of a library's file.
+func withLibrary(values []plan.Value, library string) ([]plan.Value, error) {
 	text := "not hashed: "
 	real, err := filepath.EvalSymlinks(library)
 	if err == nil {

@@ -13,6 +13,7 @@ import (
 
 	"conclave/assets/clean"
 	"conclave/ceremony"
+	"conclave/ceremony/plan"
 	"conclave/ui/plain"
 	"conclave/ui/rehearse"
 	"conclave/vaultstate"
@@ -22,10 +23,11 @@ import (
 type rehearsal struct {
 	dir               string
 	auto, lines       bool
-	shares, threshold int  // 0: as the practice world has them
-	onScreen          bool // shares are shown instead of encrypted
-	medium            bool // encrypted shares are written to a second medium as well
-	inParts           bool // two people type the PIN
+	shares, threshold int    // 0: as the practice world has them
+	onScreen          bool   // shares are shown instead of encrypted
+	medium            bool   // encrypted shares are written to a second medium as well
+	inParts           bool   // two people type the PIN
+	reason            string // of a rewrap
 }
 
 func (p *Process) rehearseCommand() *cobra.Command {
@@ -59,6 +61,7 @@ func (p *Process) rehearseCommand() *cobra.Command {
 	s.BoolVar(&r.medium, "with-medium", false, "encrypted shares lie on a second medium, too")
 	s.BoolVar(&r.inParts, "pin-in-parts", false, "two PIN holders type a part of the PIN each")
 	s.BoolVar(&r.onScreen, "shares-on-screen", false, "shares are shown instead of encrypted to PGP keys")
+	s.StringVar(&r.reason, "reason", plan.Routine, "of a rewrap, `WHY`: routine or compromise")
 	c.AddCommand(p.practiceCommand("share", "Print a practice custodian's share, as they would decrypt it", rehearse.ShareOf),
 		p.practiceCommand("challenge", "Print the challenge to a practice custodian, decrypted", rehearse.ChallengeTo))
 	return c
@@ -105,7 +108,7 @@ func (p *Process) rehearse(ctx context.Context, kind vaultstate.Kind, r *rehears
 	if r.shares != 0 || r.threshold != 0 {
 		w.Shares, w.Threshold = r.shares, r.threshold
 	}
-	w.PlainShares, w.PINInParts, w.Medium = r.onScreen, r.inParts, r.medium
+	w.PlainShares, w.PINInParts, w.Medium, w.Reason = r.onScreen, r.inParts, r.medium, r.reason
 	out, record, err := p.practise(ctx, w, kind, r, front)
 	if e := front.close(); err == nil {
 		err = e
@@ -183,13 +186,16 @@ func (f *front) practice(ctx context.Context, w *rehearse.World, kind vaultstate
 	if err == nil {
 		err = w.Refresh()
 	}
+	if err == nil && kind == vaultstate.Rewrap {
+		err = w.Configure()
+	}
 	return out, dir, err
 }
 
 // practiceJob is the plan of a rehearsal: nothing of it comes from flags,
 // environment or configuration.
 func (p *Process) practiceJob(w *rehearse.World, kind vaultstate.Kind, terminal string) (Job, error) {
-	j := Job{Parent: w.Dir, HSM: w.HSM, Roster: w.Roster, Addresses: []string{"http://" + rehearse.Address}, Now: p.Now}
+	j := Job{Parent: w.Dir, HSM: w.HSM, NewHSM: w.NewHSM(kind), Roster: w.Roster, Addresses: []string{"http://" + rehearse.Address}, Now: p.Now}
 	q, err := w.Request(kind)
 	if err != nil {
 		return j, fmt.Errorf("planning the rehearsal: %w", err)

@@ -25,6 +25,7 @@ func (t *target) adopt(ctx context.Context) {
 	if err != nil || !st.Initialized {
 		return
 	}
+	t.sealed = st.SealKeyID
 	take := func(to *serverconfig.Value, name, text string) {
 		if to.Set() || text == "" {
 			return

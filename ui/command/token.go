@@ -16,6 +16,7 @@ import (
 // asks the HSM before the vault was looked at.
 type lateToken struct {
 	cfg hsm.Config
+	of  *lateToken // whose connection is used: another key in the same token
 
 	mu    sync.Mutex
 	token *hsm.Token
@@ -30,6 +31,14 @@ func (l *lateToken) open(ctx context.Context) (*hsm.Token, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.token != nil {
+		return l.token, nil
+	}
+	if l.of != nil {
+		t, err := l.of.open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		l.token = t.Other(l.cfg)
 		return l.token, nil
 	}
 	t, err := hsm.Open(ctx, l.cfg)
@@ -49,6 +58,9 @@ func (l *lateToken) Close() error {
 	}
 	t := l.token
 	l.token = nil
+	if l.of != nil {
+		return nil // the other closes it
+	}
 	return t.Close()
 }
 

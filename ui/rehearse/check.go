@@ -72,6 +72,10 @@ func (w *World) checkRoster(record string, _ []transcript.Event) (string, error)
 func (w *World) checkShares(_ string, list []transcript.Event) (string, error) {
 	switch vaultstate.Kind(list[0].Facts.Text("ceremony")) {
 	case vaultstate.Init, vaultstate.RecoveryRekey, vaultstate.Recover:
+	case vaultstate.Rewrap:
+		if _, issues := last(list, "issued"); !issues {
+			return "", nil
+		}
 	case vaultstate.Rekey, vaultstate.Rotate, vaultstate.GenerateRoot, plan.Unseal:
 		return "", nil
 	}

@@ -5,9 +5,9 @@ import (
 	"os"
 )
 
-// configure writes openbao.hcl anew: the directory may have moved, and its paths
-// are absolute.
-func (w *World) configure() error {
+// Configure writes openbao.hcl anew: the directory may have moved, and its paths
+// are absolute; or the vault is wrapped with another key since.
+func (w *World) Configure() error {
 	text := fmt.Sprintf(`# PRACTICE: made by a rehearsal of Conclave. Everything in this directory is
 # throw-away; the PIN below protects nothing.
 #

@@ -48,6 +48,10 @@ func (p *Player) Answer(q ceremony.Prompt) (ceremony.Input, bool) {
 		if q.StepID == "old-shares" && q.Default == "none" {
 			in.Text = "all"
 		}
+		if q.Field == "key's backup" {
+			in.Text = filledIn(ceremony.Field{ID: "backup"})
+			break
+		}
 		if len(q.Groups) > 0 {
 			in.Text, p.Err = p.w.card(q.By.Name, q.Groups)
 		} else if q.StepID == "authority" {

@@ -39,6 +39,7 @@ func (w *World) Refresh() error {
 		}
 		w.records[w.Roster.Ceremony] = f.Dir
 	}
+	w.sealedWith()
 	return nil
 }
 

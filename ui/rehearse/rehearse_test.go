@@ -108,7 +108,7 @@ func hold(t *testing.T, w *rehearse.World, kind vaultstate.Kind, answer auto) (r
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	a, err := command.Assemble(t.Context(), command.Job{Plan: p, Parent: w.Dir, HSM: w.HSM, Roster: w.Roster,
+	a, err := command.Assemble(t.Context(), command.Job{Plan: p, Parent: w.Dir, HSM: w.HSM, NewHSM: w.NewHSM(kind), Roster: w.Roster,
 		Addresses: []string{"http://" + rehearse.Address}, Progress: plain.Progress(&b)})
 	if err != nil {
 		t.Fatal(err)
@@ -146,6 +146,40 @@ func TestRehearsals(t *testing.T) {
 		token := kind == vaultstate.Init || kind == vaultstate.GenerateRoot
 		if strings.Contains(found, "make the recovery key") != issues || strings.Contains(found, "root token decrypts") != token {
 			t.Errorf("%s: found is %q", kind, found)
+		}
+	}
+}
+
+// TestRewraps moves the practice vault to another key of the practice token, the
+// second time with everything made anew; an unseal opens it with the last.
+func TestRewraps(t *testing.T) {
+	w := initialised(t)
+	for _, c := range []struct {
+		kind   vaultstate.Kind
+		reason string
+		label  string
+		anew   bool
+	}{
+		{vaultstate.Rewrap, "", "practice-2", false},
+		{vaultstate.Rewrap, plan.Compromise, "practice-3", true},
+		{vaultstate.Rotate, "", "practice-3", false},
+	} {
+		before := w.Roster.RecoveryKey + w.Roster.RootKey
+		w.Reason = c.reason
+		player := w.Player()
+		record, o, out := hold(t, w, c.kind, player.Answer)
+		if o.Code != ceremony.CodeDone {
+			t.Fatalf("%s: the outcome is %+v; the player: %v\n%s", c.kind, o, player.Err, out)
+		}
+		lines, err := w.Check(record)
+		if err != nil || strings.Contains(strings.Join(lines, " "), "make the recovery key") != c.anew {
+			t.Fatalf("%s: %q, %v", c.kind, lines, err)
+		}
+		if w.HSM.KeyLabel != c.label || (before != w.Roster.RecoveryKey+w.Roster.RootKey) != c.anew {
+			t.Errorf("%s: the key is %s, and the others changed: %v", c.kind, w.HSM.KeyLabel, before != w.Roster.RecoveryKey+w.Roster.RootKey)
+		}
+		if c.label == "practice-2" {
+			t.Log(out)
 		}
 	}
 }

@@ -83,8 +83,9 @@ type World struct {
 	// are shown on the screen instead of encrypted.
 	Shares, Threshold int
 	PlainShares       bool
-	Medium            bool // encrypted shares are written to a second medium as well
-	PINInParts        bool // two people type a part of the PIN each
+	Medium            bool   // encrypted shares are written to a second medium as well
+	PINInParts        bool   // two people type a part of the PIN each
+	Reason            string // of a rewrap: "" is routine
 
 	records map[string]string // directories by the ceremony's id
 }
@@ -102,10 +103,10 @@ func Prepare(ctx context.Context, dir string) (*World, error) {
 	if err := w.makePeople(); err != nil {
 		return nil, err
 	}
-	if err := w.configure(); err != nil {
+	if err := w.Refresh(); err != nil {
 		return nil, err
 	}
-	return w, w.Refresh()
+	return w, w.Configure()
 }
 
 // Open opens a world only to look at it.
@@ -237,6 +238,7 @@ func (w *World) Initialized() (bool, error) {
 func (w *World) Request(kind vaultstate.Kind) (plan.Request, error) {
 	q := plan.Request{Kind: kind, Purpose: "Rehearsal", Practice: true, Storage: w.Storage, Config: w.Config,
 		Operator: operatorName, Witness: witnessName, GenerateKey: kind == vaultstate.Init, Values: w.values()}
+	w.rewrap(&q)
 	if w.PINInParts || kind == vaultstate.Recover { // as it is asked for in production
 		q.PINHolders = pinHolders
 	}
@@ -246,7 +248,8 @@ func (w *World) Request(kind vaultstate.Kind) (plan.Request, error) {
 			q.Recovery.Replaces = fmt.Sprintf("the set %s of %s, %d shares, %d needed", set.ID, set.Ceremony, set.Shares, set.Threshold)
 		}
 	}
-	issues := kind == vaultstate.Init || kind == vaultstate.RecoveryRekey || kind == vaultstate.Recover
+	issues := kind == vaultstate.Init || kind == vaultstate.RecoveryRekey || kind == vaultstate.Recover ||
+		kind == vaultstate.Rewrap && w.Reason == plan.Compromise
 	if issues && w.Medium && !w.PlainShares {
 		q.SecondMedium = filepath.Join(w.Dir, mediumName)
 		if err := own(q.SecondMedium); err != nil {

@@ -305,6 +305,8 @@ func (v *Vault) reopen(ctx context.Context, op *operation, staged *storage.Stage
 		return vaultstate.State{}, errors.New("it holds another root key")
 	case !o.recovery.Equal(recovery):
 		return vaultstate.State{}, errors.New("it holds another recovery key")
+	case op.Kind == vaultstate.Rewrap && o.recoverySealKeyID != o.facts.SealKeyID:
+		return vaultstate.State{}, fmt.Errorf("its root key is wrapped with %q, its recovery key with %q", o.facts.SealKeyID, o.recoverySealKeyID)
 	case !sameTerms(o.facts.Terms, d.keyring.Terms()):
 		return vaultstate.State{}, errors.New("it holds other keys")
 	}

@@ -21,6 +21,8 @@ type opened struct {
 	recovery secret.Bytes // empty if the vault has none
 	recCfg   *barrier.SealConfig
 	facts    vaultstate.State
+
+	recoverySealKeyID string // what the recovery key is wrapped with
 }
 
 func (o *opened) wipe() {
@@ -103,7 +105,7 @@ func (v *Vault) openRecovery(ctx context.Context, s *storage.Store, seal Seal, o
 		// which is not known to them.
 		return fmt.Errorf("%w: the recovery key is wrapped with RSA-OAEP (%q), which anybody can do, and the root key with %s. Conclave never leaves it so", vaultstate.ErrChanged, ref.SealKeyID, o.facts.Mechanism)
 	}
-	o.recCfg = cfg
+	o.recCfg, o.recoverySealKeyID = cfg, ref.SealKeyID
 	o.facts.Shares, o.facts.Threshold = cfg.Shares, cfg.Threshold
 	o.facts.RecoveryKey = vaultstate.KeyDigest("recovery-key", o.recovery)
 	return nil

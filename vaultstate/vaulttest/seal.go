@@ -22,6 +22,8 @@ type Seal struct {
 	aead cipher.AEAD
 	// Err, if set, is what every call fails with.
 	Err error
+	// Ref is how it names its key.
+	Ref string
 	// Calls counts Wrap and Unwrap.
 	Calls atomic.Int64
 }
@@ -40,7 +42,7 @@ func NewSeal() *Seal {
 	if err != nil {
 		panic("vaulttest: GCM was refused")
 	}
-	return &Seal{aead: aead}
+	return &Seal{aead: aead, Ref: "test:01"}
 }
 
 // Wrap encrypts.
@@ -78,5 +80,5 @@ func (s *Seal) Describe(blob []byte) (hsm.KeyRef, error) {
 	if !bytes.HasPrefix(blob, []byte(sealMagic)) {
 		return hsm.KeyRef{}, fmt.Errorf("describing a blob: %w", hsm.ErrWrongKey)
 	}
-	return hsm.KeyRef{KeyID: "test:01", Mechanism: "CKM_AES_GCM"}, nil
+	return hsm.KeyRef{KeyID: s.Ref, Mechanism: "CKM_AES_GCM"}, nil
 }

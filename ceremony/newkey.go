@@ -1,0 +1,151 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"conclave/assets"
+	"conclave/assets/clean"
+	"conclave/ceremony/transcript"
+	"conclave/vaultstate"
+)
+
+// A rewrap has a second key at hand: in the token of the first, or in another
+// token, which is met as the first was. It is tested before anybody is asked
+// for a share.
+
+// newKey is what that step remembers.
+type newKey struct {
+	compared bool // it is not the old one
+	backup   bool // where its backup is was said
+}
+
+// newKeyStep meets the key that the vault moves to.
+func newKeyStep() []Step {
+	return []Step{{ID: "new-key", Title: "New key", By: Operator, Next: meetNewKey}}
+}
+
+func meetNewKey(r *Run) *page {
+	if r.second == nil {
+		return r.work("find the new key", Prompt{}, func(context.Context) ([]string, error) {
+			return nil, fmt.Errorf("%w: no key was given that the vault moves to", vaultstate.ErrUnsupported)
+		})
+	}
+	r.device = r.second
+	if d := r.second; d.shared {
+		d.token, d.loggedIn = r.first.token, true
+		d.met.found, d.met.compared, d.objects.taken = true, true, true
+	}
+	if p := r.meetDevice(); p != nil {
+		return p
+	}
+	switch {
+	case !r.moved.compared:
+		return r.work("compare the new key with the old", Prompt{IfPowerFails: "the vault is as it was."}, r.compareKeys)
+	case !r.moved.backup:
+		return r.askNewBackup()
+	}
+	r.device = r.first
+	return r.takeUp()
+}
+
+// compareKeys refuses a key that is the old one under whatever name.
+func (r *Run) compareKeys(context.Context) ([]string, error) {
+	a, b := r.first, r.second
+	if a.token.Serial == b.token.Serial && a.token.Label == b.token.Label && a.key.Label == b.key.Label && a.key.ID == b.key.ID {
+		return nil, &toldError{Problem{Happened: "The new key is the old one: " + b.key.Ref + " in the token " + b.token.Label + ".", State: "Nothing is changed.",
+			Do: "Name another key, or another token. A missing key is made where the plan allows it."}, errors.New("the new key is the old one")}
+	}
+	if want := r.plan.NewKeyRef; want != b.key.Ref {
+		return nil, fmt.Errorf("%w: the new key is called %q, and the plan says %q", vaultstate.ErrChanged, b.key.Ref, want)
+	}
+	r.moved.compared = true
+	return []string{"the new key is another than the old one: " + b.key.Ref + ", " + b.key.Type + ", " + b.key.Mechanism}, nil
+}
+
+// noKeyBackup is the override's id: of the storage it is another.
+const noKeyBackup = "no-key-backup"
+
+var noneTyped = regexp.MustCompile(`(?i)^(no|none|no ?back-?ups?|nothing|nil|n/?a|-+)[.!]?$`)
+
+// askNewBackup asks where the backup of the new key is: its loss is final.
+func (r *Run) askNewBackup() *page {
+	who := r.person(Operator)
+	return &page{
+		Prompt: Prompt{Kind: Ask, By: who, Heading: who.Name + ": the backup of the new HSM key", Field: "key's backup",
+			Facts:    []Fact{{"key", r.second.key.Ref}, {"token", r.second.token.Label + ", serial " + r.second.token.Serial}},
+			Text:     []string{"Read aloud: " + backupAloud, "Who backed it up, how (clone, backup HSM, cards), where, when last restored; or " + noBackup + "."},
+			Recorded: "the line; " + noBackup + " is an override."},
+		do: func(_ context.Context, in Input) error {
+			text := strings.Join(strings.Fields(clean.Cut(in.Text, mostLine)), " ")
+			bad, err := r.refuses("backup of the new HSM key", in.Text)
+			switch {
+			case err != nil:
+				return err
+			case bad:
+				return askAgain("This looks like a share, a PIN, a token or a key.", "It was not recorded.", "Say it without the secret.")
+			case text != noBackup && noneTyped.MatchString(text):
+				return askAgain("That there is no backup is said by the words "+noBackup+", as they stand here.", "Nothing was recorded.",
+					"Type "+noBackup+", which is an override on the first page of the record; or say where it is.")
+			case text == noBackup:
+				if err := r.override(noKeyBackup, "NO BACKUP: the new HSM key has none. "+backupAloud, who.Name, ""); err != nil {
+					return err
+				}
+			}
+			r.moved.backup = true
+			return r.record("answer", Operator, who.Name, transcript.Facts{"field": "backup of the new HSM key", "value": text})
+		},
+	}
+}
+
+// issuing are steps of a ceremony that does not always hand out shares.
+func issuing(list ...[]Step) []Step {
+	all := steps(list...)
+	for i := range all {
+		need := all[i].Needs
+		all[i].Needs = func(r *Run) bool { return r.plan.Issues() && (need == nil || need(r)) }
+	}
+	return all
+}
+
+func goRewrap(r *Run) Prompt {
+	p := r.plan
+	changes := "the vault moves from the HSM key " + r.first.key.Ref + " to " + r.second.key.Ref
+	if p.NewToken {
+		changes += " in the token " + r.second.token.Label
+	}
+	stays := []string{"all data, tokens and policies"}
+	for _, k := range []struct {
+		anew bool
+		what string
+	}{{p.NewRoot, "the root key"}, {p.NewShares, "the recovery key, and its shares"}} {
+		if k.anew {
+			changes += "; new: " + k.what
+		} else {
+			stays = append(stays, k.what)
+		}
+	}
+	return Prompt{Action: "Move to the new HSM key", Undo: undoByCopy, Changes: changes, Stays: list(stays) + "; the old HSM key in its token"}
+}
+
+// afterRewrap says what must be done before a server starts, and what the old
+// key still opens.
+func (r *Run) afterRewrap() []string {
+	text := assets.Text("after-rewrap")
+	k := r.second
+	line := "Before the server starts, its configuration must name the new key: key_label " + k.key.Label
+	if _, id, ok := strings.Cut(k.key.Ref, ":"); ok && id != "" {
+		line += ", key_id " + id
+	}
+	line += ", mechanism " + k.key.Mechanism
+	if k.key.HMACRef != "" {
+		line += ", HMAC key " + strings.TrimSuffix(k.key.HMACRef, ":")
+	}
+	if r.plan.NewToken {
+		line += "; token " + k.token.Label + ", serial " + k.token.Serial + ", library " + k.token.Library
+	}
+	return append([]string{line + "."}, text...)
+}

@@ -1,0 +1,62 @@
+package command_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"conclave/hsm/secret"
+	"conclave/hsm/softhsm"
+	"conclave/hsm/softhsm/need"
+)
+
+// TestRewrapByFlags moves a vault that OpenBao made to AES-CBC with HMAC on a
+// second token, by flags alone; then the old shares rotate it with the new token
+// alone, and the old one does not open it.
+func TestRewrapByFlags(t *testing.T) {
+	t.Parallel()
+	lib := need.Tool(t, "softhsm")
+	work := t.TempDir()
+	if err := fixtures(lib)(&testscript.Env{WorkDir: work}); err != nil {
+		t.Fatal(err)
+	}
+	const otherPIN = "other-5678"
+	pin := secret.Take([]byte(otherPIN))
+	defer pin.Wipe()
+	home := t.TempDir()
+	if _, err := softhsm.Create(t.Context(), home, "second", pin); err != nil {
+		t.Fatal(err)
+	}
+	// Both tokens are in the slots of one library.
+	if err := os.CopyFS(filepath.Join(work, "aes", "tokens"), os.DirFS(filepath.Join(home, "tokens"))); err != nil {
+		t.Fatal(err)
+	}
+	old, err := known("testdata/aes/known.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &player{dir: filepath.Join(work, "aes"), env: []string{"SOFTHSM2_CONF=" + filepath.Join(work, "softhsm2.conf"), "HOME=" + work, "TERM=dumb"},
+		shown: map[string]string{}, pin: otherPIN}
+	people := []string{"-dir", "..", "-plain", "-allow-piped-secrets", "-operator", "Olga", "-witness", "Wim",
+		"-custodian", "Alice", "-custodian", "Bob", "-custodian", "Carol"}
+	run := func(want int, has string, args ...string) {
+		t.Helper()
+		p.shares = old[:3]
+		code, text, err := p.run(append(args, people...)...)
+		if err != nil || code != want || !strings.Contains(string(text), has) {
+			t.Fatalf("conclave %s: code %d, %v; want code %d and %q in\n%s", strings.Join(args, " "), code, err, want, has, text)
+		}
+	}
+	config := []string{"-config", "bao.hcl", "-hsm-lib", lib}
+	run(2, "wrapped with the key", append([]string{"rewrap", "-id", "none", "-new-hsm-key-label", "bao-aes", "-new-hsm-key-id", "01"}, config...)...)
+	run(2, "which key", append([]string{"rewrap", "-id", "none"}, config...)...)
+	run(2, "authenticates nothing", append([]string{"rewrap", "-id", "none", "-new-hsm-key-label", "x", "-new-hsm-mechanism", "CKM_RSA_PKCS_OAEP"}, config...)...)
+	run(0, "wrapped with the new HSM key", append([]string{"rewrap", "-id", "one", "-new-hsm-token-label", "second", "-new-hsm-key-label", "moved", "-new-hsm-key-id", "0a",
+		"-new-hsm-mechanism", "CKM_AES_CBC_PAD", "-new-hsm-hmac-key-label", "moved-mac", "-new-hsm-hmac-key-id", "0b", "-new-hsm-generate-key"}, config...)...)
+	there := []string{"-storage", "storage", "-hsm-lib", lib, "-hsm-token-label", "second", "-hsm-key-label", "moved", "-hsm-key-id", "0a"}
+	run(0, "data encryption key is rotated", append([]string{"rotate", "-id", "two"}, there...)...)
+	run(1, "has no key", append([]string{"rotate", "-id", "three"}, config...)...)
+}
