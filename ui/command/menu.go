@@ -110,6 +110,9 @@ func (f *flags) fillMenu(ctx context.Context, m *ui.Menu) error {
 	m.Due = s.dueEntries(m.Now())
 	for _, c := range ceremony.All {
 		e := ui.Entry{ID: c.ID, Title: title(c), What: whatFor[vaultstate.Kind(c.ID)]}
+		if vaultstate.Kind(c.ID) == vaultstate.Rewrap && s.HSM.State != answers {
+			continue // from here it never begins: the page has no room to say so twice
+		}
 		if why := s.why(vaultstate.Kind(c.ID)); why != "" {
 			e.What = why
 			m.Not = append(m.Not, e)
