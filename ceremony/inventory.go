@@ -67,7 +67,7 @@ func (r *Run) objectsTaken(moment string, inv hsm.Inventory, problem error) ([]s
 	o := &r.objects
 	facts := transcript.Facts{"moment": moment, "count": inv.Count}
 	if r.device.second {
-		facts["which"] = r.device.which()
+		facts["which"] = r.which()
 	}
 	lines := objectLines(inv)
 	whole := problem == nil && len(lines) == inv.Count

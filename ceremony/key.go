@@ -62,7 +62,7 @@ func (r *Run) testHSM(ctx context.Context) ([]string, error) {
 	}
 	facts := transcript.Facts{"lines": texts}
 	if r.device.second {
-		facts["which"] = r.device.which()
+		facts["which"] = r.which()
 	}
 	if err := r.record("self-test", Program, "", facts); err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func (r *Run) recordKey() error {
 		facts["hmac_ref"] = k.HMACRef
 	}
 	if r.device.second {
-		facts["which"] = r.device.which()
+		facts["which"] = r.which()
 	}
 	return r.record("key", Program, "", facts)
 }

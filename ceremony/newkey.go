@@ -121,7 +121,7 @@ func goRewrap(r *Run) Prompt {
 	for _, k := range []struct {
 		anew bool
 		what string
-	}{{p.NewRoot, "the root key"}, {p.NewShares, "the recovery key, and its shares"}} {
+	}{{p.NewRoot, "the root key"}, {p.NewShares, "the recovery key with its shares"}} {
 		if k.anew {
 			changes += "; new: " + k.what
 		} else {

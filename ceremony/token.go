@@ -76,7 +76,7 @@ func (r *Run) findHSM(ctx context.Context) ([]string, error) {
 		"slot": int(info.Slot), "software": info.Software, "pin_state": string(info.PIN), "login": r.loginSource(),
 	}
 	if r.device.second {
-		facts["which"] = r.device.which()
+		facts["which"] = r.which()
 	}
 	if err := r.record("equipment", Program, "", facts); err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (r *Run) compareHSM() *page {
 		}
 	}
 	return &page{
-		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": is this the " + strings.TrimSpace(strings.ToUpper(r.device.which())+" HSM that was meant?"),
+		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": is this the " + strings.TrimSpace(strings.ToUpper(r.which())+" HSM that was meant?"),
 			Facts: facts, Lines: lines, Recorded: "the lines above; the values are the token's own."},
 		do: func(context.Context, Input) error {
 			r.met.compared = true
