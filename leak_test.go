@@ -17,9 +17,11 @@ import (
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
+	"rsc.io/qr/coding"
 
 	"conclave/hsm/secret"
 	"conclave/hsm/softhsm/need"
+	"conclave/ui/qr"
 	"conclave/vaultstate/pgp"
 	"conclave/vaultstate/share"
 	"conclave/vaultstate/vaulttest/memscan"
@@ -28,7 +30,7 @@ import (
 
 // TestLeaks is the scan of the running program, as root from outside: an init
 // held by hand in a terminal, with a wrong share on the way, and, while its last
-// page stands, a search for every share, the root token, the root key, the
+// page stands, a search for every share (of which one was shown as a QR code too), the root token, the root key, the
 // recovery key and the PIN, typed in two parts, in the process with the screen
 // and in the one that holds the HSM's library, whose unwraps have returned by
 // then. After the end all files, all forms of the report, and all that the
@@ -237,6 +239,7 @@ type room struct {
 	token    string
 	codes    map[string]string // of the challenges that were answered, by names
 	slipped  bool              // somebody has typed somebody else's share by now
+	scanned  []string          // what the screen showed as a QR code, row by row
 }
 
 var (
@@ -302,6 +305,13 @@ func (r *room) answer(t *testing.T, p *terminal, page string) {
 		p.send(map[string]string{"Pat Palmer": pinOne, "Quinn Quist": pinTwo}[who(t, page)] + "\r")
 	case has("all written"):
 		r.write(t, p, page)
+	case has("as a QR code?"):
+		p.send("\x1b[B")
+		p.await("the cursor", func(s string) bool { return strings.Contains(s, "▸ Show the QR code") })
+		p.send("\r")
+	case has("No phone, no camera"):
+		r.scan(t, p)
+		p.send("\r")
 	case has("which share. Never a group"):
 		p.send(r.share(t, who(t, page)) + "\r")
 	case openAt.MatchString(page):
@@ -370,11 +380,31 @@ func (r *room) write(t *testing.T, p *terminal, page string) {
 	} else {
 		r.shares[who(t, page)] = text
 	}
+	if r.scanned == nil && !strings.Contains(page, "the root token") {
+		p.send("q") // the first one asks for a QR code too
+		return
+	}
 	for i := range lines[1:] {
 		p.send("j")
 		p.await("the next line", func(s string) bool { return strings.Contains(s, fmt.Sprintf("▸ %2d", i+2)) })
 	}
 	p.send("\r")
+}
+
+// scan keeps the QR code that is shown. That it is read by a scanner is tested
+// in ui.
+func (r *room) scan(t *testing.T, p *terminal) {
+	t.Helper()
+	page := p.await("a QR code", func(s string) bool { return strings.Contains(s, "█") && strings.Contains(s, "▀") })
+	for _, row := range strings.Split(page, "\n")[2:] {
+		cells := []rune(row)
+		if len(cells) > qr.Columns && strings.ContainsAny(row, "█▀▄") {
+			r.scanned = append(r.scanned, strings.TrimSpace(string(cells[1:qr.Columns+1])))
+		}
+	}
+	if len(r.scanned) < 14 {
+		t.Fatalf("%d rows of a QR code:\n%s", len(r.scanned), page)
+	}
 }
 
 // share is what a custodian types. The first one types somebody else's once.
@@ -436,6 +466,17 @@ func (h *held) collect(storage, lib, conf string, r *room) {
 		raw = append(raw, append([]byte(nil), s.Expose()...))
 		secret.WipeAll([]secret.Bytes{typed, s, groups})
 	}
+	if (r.scanned != nil) != (r.keys == nil) {
+		h.t.Fatalf("a QR code was shown: %v", r.scanned != nil)
+	}
+	// Only the rows in the middle: 12 cells in a row that are the same in every
+	// code, or are half empty, are in every program's tables too.
+	for i, row := range r.scanned[min(4, len(r.scanned)):min(11, len(r.scanned))] {
+		h.needles = append(h.needles, memscan.Forms(fmt.Sprintf("share, row %d of its QR code", i+5), cellsOf(row), row)...)
+	}
+	if r.scanned != nil {
+		h.needles = append(h.needles, memscan.Forms("share, codewords of its QR code", r.codewords(h.t))...)
+	}
 	if len(r.codes) != len(r.keys) {
 		h.t.Fatalf("%d of %d challenges were answered", len(r.codes), len(r.keys))
 	}
@@ -460,6 +501,25 @@ func (h *held) collect(storage, lib, conf string, r *room) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+}
+
+// cellsOf is a row of a QR code as the program holds it.
+func cellsOf(row string) []byte {
+	return []byte(strings.NewReplacer(" ", "\x00", "▀", "\x01", "▄", "\x02", "█", "\x03").Replace(row))
+}
+
+// codewords are what the first custodian's QR code is made of, with the checks.
+func (r *room) codewords(t *testing.T) []byte {
+	t.Helper()
+	plan, err := coding.NewPlan(3, coding.L, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b coding.Bits
+	coding.Alpha(strings.ReplaceAll(r.shares[custodians[0]], " ", "")).Encode(&b, 3)
+	b.Pad(8*plan.DataBytes - b.Bits())
+	b.AddCheckBytes(3, coding.L)
+	return b.Bytes()
 }
 
 // end leaves the last page, and the program.

@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"time"
 
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/transcript"
@@ -32,6 +33,8 @@ type delivery struct {
 	handed    bool         // its custodian has the keyboard
 	displays  []string     // what else may show the screen, in sentences
 	private   bool         // nothing does, custodian and witness say
+	since     time.Time    // when the share was shown first
+	qr        qrState      // whether it is shown as a QR code
 	text      secret.Bytes // what is shown
 	last      Person
 	back      bool
@@ -75,6 +78,10 @@ func handOut(r *Run) *page {
 		return r.callReceiver()
 	case d.next < len(d.shares) && !d.private:
 		return r.conditions(r.receivers()[d.next])
+	case d.next < len(d.shares) && d.qr == qrAsked:
+		return r.askQR(r.receivers()[d.next])
+	case d.next < len(d.shares) && d.qr == qrShown:
+		return r.showQR(r.receivers()[d.next])
 	case d.next < len(d.shares):
 		return r.showShare()
 	case !d.back:
@@ -232,21 +239,27 @@ func (r *Run) showShare() *page {
 	s, who := d.shares[d.next], r.receivers()[d.next]
 	d.text.Wipe()
 	d.text = r.scheme().Groups(s.Plain)
-	from := r.now()
+	if d.since.IsZero() {
+		d.since = r.now()
+	}
 	return &page{
 		Prompt: Prompt{Kind: Show, By: who,
 			Heading: fmt.Sprintf("%s: share %d of %d. Only %s looks at this screen.", who.Name, s.Number, len(d.shares), strings.Fields(who.Name + " .")[0]),
-			Reveal:  &Reveal{What: "share", Text: d.text, Group: 7, Words: share.Words(s.Fingerprint), Seconds: 90, Fingerprint: s.Fingerprint.String()},
+			Reveal:  &Reveal{What: "share", Text: d.text, Group: 7, Words: share.Words(s.Fingerprint), Seconds: 90, Fingerprint: s.Fingerprint.String(), Offers: true},
 			Text:    []string{"You type it back, so a slip of the pen is found."}, Recorded: "shown once, from when to when. No character of it."},
-		do: func(context.Context, Input) error {
+		do: func(_ context.Context, in Input) error {
 			d.text.Wipe()
+			if in.Choice == qrWanted {
+				d.qr = qrAsked
+				return nil
+			}
 			s.Plain.Wipe()
 			err := r.record("shown", Custodian, who.Name, transcript.Facts{"what": "share", "to": who.Name, "number": s.Number,
-				"from": stamp(from), "until": stamp(r.now())})
+				"from": stamp(d.since), "until": stamp(r.now())})
 			if err != nil {
 				return err
 			}
-			d.next, d.handed, d.private, d.last = d.next+1, false, false, who
+			d.next, d.handed, d.private, d.last, d.since = d.next+1, false, false, who, time.Time{}
 			return nil
 		},
 	}

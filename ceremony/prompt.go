@@ -119,6 +119,8 @@ type Reveal struct {
 	Words       []string     // share fingerprint in PGP words; not secret
 	Seconds     int          // until it hides
 	Fingerprint string
+	Offers      bool // a QR code of it may be asked for: the answer is the Choice "qr"
+	Code        bool // it was: Text is shown as a QR code, by the front end that asked
 }
 
 // Prompt is one page, for one person or the room. It holds no secret but in

@@ -7,7 +7,8 @@
 //     the page that says how large the window must be (TestPagesFit);
 //   - what is typed in a secret step and what is shown to one person is in no
 //     string of this package: it comes in through a Tap and goes out through a
-//     Writer (TestSecretsStayOut);
+//     Writer (TestSecretsStayOut); a share that is drawn as a QR code, too
+//     (TestQRHides), and a scanner reads it off the screen (TestQRIsRead);
 //   - an answer belongs to the page that was on the screen, and keys of the
 //     first 300 ms of a page do not count (TestKeyGrace);
 //   - Update never waits: what takes time is a ceremony.Job in a command;

@@ -42,6 +42,7 @@ var (
 	keyDown    = bind("down", "next line", "next line", "down", "j")
 	keyChoose  = bind("↑↓", "choose", "choose", "up", "down")
 	keyMore    = bind("+", "more time", "more time", "+", "=")
+	keyQR      = bind("q", "QR code", "QR", "q", "Q")
 	keyClear   = bind("ctrl+u", "clear the line", "clear", "ctrl+u")
 	keyAgain   = bind("ctrl+u", "all again", "all again", "ctrl+u")
 	keyGroup   = bind("ctrl+g", "type the group again", "group again", "ctrl+g")

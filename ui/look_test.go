@@ -46,10 +46,14 @@ func TestASCII(t *testing.T) {
 		unicode.Down, ascii.Down, unicode.More, ascii.More, unicode.Horizontal, ascii.Horizontal, unicode.Vertical, ascii.Vertical,
 		unicode.TeeDown, ascii.TeeDown, unicode.TeeUp, ascii.TeeUp, unicode.TeeRight, ascii.TeeRight)
 	for i, p := range pages {
+		if p.name == "09-qr" {
+			continue // never asked for here: there may be no half blocks
+		}
 		env := map[string]string{"TERM": "linux", "LANG": "C.UTF-8"}
 		got := ansi.Strip(drawn(t, i, env))
 		env["TERM"] = "xterm"
-		if want := signs.Replace(ansi.Strip(drawn(t, i, env))); got != want {
+		const rest = "   + time   enter all written   F1 hide now   ctrl+c stop"
+		if want := signs.Replace(strings.Replace(ansi.Strip(drawn(t, i, env)), "q QR"+rest+"   ", "up back"+rest, 1)); got != want {
 			t.Errorf("%s:\n%s\nwant:\n%s", p.name, got, want)
 		}
 		for _, r := range got {

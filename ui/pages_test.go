@@ -159,9 +159,16 @@ func oldSharePrompt() ceremony.Prompt {
 func showPrompt() ceremony.Prompt {
 	return ceremony.Prompt{Kind: ceremony.Show, By: alice, Heading: "Alice Adams: share 1 of 5. Only Alice looks at this screen.",
 		Text: []string{"You type it back in step 12, so a slip of the pen is found."},
-		Reveal: &ceremony.Reveal{What: "share", Text: secret.Take([]byte(shareText)), Group: 7, Seconds: 90,
+		Reveal: &ceremony.Reveal{What: "share", Text: secret.Take([]byte(shareText)), Group: 7, Seconds: 90, Offers: true,
 			Words: strings.Fields("bluebird examine Athens almighty uncut insurgent slingshot puberty")},
 		Recorded: "shown once, from when to when. No character of it."}
+}
+
+func qrPrompt() ceremony.Prompt {
+	return ceremony.Prompt{Kind: ceremony.Show, By: alice, Heading: "Alice Adams: share 1 of 5 as a QR code. Only your scanner looks.",
+		Text:     []string{"No phone, no camera: a picture of this is the share."},
+		Reveal:   &ceremony.Reveal{What: "share", Text: secret.Take([]byte(shareText)), Group: 7, Seconds: 30, Code: true},
+		Recorded: "that it was shown, from when to when."}
 }
 
 func tokenPrompt() ceremony.Prompt {
@@ -335,6 +342,11 @@ var pages = []struct {
 		s.keys("down", "down", "down")
 		s.clock.t = at("11:04:22").t
 		s.Model.screen.(*showScreen).until = at("11:05:14").t
+	}},
+	{"09-qr", "11:04:21", func() *scripted { return initAt(11, "", qrPrompt()) }, nil},
+	{"09-qr-hidden", "11:04:21", func() *scripted { return initAt(11, "", qrPrompt()) }, func(s *stage) {
+		s.clock.advance(31 * time.Second)
+		s.drive(tickMsg{})
 	}},
 	{"09-token", "11:04:21", func() *scripted { return initAt(14, "", tokenPrompt()) }, nil},
 	{"10-confirm", "14:31:07", func() *scripted { return rekeyAt(9, "", confirmPrompt()) }, func(s *stage) { s.keys("R", "E", "K") }},

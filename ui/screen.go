@@ -62,7 +62,10 @@ func (m *Model) screenFor(p ceremony.Prompt) screen {
 	case ceremony.Confirm:
 		return newConfirm(p)
 	case ceremony.Show:
-		return newShow(p, m.opt.Writer, m.opt.Now)
+		if p.Reveal.Code {
+			return newQR(p, m.opt.Writer, m.opt.Now)
+		}
+		return newShow(p, m.opt.Writer, m.opt.Now, m.opt.Look.Blocks)
 	case ceremony.Choose:
 		return newChoose(p)
 	case ceremony.Work:

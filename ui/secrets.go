@@ -28,6 +28,7 @@ type Tap interface {
 // terminal; *term.Writer does. The secret stays its owner's.
 type Writer interface {
 	Bind(secret.Bytes)
+	BindCells(secret.Bytes)
 	Unbind()
 }
 

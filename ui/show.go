@@ -26,10 +26,11 @@ type showScreen struct {
 	until time.Time // when it hides
 	shown bool
 	sure  bool // enter was pressed before the last line
+	qr    bool // a QR code can be asked for
 }
 
-func newShow(p ceremony.Prompt, w Writer, now func() time.Time) *showScreen {
-	return &showScreen{p: p, w: w, now: now}
+func newShow(p ceremony.Prompt, w Writer, now func() time.Time, blocks bool) *showScreen {
+	return &showScreen{p: p, w: w, now: now, qr: p.Reveal.Offers && blocks}
 }
 
 // show binds the secret. After the page was covered it comes back with the time
@@ -76,6 +77,8 @@ func (s *showScreen) update(msg tea.Msg) (*ceremony.Input, tea.Cmd) {
 		s.until = s.until.Add(moreTime)
 		s.hide()
 		s.show()
+	case s.qr && keyQR.is(k):
+		return &ceremony.Input{Choice: "qr"}, nil
 	case keyEnter.is(k):
 		if s.at < last && !s.sure {
 			s.sure = true
@@ -206,8 +209,12 @@ func (s *showScreen) countdown(a area) string {
 }
 
 func (s *showScreen) keys() []binding {
-	return []binding{keyDown.as("next line", "next"), keyUp, keyMore.as("more time", "time"), keyEnter.as("all written", "all written").kept(),
+	keys := []binding{keyDown.as("next line", "next"), keyUp, keyMore.as("more time", "time"), keyEnter.as("all written", "all written").kept(),
 		keyBlank.as("hide now", "hide now"), keyStop}
+	if s.qr {
+		keys = append(append(keys[:1:1], keyQR), append(keys[2:], keyUp)...) // that one is for the page of the keys
+	}
+	return keys
 }
 
 func (s *showScreen) play(done, total int) { s.at = min(s.lines()-1, s.lines()*done/max(total, 1)) }

@@ -51,7 +51,7 @@ func prompts() []ceremony.Prompt {
 		{Kind: ceremony.Work, StepID: "commit", Title: "Commit", By: ceremony.Person{Role: ceremony.Program}, Heading: "The program works.",
 			Lines: []ceremony.Line{{Mark: ceremony.Good, Text: "staged", Took: 1300 * time.Millisecond}, {Text: "swapped in"}}, IfPowerFails: "the vault is as it was."},
 		{Kind: ceremony.Show, StepID: "hand-out", Title: "Hand out", By: alice, Heading: "Alice Adams: share 1 of 5",
-			Reveal: &ceremony.Reveal{What: "share", Text: secret.Take([]byte("798114Z20C50FG02E")), Group: 7, Words: []string{"uncut", "insurgent"}}},
+			Reveal: &ceremony.Reveal{What: "share", Text: secret.Take([]byte("798114Z20C50FG02E")), Group: 7, Offers: true, Words: []string{"uncut", "insurgent"}}},
 		{Kind: ceremony.Show, StepID: "token", Title: "Token", By: olga, Heading: "Olga Example: the root token",
 			Reveal: &ceremony.Reveal{What: "root token", Text: secret.Take([]byte("s.practiceToken"))}},
 		{Kind: ceremony.Choose, StepID: "rollback", Title: "Old state", By: olga, Heading: "What becomes of it?", Choices: []ceremony.Choice{

@@ -14,6 +14,9 @@ const showWord = "SHOW"
 // show prints a secret after a word that says what printing means.
 func (s *session) show(p ceremony.Prompt) (ceremony.Input, error) {
 	s.sayf("The %s will be printed, and stays in this terminal's scrollback and in whatever records it. Nothing here can take it back.", p.Reveal.What)
+	if p.Reveal.Offers {
+		s.say("No QR code is shown here; with a screen, without -plain, the program offers one.")
+	}
 	in, err := s.word("Type "+showWord+" to print it", showWord)
 	if err != nil {
 		return ceremony.Input{}, err

@@ -69,6 +69,21 @@ type Look struct {
 	Styles  Styles
 	// Colour is false where badges are written as [WORD].
 	Colour bool
+	// Blocks is false where the half blocks of a picture, or its colours, may be
+	// missing.
+	Blocks bool
+
+	noPaint bool // for golden tests
+}
+
+// Picture is a row of a picture's cells, black on white: under NO_COLOR too,
+// since a scanner reads no code that a dark terminal turns round. No palette
+// changes these two colours.
+func (l Look) Picture(cells string) string {
+	if l.noPaint {
+		return cells
+	}
+	return "\x1b[38;5;16;48;5;231m" + cells + plainText
 }
 
 // LookFor chooses signs and colours for the environment that getenv reads
@@ -79,15 +94,19 @@ func LookFor(getenv func(string) string) Look {
 	if t := getenv("TERM"); t == "" || t == "dumb" {
 		profile, colour = termenv.Ascii, false
 	}
-	return newLook(symbolsFor(getenv), profile, colour)
+	l := newLook(symbolsFor(getenv), profile, colour)
+	l.Blocks = l.Symbols == unicodeSymbols && profile != termenv.Ascii
+	return l
 }
 
 // PlainLook is a look without any escape sequence, for golden tests.
 func PlainLook(unicode bool) Look {
+	l := newLook(asciiSymbols, termenv.Ascii, false)
 	if unicode {
-		return newLook(unicodeSymbols, termenv.Ascii, false)
+		l = newLook(unicodeSymbols, termenv.Ascii, false)
 	}
-	return newLook(asciiSymbols, termenv.Ascii, false)
+	l.Blocks, l.noPaint = unicode, true
+	return l
 }
 
 // symbolsFor returns the ASCII set where the locale is not UTF-8, on the Linux

@@ -28,6 +28,25 @@ func Placeholder(i int) rune {
 	return rune(firstPlaceholder + i)
 }
 
+// MaxCells is how many cells of a picture can be shown.
+const MaxCells = 6400
+
+const firstCell = 0xe000
+
+// CellPlace is what a View draws for the i-th cell of the bound picture: a
+// character for private use, which clean lets nowhere through and the width
+// functions of the screens count as one column.
+func CellPlace(i int) rune {
+	if i < 0 || i >= MaxCells {
+		panic("term: no such cell")
+	}
+	return rune(firstCell + i)
+}
+
+// glyphs are what a cell is drawn as: none of its halves is dark, the upper, the
+// lower, both. None is longer than its place-holder.
+var glyphs = [4]string{" ", "▀", "▄", "█"}
+
 // Writer writes frames to a terminal for Bubble Tea (tea.WithOutput). It swaps
 // place-holders for the characters of the bound secret on the way, in locked
 // memory, so that no frame in the program's own memory holds the secret. When
@@ -41,10 +60,11 @@ type Writer struct {
 
 	mu    sync.Mutex
 	bound secret.Bytes
-	shown bool   // a character of a secret has been written since Cover
-	alt   bool   // the alternate screen is on
-	wrote uint64 // frames
-	dirty bool   // something was written since the terminal was given back
+	cells secret.Bytes // of a picture, each an index of glyphs
+	shown bool         // a character of a secret has been written since Cover
+	alt   bool         // the alternate screen is on
+	wrote uint64       // frames
+	dirty bool         // something was written since the terminal was given back
 }
 
 // NewWriter returns a Writer over a terminal. hidden is the sign for a hidden
@@ -70,7 +90,16 @@ func (w *Writer) Close() error { return w.tty.Close() }
 func (w *Writer) Bind(s secret.Bytes) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.bound = s
+	w.bound, w.cells = s, secret.Bytes{}
+}
+
+// BindCells shows a picture where a View draws CellPlace: each byte of s is the
+// sum of 1 for a dark upper half and 2 for a dark lower one. The rules are those
+// of Bind, which it undoes.
+func (w *Writer) BindCells(s secret.Bytes) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.bound, w.cells = secret.Bytes{}, s
 }
 
 // Unbind hides: from the next frame on, place-holders are drawn as hidden
@@ -80,8 +109,10 @@ func (w *Writer) Bind(s secret.Bytes) {
 func (w *Writer) Unbind() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.bound = secret.Bytes{}
+	w.unbind()
 }
+
+func (w *Writer) unbind() { w.bound, w.cells = secret.Bytes{}, secret.Bytes{} }
 
 // Frames counts what was written so far.
 func (w *Writer) Frames() uint64 {
@@ -105,8 +136,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 		// An extra: what scrolled away on such a terminal.
 		p = append(append([]byte(nil), p...), dropHistory...)
 	}
-	// All place-holders begin with these bytes: U+2801 to U+287F.
-	if !bytes.Contains(p, []byte{0xe2, 0xa0}) && !bytes.Contains(p, []byte{0xe2, 0xa1}) {
+	if !held(p) {
 		if _, err := w.tty.Write(p); err != nil {
 			return 0, fmt.Errorf("writing to the terminal: %w", err)
 		}
@@ -122,12 +152,21 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+// held tells whether there may be a place-holder in p. All begin with these
+// bytes: U+2801 to U+287F, U+E000 to U+F8FF.
+func held(p []byte) bool {
+	return bytes.IndexByte(p, 0xee) >= 0 || bytes.IndexByte(p, 0xef) >= 0 ||
+		bytes.Contains(p, []byte{0xe2, 0xa0}) || bytes.Contains(p, []byte{0xe2, 0xa1})
+}
+
 // swap appends p to dst. It never grows dst.
 func (w *Writer) swap(dst, p []byte) []byte {
 	text := w.bound.Expose()
 	for i := 0; i < len(p); {
 		r, size := utf8.DecodeRune(p[i:])
 		switch n := int(r) - firstPlaceholder; {
+		case r >= firstCell && r < firstCell+MaxCells:
+			dst = append(dst, w.glyph(int(r)-firstCell)...)
 		case n < 0 || n >= MaxPlaceholders:
 			dst = append(dst, p[i:i+size]...)
 		case n < len(text):
@@ -139,6 +178,16 @@ func (w *Writer) swap(dst, p []byte) []byte {
 		i += size
 	}
 	return dst
+}
+
+// glyph is what the i-th cell is drawn as: light where nothing is bound.
+func (w *Writer) glyph(i int) string {
+	cells := w.cells.Expose()
+	if i >= len(cells) {
+		return glyphs[0]
+	}
+	w.shown = true
+	return glyphs[cells[i]&3]
 }
 
 // track follows the alternate screen, for whoever has to restore the terminal.
@@ -160,7 +209,7 @@ func (w *Writer) Cover() {
 }
 
 func (w *Writer) cover() {
-	w.bound = secret.Bytes{}
+	w.unbind()
 	if !w.shown {
 		return
 	}

@@ -144,3 +144,37 @@ func TestCover(t *testing.T) {
 		t.Error("covered again though nothing was shown since")
 	}
 }
+
+// TestWriterDrawsCells: a picture is on the screen while it is bound, and no
+// longer; then a page, or Cover, has written over it.
+func TestWriterDrawsCells(t *testing.T) {
+	x := watch(t)
+	s := secret.Take([]byte{0, 1, 2, 3})
+	defer s.Wipe()
+	row := "<" + string([]rune{CellPlace(0), CellPlace(1), CellPlace(2), CellPlace(3), CellPlace(4)}) + places(1) + ">"
+	screen := func(want string) {
+		t.Helper()
+		until(t, want, func() bool { return strings.Contains(x.vt.String(), want) })
+	}
+	x.put("\x1b[H" + row)
+	screen("<     •>")
+	x.w.BindCells(s)
+	x.put("\x1b[H" + row)
+	screen("< ▀▄█ •>")
+	x.w.Unbind()
+	x.put("\x1b[H" + row)
+	screen("<     •>")
+	x.w.BindCells(s)
+	x.put("\x1b[H" + row)
+	screen("< ▀▄█ •>")
+	text := secret.Take([]byte("A"))
+	defer text.Wipe()
+	x.w.Bind(text)
+	x.put("\x1b[H" + row)
+	screen("<     A>")
+	x.w.BindCells(s)
+	x.put("\x1b[H" + row)
+	screen("< ▀▄█ •>")
+	x.w.Cover()
+	until(t, "an empty screen", func() bool { return !strings.ContainsAny(x.vt.String(), "<▀▄█>") })
+}
