@@ -164,6 +164,10 @@ type Prompt struct {
 	Asides       []Aside // what may be noted here besides a deviation
 }
 
+// TypedOrScanned is the source of a share that came from the keyboard: a reader
+// of codes that types as a keyboard does is not told from a person.
+const TypedOrScanned = "typed or scanned"
+
 // Input is an answer. Whoever makes it hands Secret over to the engine.
 type Input struct {
 	Stamp   Stamp
@@ -172,7 +176,8 @@ type Input struct {
 	Present []bool   // in the order of Prompt.People
 	Fields  []string // in the order of Prompt.Fields
 	Secret  secret.Bytes
-	// How a secret came in: "typed", "pasted", "pipe", "auto" or "gpg".
+	// How a secret came in: "typed", TypedOrScanned, "pasted", "pipe", "auto" or
+	// "gpg".
 	Source string
 	// With "gpg": the program that decrypted the secret, and its SHA-256.
 	Program, ProgramSHA256 string

@@ -10,7 +10,9 @@
 //     Writer (TestSecretsStayOut); a share that is drawn as a QR code, too
 //     (TestQRHides), and a scanner reads it off the screen (TestQRIsRead);
 //   - an answer belongs to the page that was on the screen, and keys of the
-//     first 300 ms of a page do not count (TestKeyGrace);
+//     first 300 ms of a page do not count (TestKeyGrace); a secret that began then
+//     is taken whole or not at all, also from a reader of codes that types
+//     (TestScanned, and TestScanTooEarly in package term);
 //   - Update never waits: what takes time is a ceremony.Job in a command;
 //   - a command opens a Screen on its terminal, shows the Menu and runs a
 //     Ceremony there; after that the terminal is as it was, whether people, a

@@ -337,6 +337,7 @@ var pages = []struct {
 		wrong[45] = '1'
 		s.type_(string(wrong))
 	}},
+	{"07-early", "14:23:04", func() *scripted { return rekeyAt(8, "1 of 3", sharePrompt()) }, func(s *stage) { s.tap.note(term.Note{Early: true}); s.drive() }},
 	{"08-old-share", "14:24:40", func() *scripted { return rekeyAt(8, "1 of 3", oldSharePrompt()) }, nil},
 	{"09-show", "11:04:21", func() *scripted { return initAt(11, "", showPrompt()) }, func(s *stage) {
 		s.keys("down", "down", "down")

@@ -68,6 +68,9 @@ func (s *pinScreen) view(a area) page {
 	if s.failed != nil {
 		problem = s.failed
 	}
+	if s.note.Early {
+		problem = tooEarly()
+	}
 	foot := join(a.label(s.p.Field), []string{line}, hint)
 	if s.naming {
 		foot = s.foot(a)

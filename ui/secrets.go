@@ -3,6 +3,7 @@ package ui
 import (
 	tea "github.com/charmbracelet/bubbletea"
 
+	"conclave/ceremony"
 	"conclave/hsm/secret"
 	"conclave/ui/term"
 )
@@ -106,10 +107,19 @@ func (e *entry) heard(msg tea.Msg) bool {
 
 // source says how the secret came in.
 func (e *entry) source() string {
-	if e.note.Pasted {
+	switch {
+	case e.note.Pasted:
 		return "pasted"
+	case e.share:
+		return ceremony.TypedOrScanned
 	}
 	return "typed"
+}
+
+// tooEarly is what is said of a run of characters that began before the page.
+func tooEarly() *ceremony.Problem {
+	return &ceremony.Problem{Happened: "Characters came before this page was ready.",
+		State: "They are dropped, with all that came in one run with them: nothing of it is taken.", Do: "Wait a moment, then type it again, or scan it again."}
 }
 
 // wipedNote says that a half-typed secret is gone.

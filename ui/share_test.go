@@ -29,7 +29,7 @@ func TestShareEntry(t *testing.T) {
 				t.Fatalf("the share was not taken:\n%s", s.View())
 			}
 			got := s.run.answers[0]
-			if string(got.Secret.Expose()) != tc.want || got.Source != "typed" {
+			if string(got.Secret.Expose()) != tc.want || got.Source != "typed or scanned" {
 				t.Errorf("the answer is not what was typed (source %q)", got.Source)
 			}
 			if s.tap.armed {

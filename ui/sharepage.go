@@ -168,6 +168,9 @@ func (s *shareScreen) typed() int { return max(s.is.Typed, s.played) }
 
 // message is what is to be said about what was typed.
 func (s *shareScreen) message(a area) []string {
+	if s.note.Early {
+		return a.note(tooEarly())
+	}
 	if s.failed != nil && s.typed() == 0 {
 		return a.note(s.failed)
 	}
@@ -176,7 +179,7 @@ func (s *shareScreen) message(a area) []string {
 	}
 	p := s.problem()
 	if p == nil {
-		hint := a.para("Type the groups of your sheet, or the share in hex or base64. Blanks do not count.")
+		hint := a.para("Type the groups of your sheet, or the share in hex or base64, or scan its QR code. Blanks do not count.")
 		if s.wiped {
 			hint = a.para(wipedNote)
 		}

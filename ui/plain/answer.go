@@ -290,6 +290,9 @@ func (s *session) secret(ctx context.Context, p ceremony.Prompt) (ceremony.Input
 	in := ceremony.Input{Source: "pipe"}
 	if s.in.tty {
 		in.Source = "typed"
+		if p.Kind == ceremony.AskShare {
+			in.Source = ceremony.TypedOrScanned
+		}
 		text += " (nothing is shown while you type)"
 	}
 	restore, err := s.in.hush()

@@ -1,6 +1,10 @@
 package term
 
-import "conclave/hsm/secret"
+import (
+	"time"
+
+	"conclave/hsm/secret"
+)
 
 // Key is a control key that was pressed while a Tap was armed.
 type Key rune
@@ -107,6 +111,16 @@ func keyIf(f1 bool) (event, Key) {
 	return nothing, 0
 }
 
+// settle forgets a sequence whose rest did not come: nothing came for so long.
+func (e *entry) settle(quiet time.Duration) {
+	if quiet > escapeWait && e.state == escSeen {
+		e.state = ground
+	}
+	if quiet > pasteWait {
+		e.state, e.inPaste = ground, false
+	}
+}
+
 func (e *entry) afterEscape(b byte) Key {
 	e.state = ground
 	switch b {
@@ -162,6 +176,8 @@ func (e *entry) inGround(b byte) (event, Key) {
 		if !e.inPaste {
 			e.done = true
 		}
+	case b == '\t' && e.tight && !e.inPaste:
+		e.done = true // as some readers of codes end what they type
 	case b == byte(KeyDecrypt) || b == byte(KeyRetype) || b == byte(KeyBlank) || b == byte(KeyNote):
 		if !e.inPaste {
 			return keyed, Key(b)

@@ -27,7 +27,7 @@ func openQuiet(t *testing.T) *terminal {
 	if _, err := xterm.MakeRaw(int(near.Fd())); err != nil {
 		t.Fatal(err)
 	}
-	return &terminal{t: t, far: far, near: near, tap: NewTap(near)}
+	return &terminal{t: t, far: far, near: near, tap: atOnce(NewTap(near))}
 }
 
 // queued is how many bytes were typed and not read.
@@ -38,4 +38,10 @@ func queued(t *testing.T, f *os.File) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// atOnce takes what comes from the first moment: most tests are not about that.
+func atOnce(t *Tap) *Tap {
+	t.grace = 0
+	return t
 }

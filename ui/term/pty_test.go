@@ -38,7 +38,7 @@ func openTerminal(t *testing.T) *terminal {
 	if _, err := xterm.MakeRaw(int(near.Fd())); err != nil {
 		t.Fatal(err)
 	}
-	x := &terminal{t: t, far: far, near: near, tap: NewTap(near)}
+	x := &terminal{t: t, far: far, near: near, tap: atOnce(NewTap(near))}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

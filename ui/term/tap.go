@@ -19,6 +19,7 @@ type Note struct {
 	Done   bool // Enter was pressed: Take, or Resume to go on
 	Pasted bool // some of it was pasted
 	Full   bool // characters were dropped: there is no room for more
+	Early  bool // characters came before the page was ready: dropped, with all that came in one run with them
 	Key    Key  // a control key, or 0
 }
 
@@ -27,6 +28,16 @@ type Note struct {
 const (
 	escapeWait = 200 * time.Millisecond
 	pasteWait  = 2 * time.Second
+)
+
+// What comes in the first moments of a page belongs to the page before. It may
+// be the middle of a run: a reader of codes that types as a keyboard does sends
+// a share in a fraction of a second, with an enter behind it, and a person may
+// be at the third digit of a PIN. Half of that must not be taken, so the run is
+// dropped to its end: until nothing came for runWait.
+const (
+	earlyWait = 300 * time.Millisecond
+	runWait   = time.Second
 )
 
 // Tap reads a terminal for Bubble Tea (tea.WithInput) and takes the keys away
@@ -53,11 +64,16 @@ type Tap struct {
 	entry   entry
 	note    func(Note)
 	lastKey time.Time
+
+	grace time.Duration // earlyWait, but in tests
+	ready time.Time     // when the page that takes the entry is ready
+	early entry         // what came before that: it has no room, and keeps nothing
+	tell  bool          // there was something
 }
 
 // NewTap returns a Tap over a terminal. It is not armed.
 func NewTap(tty *os.File) *Tap {
-	return &Tap{tty: tty, scratch: secret.New(256), now: time.Now, gone: make(chan struct{})}
+	return &Tap{tty: tty, scratch: secret.New(256), now: time.Now, grace: earlyWait, gone: make(chan struct{})}
 }
 
 // Gone is closed when the terminal cannot be read any more.
@@ -96,6 +112,26 @@ func (t *Tap) arm(max int, tight bool, note func(Note)) {
 	t.entry = entry{text: secret.New(max), tight: tight}
 	t.note = note
 	t.armed, t.paused = true, false
+	t.begin()
+}
+
+// begin is the moment from which a page is seen that takes keys.
+func (t *Tap) begin() {
+	t.early = entry{tight: t.entry.tight}
+	t.ready, t.tell = t.now().Add(t.grace), false
+}
+
+// tooEarly tells whether what comes now belongs to the page before, or is in one
+// run with what did. quiet is how long nothing came.
+func (t *Tap) tooEarly(now time.Time, quiet time.Duration) bool {
+	if now.Before(t.ready) {
+		return true
+	}
+	going := t.early.full && quiet <= runWait || t.early.inPaste && quiet <= pasteWait
+	if !going {
+		t.early = entry{}
+	}
+	return going
 }
 
 // Armed tells whether there is an entry, paused or not.
@@ -117,6 +153,9 @@ func (t *Tap) Pause() {
 func (t *Tap) Resume() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.paused {
+		t.begin()
+	}
 	t.paused, t.entry.done = false, false
 }
 
@@ -215,17 +254,24 @@ func (t *Tap) Read(p []byte) (int, error) {
 func (t *Tap) sort(p, b []byte) (passed int, notes []Note, note func(Note)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	now := t.now()
+	quiet := now.Sub(t.lastKey)
+	t.lastKey = now
 	if !t.armed || t.paused {
 		return copy(p, b), nil, nil
 	}
-	t.settle()
+	e := &t.entry
+	if t.tooEarly(now, quiet) {
+		e = &t.early
+	}
+	e.settle(quiet)
 	note = t.note
 	heard := false
 	for _, c := range b {
 		if t.entry.done && c != ctrlC {
 			continue // typed ahead of the next page
 		}
-		switch ev, key := t.entry.feed(c); ev {
+		switch ev, key := e.feed(c); ev {
 		case stopped:
 			t.disarm()
 			p[0] = ctrlC
@@ -238,6 +284,12 @@ func (t *Tap) sort(p, b []byte) (passed int, notes []Note, note func(Note)) {
 		}
 		heard = true
 	}
+	switch {
+	case e == &t.early:
+		t.tell = t.tell || e.full
+	case t.entry.n > 0:
+		t.tell = false
+	}
 	if heard {
 		notes = append(notes, t.report(0))
 	}
@@ -247,20 +299,7 @@ func (t *Tap) sort(p, b []byte) (passed int, notes []Note, note func(Note)) {
 	return 0, notes, note
 }
 
-// settle forgets a sequence whose rest did not come.
-func (t *Tap) settle() {
-	now := t.now()
-	quiet := now.Sub(t.lastKey)
-	t.lastKey = now
-	if quiet > escapeWait && t.entry.state == escSeen {
-		t.entry.state = ground
-	}
-	if quiet > pasteWait {
-		t.entry.state, t.entry.inPaste = ground, false
-	}
-}
-
 func (t *Tap) report(key Key) Note {
 	e := &t.entry
-	return Note{Count: e.count(), Done: e.done, Pasted: e.pasted, Full: e.full, Key: key}
+	return Note{Count: e.count(), Done: e.done, Pasted: e.pasted, Full: e.full, Early: t.tell, Key: key}
 }
