@@ -48,7 +48,9 @@ type fault struct {
 	code uint
 }
 
-func (f fault) String() string { return fmt.Sprintf("%s: %s no. %d gives %#x", f.kind, f.call, f.n+1, f.code) }
+func (f fault) String() string {
+	return fmt.Sprintf("%s: %s no. %d gives %#x", f.kind, f.call, f.n+1, f.code)
+}
 
 // TestTokenFaults lets one call of one ceremony fail, and tries again where a
 // page offers it. Afterwards the second reader opens the state, and the shares
