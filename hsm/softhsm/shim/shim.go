@@ -36,7 +36,7 @@ func library(t testing.TB) string {
 	cc := need.Tool(t, "cc")
 	once.Do(func() {
 		var err error
-		if dir, err = os.MkdirTemp("", "shim"); err != nil {
+		if dir, err = os.MkdirTemp("", "shim"); err != nil { //nolint:usetesting // it serves every test of the process
 			t.Fatal(err)
 		}
 		file := filepath.Join(dir, "shim.c")
