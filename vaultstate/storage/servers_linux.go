@@ -114,6 +114,11 @@ func processes(proc, root string) (found []string, unseen int, err error) {
 		}
 		dir := filepath.Join(proc, e.Name())
 		text, err := uses(dir, root)
+		for end := time.Now().Add(lookFor); text != "" && slices.Contains(ancestors(proc, pid), os.Getpid()) && time.Now().Before(end); {
+			// Between fork and exec a child of ours has our files.
+			time.Sleep(time.Millisecond)
+			text, err = uses(dir, root)
+		}
 		switch {
 		case errors.Is(err, os.ErrPermission):
 			unseen++
