@@ -469,10 +469,11 @@ func (h *held) collect(storage, lib, conf string, r *room) {
 	if (r.scanned != nil) != (r.keys == nil) {
 		h.t.Fatalf("a QR code was shown: %v", r.scanned != nil)
 	}
-	// Only the rows in the middle: 12 cells in a row that are the same in every
-	// code, or are half empty, are in every program's tables too.
+	// Only the rows in the middle, which are not the same in every code, and 24
+	// cells of them in a row: a cell is one of four, and programs have tables of
+	// such small numbers.
 	for i, row := range r.scanned[min(4, len(r.scanned)):min(11, len(r.scanned))] {
-		h.needles = append(h.needles, memscan.Forms(fmt.Sprintf("share, row %d of its QR code", i+5), cellsOf(row), row)...)
+		h.needles = append(h.needles, memscan.Run(24, memscan.Forms(fmt.Sprintf("share, row %d of its QR code", i+5), cellsOf(row), row))...)
 	}
 	if r.scanned != nil {
 		h.needles = append(h.needles, memscan.Forms("share, codewords of its QR code", r.codewords(h.t))...)

@@ -209,3 +209,14 @@ func TestFindInText(t *testing.T) {
 		}
 	}
 }
+
+// TestRun: of a secret with few different characters more of them are asked for.
+func TestRun(t *testing.T) {
+	needles := memscan.Run(24, memscan.Forms("cells", []byte("010220310230201302103220132")))
+	for text, want := range map[string]bool{"x10220310230201302103220": false, "x102203102302013021032201": true} {
+		got, err := memscan.Find([]byte(text), needles...)
+		if err != nil || (len(got) > 0) != want {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+}

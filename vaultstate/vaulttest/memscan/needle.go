@@ -4,6 +4,7 @@ package memscan
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -16,6 +17,7 @@ type Needle struct {
 	Name  string
 	bytes []byte
 	char  int // bytes a character: 4 for UTF-32
+	run   int // characters in a row that count as found; 0: window
 }
 
 // Forms returns the forms in which raw could lie in memory: its bytes, and as
@@ -42,6 +44,17 @@ func Forms(name string, raw []byte, texts ...string) []Needle {
 	return list
 }
 
+// Run returns the needles with another number of characters in a row that count
+// as found: more of them for a secret with few different characters, of which
+// 12 are in many a table by chance.
+func Run(length int, needles []Needle) []Needle {
+	list := slices.Clone(needles)
+	for i := range list {
+		list[i].run = length
+	}
+	return list
+}
+
 // Find names the needles of which b holds 12 characters in a row.
 func Find(b []byte, needles ...Needle) ([]string, error) {
 	ix, err := indexOf(needles)
@@ -57,9 +70,9 @@ func Find(b []byte, needles ...Needle) ([]string, error) {
 	return names, nil
 }
 
-// windows are all runs of 12 characters; a shorter needle is one window.
+// windows are all runs of so many characters; a shorter needle is one window.
 func (n Needle) windows() [][]byte {
-	size := window * n.char
+	size := cmp.Or(n.run, window) * n.char
 	if len(n.bytes) <= size {
 		return [][]byte{n.bytes}
 	}
