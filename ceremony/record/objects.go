@@ -33,14 +33,12 @@ func (l ObjectList) whole() bool {
 }
 
 func (p *Page) inventoried(ev transcript.Event) {
-	at, f := &p.Objects, ev.Facts
-	if n := p.newKey(f); n != nil {
-		at = &n.Objects
+	f := ev.Facts
+	t := p.token(f)
+	if t.Objects == nil {
+		t.Objects = &Objects{}
 	}
-	if *at == nil {
-		*at = &Objects{}
-	}
-	o := *at
+	o := t.Objects
 	list := ObjectList{ev.Seq, f.Number("count"), f.List("objects"), f.Text("problem")}
 	if f.Text("moment") == "before" {
 		o.Before = list

@@ -47,12 +47,9 @@ type Page struct {
 	Comings   []Act            `json:"comings"`             // breaks, who left and who arrived
 	LoggedOut []Act            `json:"logged_out"`
 	Machine   transcript.Facts `json:"machine,omitempty"`
-	Equipment transcript.Facts `json:"equipment,omitempty"`
-	New       *NewKey          `json:"new,omitempty"` // of a rewrap
-	Key       transcript.Facts `json:"key,omitempty"`
-	SelfTest  []string         `json:"self_test,omitempty"`
-	Objects   *Objects         `json:"objects,omitempty"` // in the token, before and after
-	Calls     []Act            `json:"calls,omitempty"`   // that used or made a key
+	Token                      // that the vault's keys are wrapped with
+	New       *Token           `json:"new,omitempty"`   // that a rewrap moved them to
+	Calls     []Act            `json:"calls,omitempty"` // that used or made a key
 	Entropy   transcript.Facts `json:"entropy,omitempty"`
 	Before    transcript.Facts `json:"before,omitempty"`
 	After     transcript.Facts `json:"after,omitempty"`
@@ -216,23 +213,11 @@ func (p *Page) add(ev transcript.Event) {
 	case "machine":
 		p.Machine = f
 	case "equipment":
-		if n := p.newKey(f); n != nil {
-			n.Equipment = f
-			break
-		}
-		p.Equipment = f
+		p.token(f).Equipment = f
 	case "key":
-		if n := p.newKey(f); n != nil {
-			n.Key = f
-			break
-		}
-		p.Key = f
+		p.token(f).Key = f
 	case "self-test":
-		if n := p.newKey(f); n != nil {
-			n.SelfTest = f.List("lines")
-			break
-		}
-		p.SelfTest = f.List("lines")
+		p.token(f).SelfTest = f.List("lines")
 	case "entropy":
 		p.Entropy = f
 	case "inventory":
