@@ -4,6 +4,24 @@ package worker
 
 import "github.com/miekg/pkcs11"
 
+// write opens a read-write session for one call. Until end, no other call can
+// log out.
+func (m *module) write() (sh pkcs11.SessionHandle, end func(), err error) {
+	m.mu.RLock()
+	if !m.in {
+		m.mu.RUnlock()
+		return 0, nil, ErrNotLoggedIn
+	}
+	if sh, err = m.ctx.OpenSession(m.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION); err != nil {
+		m.mu.RUnlock()
+		return 0, nil, fault("C_OpenSession", err)
+	}
+	return sh, func() {
+		_ = m.ctx.CloseSession(sh)
+		m.mu.RUnlock()
+	}, nil
+}
+
 // generate makes a key in a read-write session of its own.
 func (s *server) generate(u *unpacker) error {
 	kind, bits, label, id := uint(u.num()), uint(u.num()), u.str(), u.bytes()
@@ -11,16 +29,11 @@ func (s *server) generate(u *unpacker) error {
 		return err
 	}
 	m := s.m
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if !m.in {
-		return ErrNotLoggedIn
-	}
-	sh, err := m.ctx.OpenSession(m.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+	sh, end, err := m.write()
 	if err != nil {
-		return fault("C_OpenSession", err)
+		return err
 	}
-	defer func() { _ = m.ctx.CloseSession(sh) }()
+	defer end()
 	both := func(class, keyType uint, more ...*pkcs11.Attribute) []*pkcs11.Attribute {
 		return append([]*pkcs11.Attribute{
 			pkcs11.NewAttribute(pkcs11.CKA_CLASS, class),
@@ -71,19 +84,14 @@ func (s *server) destroy(u *unpacker) error {
 		return err
 	}
 	m := s.m
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if !m.in {
-		return ErrNotLoggedIn
+	sh, end, err := m.write()
+	if err != nil {
+		return err
 	}
+	defer end()
 	if h.gen != m.gen {
 		return ErrStale
 	}
-	sh, err := m.ctx.OpenSession(m.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
-	if err != nil {
-		return fault("C_OpenSession", err)
-	}
-	defer func() { _ = m.ctx.CloseSession(sh) }()
 	return fault("C_DestroyObject", m.ctx.DestroyObject(sh, pkcs11.ObjectHandle(h.object)))
 }
 

@@ -39,16 +39,11 @@ func (s *server) generatePair(u *unpacker) error {
 		return errBad
 	}
 	m := s.m
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if !m.in {
-		return ErrNotLoggedIn
-	}
-	sh, err := m.ctx.OpenSession(m.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+	sh, end, err := m.write()
 	if err != nil {
-		return fault("C_OpenSession", err)
+		return err
 	}
-	defer func() { _ = m.ctx.CloseSession(sh) }()
+	defer end()
 	both := func(class uint, more ...*pkcs11.Attribute) []*pkcs11.Attribute {
 		return append([]*pkcs11.Attribute{
 			pkcs11.NewAttribute(pkcs11.CKA_CLASS, class),
