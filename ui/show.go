@@ -11,53 +11,35 @@ import (
 	"conclave/ui/term"
 )
 
-// moreTime is what + adds to the time that a secret is shown.
-const moreTime = 30 * time.Second
-
 // A run without groups is shown in rows of four times four characters.
 const runGroup, runRow = 4, 16
 
 // showScreen shows one secret to one person. The page holds place-holders only.
 type showScreen struct {
-	p     ceremony.Prompt
-	w     Writer
-	now   func() time.Time
-	at    int       // the line that is being written
-	until time.Time // when it hides
-	shown bool
-	sure  bool // enter was pressed before the last line
-	qr    bool // a QR code can be asked for
+	timed
+
+	p    ceremony.Prompt
+	at   int  // the line that is being written
+	sure bool // enter was pressed before the last line
+	qr   bool // a QR code can be asked for
 }
 
 func newShow(p ceremony.Prompt, w Writer, now func() time.Time, blocks bool) *showScreen {
-	return &showScreen{p: p, w: w, now: now, qr: p.Reveal.Offers && blocks}
+	s := &showScreen{p: p, qr: p.Reveal.Offers && blocks}
+	s.timed = timed{now: now, clear: w.Unbind, bind: func() bool {
+		w.Bind(p.Reveal.Text)
+		return true
+	}}
+	return s
 }
 
-// show binds the secret. After the page was covered it comes back with the time
-// that was left.
-func (s *showScreen) show() {
-	if s.until.IsZero() {
-		s.until = s.now().Add(time.Duration(s.p.Reveal.Seconds) * time.Second)
-	}
-	if s.now().Before(s.until) {
-		s.w.Bind(s.p.Reveal.Text)
-		s.shown = true
-	}
-}
-
-func (s *showScreen) hide() {
-	if s.shown {
-		s.w.Unbind()
-		s.shown = false
-	}
-}
-
+func (s *showScreen) show()     { s.timed.show(s.p.Reveal) }
 func (s *showScreen) answered() { s.hide() }
 func (s *showScreen) wipe()     { s.hide() }
 
 func (s *showScreen) update(msg tea.Msg) (*ceremony.Input, tea.Cmd) {
-	if _, ok := msg.(tickMsg); ok && s.shown && !s.now().Before(s.until) {
-		s.hide()
+	if _, ok := msg.(tickMsg); ok {
+		s.expire()
 		return nil, nil
 	}
 	k, ok := msg.(keyPress)
@@ -71,12 +53,7 @@ func (s *showScreen) update(msg tea.Msg) (*ceremony.Input, tea.Cmd) {
 	case keyUp.is(k):
 		s.at = max(0, s.at-1)
 	case keyMore.is(k):
-		if !s.shown {
-			s.until = s.now()
-		}
-		s.until = s.until.Add(moreTime)
-		s.hide()
-		s.show()
+		s.more()
 	case s.qr && keyQR.is(k):
 		return &ceremony.Input{Choice: "qr"}, nil
 	case keyEnter.is(k):
@@ -204,8 +181,7 @@ func (s *showScreen) countdown(a area) string {
 	if !s.shown {
 		return lead + "Hidden. + shows it again for 30 seconds."
 	}
-	left := s.until.Sub(a.now)
-	return lead + "Hidden in " + a.look.Styles.Value.Render(clock(max(0, left))) + "      + 30 seconds more"
+	return lead + s.left(a) + "      + 30 seconds more"
 }
 
 func (s *showScreen) keys() []binding {

@@ -16,46 +16,34 @@ import (
 // place-holders only; the code is made when it is shown, and wiped when it is
 // hidden.
 type qrScreen struct {
+	timed
+
 	p     ceremony.Prompt
-	w     Writer
-	now   func() time.Time
 	cells secret.Bytes
-	until time.Time
-	shown bool
 	err   error // why there is no code
 }
 
 func newQR(p ceremony.Prompt, w Writer, now func() time.Time) *qrScreen {
-	return &qrScreen{p: p, w: w, now: now}
-}
-
-func (s *qrScreen) show() {
-	if s.until.IsZero() {
-		s.until = s.now().Add(time.Duration(s.p.Reveal.Seconds) * time.Second)
-	}
-	if s.shown || !s.now().Before(s.until) {
-		return
-	}
-	if s.cells, s.err = qr.Encode(s.p.Reveal.Text); s.err == nil {
-		s.w.BindCells(s.cells)
-		s.shown = true
-	}
-}
-
-func (s *qrScreen) hide() {
-	if s.shown {
-		s.w.Unbind()
+	s := &qrScreen{p: p}
+	s.timed = timed{now: now, bind: func() bool {
+		if s.cells, s.err = qr.Encode(p.Reveal.Text); s.err == nil {
+			w.BindCells(s.cells)
+		}
+		return s.err == nil
+	}, clear: func() {
+		w.Unbind()
 		s.cells.Wipe()
-		s.shown = false
-	}
+	}}
+	return s
 }
 
+func (s *qrScreen) show()     { s.timed.show(s.p.Reveal) }
 func (s *qrScreen) answered() { s.hide() }
 func (s *qrScreen) wipe()     { s.hide() }
 
 func (s *qrScreen) update(msg tea.Msg) (*ceremony.Input, tea.Cmd) {
-	if _, ok := msg.(tickMsg); ok && s.shown && !s.now().Before(s.until) {
-		s.hide()
+	if _, ok := msg.(tickMsg); ok {
+		s.expire()
 		return nil, nil
 	}
 	k, ok := msg.(keyPress)
@@ -64,11 +52,7 @@ func (s *qrScreen) update(msg tea.Msg) (*ceremony.Input, tea.Cmd) {
 	}
 	switch {
 	case keyMore.is(k):
-		if !s.shown {
-			s.until = s.now()
-		}
-		s.until = s.until.Add(moreTime)
-		s.show()
+		s.more()
 	case keyEnter.is(k), keyQR.is(k), keyEsc.is(k):
 		return &ceremony.Input{}, nil
 	}
@@ -93,7 +77,7 @@ func (s *qrScreen) view(a area) page {
 	case s.err != nil:
 		say(wrap("No code can be made: "+s.err.Error()+".", room)...)
 	case s.shown:
-		say("Hidden in "+a.look.Styles.Value.Render(clock(max(0, s.until.Sub(a.now)))), "+ 30 seconds more")
+		say(s.left(a), "+ 30 seconds more")
 	default:
 		say(wrap("Hidden. + shows it again for 30 seconds.", room)...)
 	}
