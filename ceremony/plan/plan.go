@@ -16,6 +16,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,12 +137,21 @@ func (p *Plan) First(role custodian.Role) (custodian.Person, bool) {
 
 // Issues tells whether the ceremony hands out new recovery shares.
 func (p *Plan) Issues() bool {
-	return p.Kind == vaultstate.Init || p.Replaces()
+	return issues(p.Kind, p.NewShares)
+}
+
+// issuing are the ceremonies that always hand out new recovery shares.
+var issuing = []vaultstate.Kind{vaultstate.Init, vaultstate.RecoveryRekey, vaultstate.Recover}
+
+// issues tells whether a ceremony of a kind hands out new recovery shares: a
+// rewrap may.
+func issues(kind vaultstate.Kind, rewrapToo bool) bool {
+	return slices.Contains(issuing, kind) || kind == vaultstate.Rewrap && rewrapToo
 }
 
 // Replaces tells whether new recovery shares take the place of old ones.
 func (p *Plan) Replaces() bool {
-	return p.Kind == vaultstate.RecoveryRekey || p.Kind == vaultstate.Recover || p.Kind == vaultstate.Rewrap && p.NewShares
+	return p.Issues() && p.Kind != vaultstate.Init
 }
 
 // NeedsQuorum tells whether recovery shares authorise the ceremony.

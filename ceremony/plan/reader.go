@@ -24,9 +24,7 @@ type argument struct {
 }
 
 var (
-	issuing = []vaultstate.Kind{vaultstate.Init, vaultstate.RecoveryRekey, vaultstate.Recover}
-	// mayIssue are those that can hand out shares: a rewrap where it is asked to.
-	mayIssue = []vaultstate.Kind{vaultstate.Init, vaultstate.RecoveryRekey, vaultstate.Recover, vaultstate.Rewrap}
+	mayIssue = slices.Concat(issuing, moving)
 	moving   = []vaultstate.Kind{vaultstate.Rewrap}
 	kinds    = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.Recover, vaultstate.Rewrap}
 
@@ -202,7 +200,7 @@ func (r *reader) needed(b *hcl.Block, seen map[string]bool) {
 			r.refuse(n.where, "More approvals than approvers", "approvals is 1 to the number of approvers, of which there are %d.", have)
 		}
 	}
-	if slices.Contains(issuing, r.d.Kind) || r.rewrapIssues() {
+	if issues(r.d.Kind, r.rewrapIssues()) {
 		for _, flag := range []string{"recovery-shares", "recovery-threshold"} {
 			if _, ok := r.d.Setting(flag); !ok {
 				r.refuse(b.DefRange, "No "+flag, "A plan says it, with no default: recovery { shares = 5, threshold = 3 }, each on its line.")
@@ -217,9 +215,6 @@ func (r *reader) needed(b *hcl.Block, seen map[string]bool) {
 
 // rewrapIssues tells whether a plan of a rewrap hands out shares.
 func (r *reader) rewrapIssues() bool {
-	if r.d.Kind != vaultstate.Rewrap {
-		return false
-	}
 	if s, ok := r.d.Setting("with-recovery-rekey"); ok {
 		return s.Text == "true"
 	}

@@ -26,12 +26,11 @@ type RewrapRequest struct {
 	Generate           bool
 }
 
-// Issues tells whether it hands out new recovery shares.
-func (w RewrapRequest) Issues() bool {
-	if w.NewShares != nil {
-		return *w.NewShares
-	}
-	return w.Reason == Compromise
+// Issues tells whether the ceremony that is asked for hands out new recovery
+// shares.
+func (q Request) Issues() bool {
+	w := q.Rewrap
+	return issues(q.Kind, w.NewShares == nil && w.Reason == Compromise || w.NewShares != nil && *w.NewShares)
 }
 
 func (q Request) rewrap(p *Plan, refuse func(string, string, ...any)) {

@@ -180,7 +180,7 @@ func (p *Process) terminal(f *flags, q *plan.Request) error {
 
 // shows tells whether a share or a root token will be shown to somebody.
 func shows(q *plan.Request) bool {
-	shares := (q.Kind == vaultstate.Init || q.Kind == vaultstate.RecoveryRekey || q.Kind == vaultstate.Recover || q.Rewrap.Issues()) && len(q.RecoveryKeys) == 0
+	shares := q.Issues() && len(q.RecoveryKeys) == 0
 	token := (q.Kind == vaultstate.GenerateRoot || q.Kind == vaultstate.Init && q.RootToken != "none") && q.RootTokenKey == nil
 	return shares || token
 }

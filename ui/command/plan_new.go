@@ -127,8 +127,7 @@ func (a *asker) draft(id string) *plan.Draft {
 	}
 	shares := 0
 	k := vaultstate.Kind(kind)
-	issues := k == vaultstate.Init || k == vaultstate.RecoveryRekey || k == vaultstate.Recover
-	if issues {
+	if (plan.Request{Kind: k}).Issues() {
 		shares = a.number("Recovery shares", "5")
 		d.Block("recovery", "", "shares", fmt.Sprint(shares), "threshold", fmt.Sprint(a.number("How many of them are needed", "3")))
 	}

@@ -248,8 +248,7 @@ func (w *World) Request(kind vaultstate.Kind) (plan.Request, error) {
 			q.Recovery.Replaces = fmt.Sprintf("the set %s of %s, %d shares, %d needed", set.ID, set.Ceremony, set.Shares, set.Threshold)
 		}
 	}
-	issues := kind == vaultstate.Init || kind == vaultstate.RecoveryRekey || kind == vaultstate.Recover ||
-		kind == vaultstate.Rewrap && w.Reason == plan.Compromise
+	issues := q.Issues()
 	if issues && w.Medium && !w.PlainShares {
 		q.SecondMedium = filepath.Join(w.Dir, mediumName)
 		if err := own(q.SecondMedium); err != nil {
