@@ -3,7 +3,6 @@ package ceremony
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"conclave/assets/clean"
 	"conclave/ceremony/plan"
@@ -44,15 +43,10 @@ func (r *Run) askUnapproved() *page {
 				r.plan.Approvals, there)},
 			Recorded: "the deviation, and who decided."},
 		do: func(_ context.Context, in Input) error {
-			bad, err := r.refuses("decided by", in.Text)
-			by := strings.Join(strings.Fields(clean.Cut(in.Text, maxName)), " ")
+			by, err := r.typed("decided by", in.Text, maxName, askAgain("A name is needed.", "Nothing was recorded.", "Type who decided, or stop."))
 			switch {
 			case err != nil:
 				return err
-			case bad:
-				return askAgain("This looks like a share, a PIN, a token or a key.", "It was not recorded.", "Type a name.")
-			case by == "":
-				return askAgain("A name is needed.", "Nothing was recorded.", "Type who decided, or stop.")
 			case plan.Same(by, operator.Name):
 				return askAgain("The operator does not approve the plan.", "Nothing was recorded.", "Type who else decided, or stop.")
 			}

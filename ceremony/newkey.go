@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"conclave/assets"
-	"conclave/assets/clean"
 	"conclave/ceremony/transcript"
 	"conclave/vaultstate"
 )
@@ -80,13 +79,10 @@ func (r *Run) askNewBackup() *page {
 			Text:     []string{"Read aloud: " + backupAloud, "Who backed it up, how (clone, backup HSM, cards), where, when last restored; or " + noBackup + "."},
 			Recorded: "the line; " + noBackup + " is an override."},
 		do: func(_ context.Context, in Input) error {
-			text := strings.Join(strings.Fields(clean.Cut(in.Text, mostLine)), " ")
-			bad, err := r.refuses("backup of the new HSM key", in.Text)
+			text, err := r.typed("backup of the new HSM key", in.Text, mostLine, nil)
 			switch {
 			case err != nil:
 				return err
-			case bad:
-				return askAgain("This looks like a share, a PIN, a token or a key.", "It was not recorded.", "Say it without the secret.")
 			case text != noBackup && noneTyped.MatchString(text):
 				return askAgain("That there is no backup is said by the words "+noBackup+", as they stand here.", "Nothing was recorded.",
 					"Type "+noBackup+", which is an override on the first page of the record; or say where it is.")

@@ -1,6 +1,7 @@
 package ceremony
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -105,7 +106,7 @@ func (r *Run) notice(to notified) []string {
 	add("")
 	add("On %s the recovery shares of the vault %s were made anew without a quorum of the old ones, in the ceremony %s.",
 		day(stamp(r.outcome.Committed)), r.plan.Storage, r.plan.ID)
-	add("Why: %s. Purpose: %s", r.plan.Recovery.Reason, nonEmpty(sentence(r.plan.Purpose), "not stated."))
+	add("Why: %s. Purpose: %s", r.plan.Recovery.Reason, cmp.Or(sentence(r.plan.Purpose), "not stated."))
 	add("%s", r.recreatedSentence())
 	for _, s := range r.lacksAuthority() {
 		add("Lacking: %s", s)

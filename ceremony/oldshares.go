@@ -1,13 +1,13 @@
 package ceremony
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
-	"conclave/assets/clean"
 	"conclave/ceremony/transcript"
 )
 
@@ -134,26 +134,22 @@ func oldNumbers(text string, n int) ([]int, bool) {
 	return list, len(list) > 0
 }
 
+// usualMethod is offered.
+const usualMethod = "shredded"
+
 func (r *Run) askMethod() *page {
 	o, who := &r.aftermath.old, r.person(Operator)
 	return &page{
-		Prompt: Prompt{Kind: Ask, By: who, Heading: who.Name + ": how are they destroyed, here and now?", Field: "how", Default: "shredded",
+		Prompt: Prompt{Kind: Ask, By: who, Heading: who.Name + ": how are they destroyed, here and now?", Field: "how", Default: usualMethod,
 			Facts:    []Fact{{"shares", numbers(o.collected)}},
 			Text:     []string{"Everybody sees each of them, by its number, and sees it destroyed. A file that is deleted is removed, not destroyed: destroy the medium."},
 			Recorded: "how; then the words of operator and witness."},
 		do: func(_ context.Context, in Input) error {
-			bad, err := r.refuses("old shares: how", in.Text)
-			text := strings.Join(strings.Fields(clean.Cut(in.Text, mostLine)), " ")
-			switch {
-			case err != nil:
-				return err
-			case bad:
-				return askAgain("This looks like a share, a PIN, a token or a key.", "It was not recorded.", "Say it without the secret.")
-			case text == "":
-				text = "shredded"
+			text, err := r.typed("old shares: how", in.Text, mostLine, nil)
+			if err == nil {
+				o.method = cmp.Or(text, usualMethod)
 			}
-			o.method = text
-			return nil
+			return err
 		},
 	}
 }

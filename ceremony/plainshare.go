@@ -1,12 +1,11 @@
 package ceremony
 
 import (
+	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	"conclave/assets"
-	"conclave/assets/clean"
 	"conclave/ceremony/plan"
 	"conclave/ceremony/transcript"
 )
@@ -45,19 +44,15 @@ func (r *Run) askWhyPlain(o plan.Override) *page {
 				"Nothing is made yet: stop here if there are keys."},
 			Recorded: "the override, the reason, by whom."},
 		do: func(_ context.Context, in Input) error {
-			bad, err := r.refuses("plain shares: reason", in.Text)
-			why := strings.Join(strings.Fields(clean.Cut(in.Text, mostText)), " ")
-			switch {
-			case err != nil:
-				return err
-			case bad:
-				return askAgain("This looks like a share, a PIN, a token or a key.", "It was not recorded.", "Say it without the secret.")
-			case why == "" && offered == "":
-				return askAgain("A reason is needed.", "Nothing was made yet.", "Type it in a few words.")
-			case why == "":
-				why = offered
+			var empty error
+			if offered == "" {
+				empty = reasonNeeded("Nothing was made yet.")
 			}
-			return r.override(o.ID, o.Sentence, who.Name, why)
+			why, err := r.typed("plain shares: reason", in.Text, mostText, empty)
+			if err != nil {
+				return err
+			}
+			return r.override(o.ID, o.Sentence, who.Name, cmp.Or(why, offered))
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package ceremony
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -235,7 +236,7 @@ func (r *Run) askOldHolder(h custodian.Holding) *page {
 	}
 	return &page{
 		Prompt: Prompt{Kind: Choose, By: r.person(Operator), Heading: fmt.Sprintf("%s held share %d of the set that is replaced", h.Custodian, h.Number),
-			Facts: []Fact{{"last proven", nonEmpty(day(h.Proven), "never")}}, Choices: choices, Recorded: "a line for every old holder."},
+			Facts: []Fact{{"last proven", cmp.Or(day(h.Proven), "never")}}, Choices: choices, Recorded: "a line for every old holder."},
 		do: func(_ context.Context, in Input) error {
 			if !pick(choices, in.Choice) {
 				return r.chooseAgain()
@@ -244,13 +245,6 @@ func (r *Run) askOldHolder(h custodian.Holding) *page {
 			return nil
 		},
 	}
-}
-
-func nonEmpty(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 func (r *Run) askWhyHolder(h custodian.Holding, state string) *page {
@@ -262,15 +256,9 @@ func (r *Run) askWhyHolder(h custodian.Holding, state string) *page {
 		Prompt: Prompt{Kind: Ask, By: r.person(Operator), Heading: fmt.Sprintf("%s, who held share %d, %s. Why?", h.Custodian, h.Number, where), Field: "reason",
 			Text: []string{"In a few words: left, died, the share was lost, how."}, Recorded: "the line, and who it is of."},
 		do: func(_ context.Context, in Input) error {
-			bad, err := r.refuses("old holder: reason", in.Text)
-			text := strings.Join(strings.Fields(clean.Cut(in.Text, mostLine)), " ")
-			switch {
-			case err != nil:
+			text, err := r.typed("old holder: reason", in.Text, mostLine, reasonNeeded("Nothing was recorded."))
+			if err != nil {
 				return err
-			case bad:
-				return askAgain("This looks like a share, a PIN, a token or a key.", "It was not recorded.", "Say it without the secret.")
-			case text == "":
-				return askAgain("A reason is needed.", "Nothing was recorded.", "Type it in a few words.")
 			}
 			return r.holderIs(h, state, text)
 		},

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"conclave/assets/clean"
 	"conclave/ceremony/transcript"
 	"conclave/hsm/secret"
 	"conclave/vaultstate/share"
@@ -31,6 +32,28 @@ func (r *Run) refuses(field, text string) (bool, error) {
 		return false, nil
 	}
 	return true, r.record("answer", Operator, "", transcript.Facts{"field": field, "value": refusedText})
+}
+
+// typed is a text for the record as a page asked for it: on one line, of at most
+// so many bytes, and without a secret. If nothing was typed, the answer is the
+// error given for that.
+func (r *Run) typed(field, text string, most int, empty error) (string, error) {
+	bad, err := r.refuses(field, text)
+	text = strings.Join(strings.Fields(clean.Cut(text, most)), " ")
+	switch {
+	case err != nil:
+		return "", err
+	case bad:
+		return "", askAgain("This looks like a share, a PIN, a token or a key.", "It was not recorded.", "Say it without the secret.")
+	case text == "":
+		return "", empty
+	}
+	return text, nil
+}
+
+// reasonNeeded is the answer to an empty reason.
+func reasonNeeded(state string) error {
+	return askAgain("A reason is needed.", state, "Type it in a few words.")
 }
 
 // screenWord looks at what was typed where a word is asked for. It is written

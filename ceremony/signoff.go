@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"conclave/assets/clean"
 	"conclave/assets/words"
 	"conclave/ceremony/transcript"
 )
@@ -166,15 +165,9 @@ func (r *Run) askReason(who Person) *page {
 		Prompt: Prompt{Kind: Ask, By: who, Heading: who.Name + ": what do you not agree to, and why?", Field: "reason",
 			Recorded: "entered for " + who.Name + ": the reason, the time."},
 		do: func(_ context.Context, in Input) error {
-			bad, err := r.refuses("sign-off: reason", in.Text)
-			text := strings.Join(strings.Fields(clean.Cut(in.Text, mostText)), " ")
-			switch {
-			case err != nil:
+			text, err := r.typed("sign-off: reason", in.Text, mostText, reasonNeeded("Nothing was recorded."))
+			if err != nil {
 				return err
-			case bad:
-				return askAgain("This looks like a share, a PIN, a token or a key.", "It was not recorded.", "Say it without the secret.")
-			case text == "":
-				return askAgain("A reason is needed.", "Nothing was recorded.", "Type it in a few words.")
 			}
 			return r.signed(who, false, text)
 		},
