@@ -193,13 +193,18 @@ func (m *pinMark) of(text []byte) (sum [sha256.Size]byte) {
 
 // in is 1 if the PIN is in a text.
 func (m *pinMark) in(text string) int {
-	found := 0
-	for _, t := range []string{text, strings.Join(strings.Fields(text), "")} {
-		for i := 0; m.n > 0 && i+m.n <= len(t); i++ {
-			sum := m.of([]byte(t[i : i+m.n]))
-			found |= subtle.ConstantTimeCompare(sum[:], m.sum[:])
-		}
+	if m.n == 0 {
+		return 0
 	}
+	found := 0
+	secret.Do(func() { // around all: each ends with a collection
+		for _, t := range []string{text, strings.Join(strings.Fields(text), "")} {
+			for i := 0; i+m.n <= len(t); i++ {
+				sum := m.of([]byte(t[i : i+m.n]))
+				found |= subtle.ConstantTimeCompare(sum[:], m.sum[:])
+			}
+		}
+	})
 	return found
 }
 
