@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hinshun/vt10x"
@@ -47,9 +48,12 @@ func lasting(page string) string {
 // test runs in has a name of the same length, so that lines end where they do.
 const lie = "/srv/ceremonies"
 
+// workplaces counts them: several tests have one at once.
+var workplaces atomic.Int32
+
 func workplace(t *testing.T) string {
 	t.Helper()
-	dir := fmt.Sprintf("/tmp/rm%0*d", len(lie)-len("/tmp/rm"), os.Getpid())
+	dir := fmt.Sprintf("/tmp/rm%0*d%d", len(lie)-len("/tmp/rm")-1, os.Getpid(), workplaces.Add(1))
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
