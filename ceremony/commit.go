@@ -154,7 +154,11 @@ func unseal(r *Run) *page {
 	if r.plan.Deep {
 		what = "open the vault and read every entry"
 	}
-	return r.work(what, Prompt{IfPowerFails: "nothing has been changed."}, func(ctx context.Context) ([]string, error) {
+	fails := "nothing has been changed."
+	if r.retiring.destroyed {
+		fails = "the old HSM key is destroyed; the vault is as it was."
+	}
+	return r.work(what, Prompt{IfPowerFails: fails}, func(ctx context.Context) ([]string, error) {
 		o, ok := r.env.Vault.(vaultstate.Opener)
 		if !ok {
 			return nil, vaultstate.ErrUnsupported

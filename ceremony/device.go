@@ -7,7 +7,8 @@ import (
 )
 
 // device is a wrapping key in a token, and how far the run has got with it. A
-// ceremony has one; a rewrap a second one, for the key that the vault moves to.
+// ceremony has one; a rewrap a second one, for the key that the vault moves to,
+// and a retire for the key that it destroys.
 // The steps act on the one that Run has at hand.
 type device struct {
 	hsm      HSM
@@ -19,6 +20,7 @@ type device struct {
 	objects  objects
 
 	second bool // the vault moves to it
+	doomed bool // the second one, and it is destroyed
 	shared bool // it is in the token of the first: one login, one list of objects
 }
 
@@ -58,9 +60,12 @@ func (r *Run) with(d *device, f func() error) error {
 }
 
 // which is how the record tells the second device from the first: by the word
-// new.
+// new, or old of one that is destroyed.
 func (d *device) which() string {
-	if d.second {
+	switch {
+	case d.doomed:
+		return "old"
+	case d.second:
 		return "new"
 	}
 	return ""
@@ -68,9 +73,12 @@ func (d *device) which() string {
 
 // hsmValue is a value of the plan about the device at hand.
 func (r *Run) hsmValue(name string) string {
-	if r.device.second {
+	switch {
+	case r.doomed:
+		name = plan.OldHSM + name
+	case r.device.second:
 		name = plan.NewHSM + name
-	} else {
+	default:
 		name = plan.HSM + name
 	}
 	for _, v := range r.plan.Values {

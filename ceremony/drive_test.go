@@ -90,6 +90,8 @@ func (s *site) request(c ceremony.Ceremony) plan.Request {
 	case "rewrap":
 		q.Custodians = five[:3]
 		q.Rewrap = plan.RewrapRequest{KeyRef: "test:02", Generate: true}
+	case "retire":
+		q.Retire.KeyRef = wornKey
 	}
 	return q
 }
@@ -138,7 +140,7 @@ func (s *site) openWith(c ceremony.Ceremony, q plan.Request, change func(*ceremo
 		Explain: func(err error) ceremony.Problem { return ceremony.Problem{Happened: "It failed: " + err.Error() + "."} },
 	}
 	if next != nil {
-		m.env.NewHSM = next
+		m.env.OtherHSM = next
 	}
 	if change != nil {
 		change(&m.env)

@@ -157,7 +157,7 @@ func (r *Run) objectsNow() []Line {
 // inToken begins what is said of the objects of the device at hand.
 func (r *Run) inToken() string {
 	if r.device.second {
-		return "In the new token: "
+		return "In the " + r.which() + " token: "
 	}
 	return "In the token: "
 }
@@ -183,10 +183,17 @@ func (r *Run) objectsOf() []Line {
 	return lines
 }
 
-// ours tells whether a difference is the key that this ceremony made.
+// objectName is how the lines of a list of objects name one.
+func objectName(label, id string) string { return fmt.Sprintf("%q id %s,", label, id) }
+
+// ours tells whether a difference is the key that this ceremony made or
+// destroyed.
 func (r *Run) ours(says string) bool {
 	for _, d := range r.devices() {
-		if d.key.Generated && strings.HasPrefix(says, r.inToken()+"added ") && strings.Contains(says, fmt.Sprintf("%q id %s,", d.key.Label, d.key.ID)) {
+		made := d.key.Generated && strings.HasPrefix(says, r.inToken()+"added ")
+		gone := d.doomed && r.retiring.destroyed && strings.HasPrefix(says, r.inToken()+"removed ")
+		hmacLabel, hmacID, ok := strings.Cut(d.key.HMACRef, ":")
+		if (made || gone) && (strings.Contains(says, objectName(d.key.Label, d.key.ID)) || ok && strings.Contains(says, objectName(hmacLabel, hmacID))) {
 			return true
 		}
 	}
@@ -228,7 +235,7 @@ func callTexts(d *device) []string {
 	for _, c := range d.hsm.Calls() {
 		s := fmt.Sprintf("%s ×%d on %s", c.Function, c.Times, c.Key)
 		if d.second {
-			s += ", in the new token"
+			s += ", in the " + d.which() + " token"
 		}
 		if c.Failed > 0 {
 			s += fmt.Sprintf(", %d of them refused", c.Failed)

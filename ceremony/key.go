@@ -106,7 +106,10 @@ func (r *Run) noKey(err error) error {
 	if r.plan.Kind == vaultstate.Init {
 		p.Do = "Compare label and id with the plan. If a new key is meant, -hsm-generate-key (generate_key = true in the seal stanza) has it made in the HSM."
 	}
-	if r.device.second {
+	switch {
+	case r.doomed:
+		p.Do = "Compare token, label and id with the plan. A key that is not there needs no retire."
+	case r.device.second:
 		p.Do = "Compare label and id with the plan. If a new key is meant, -new-hsm-generate-key (generate_key = true in new_hsm) has it made in the HSM."
 	}
 	return &toldError{p, err}

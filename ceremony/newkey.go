@@ -27,22 +27,33 @@ func newKeyStep() []Step {
 	return []Step{{ID: "new-key", Title: "New key", By: Operator, Next: meetNewKey}}
 }
 
-func meetNewKey(r *Run) *page {
+// meetSecond meets the second device, and leaves it at hand. false: there is
+// none, which the page says.
+func (r *Run) meetSecond(what string) (*page, bool) {
 	if r.second == nil {
-		return r.work("find the new key", Prompt{}, func(context.Context) ([]string, error) {
-			return nil, fmt.Errorf("%w: no key was given that the vault moves to", vaultstate.ErrUnsupported)
-		})
+		return r.work("find "+what, Prompt{}, func(context.Context) ([]string, error) {
+			return nil, fmt.Errorf("%w: %s was not named", vaultstate.ErrUnsupported, what)
+		}), false
 	}
 	r.device = r.second
 	if d := r.second; d.shared {
 		d.token, d.loggedIn = r.first.token, true
 		d.met.found, d.met.compared, d.objects.taken = true, true, true
 	}
-	if p := r.meetDevice(); p != nil {
-		return p
-	}
+	return r.meetDevice(), true
+}
+
+// sameWrappingKey tells whether two devices are one key of one token.
+func sameWrappingKey(a, b *device) bool {
+	return a.token.Serial == b.token.Serial && a.token.Label == b.token.Label && a.key.Label == b.key.Label && a.key.ID == b.key.ID
+}
+
+func meetNewKey(r *Run) *page {
+	p, ok := r.meetSecond("the new key")
 	switch {
-	case !r.moved.compared:
+	case p != nil:
+		return p
+	case ok && !r.moved.compared:
 		return r.work("compare the new key with the old", Prompt{IfPowerFails: "the vault is as it was."}, r.compareKeys)
 	case !r.moved.backup:
 		return r.askNewBackup()
@@ -54,7 +65,7 @@ func meetNewKey(r *Run) *page {
 // compareKeys refuses a key that is the old one under whatever name.
 func (r *Run) compareKeys(context.Context) ([]string, error) {
 	a, b := r.first, r.second
-	if a.token.Serial == b.token.Serial && a.token.Label == b.token.Label && a.key.Label == b.key.Label && a.key.ID == b.key.ID {
+	if sameWrappingKey(a, b) {
 		return nil, &toldError{Problem{Happened: "The new key is the old one: " + b.key.Ref + " in the token " + b.token.Label + ".", State: "Nothing is changed.",
 			Do: "Name another key, or another token. A missing key is made where the plan allows it."}, errors.New("the new key is the old one")}
 	}
@@ -110,7 +121,7 @@ func issuing(list ...[]Step) []Step {
 func goRewrap(r *Run) Prompt {
 	p := r.plan
 	changes := "the vault moves from the HSM key " + r.first.key.Ref + " to " + r.second.key.Ref
-	if p.NewToken {
+	if p.OtherToken {
 		changes += " in the token " + r.second.token.Label
 	}
 	stays := []string{"all data, tokens and policies"}
@@ -140,7 +151,7 @@ func (r *Run) afterRewrap() []string {
 	if k.key.HMACRef != "" {
 		line += ", HMAC key " + strings.TrimSuffix(k.key.HMACRef, ":")
 	}
-	if r.plan.NewToken {
+	if r.plan.OtherToken {
 		line += "; token " + k.token.Label + ", serial " + k.token.Serial + ", library " + k.token.Library
 	}
 	return append([]string{line + "."}, text...)

@@ -36,13 +36,18 @@ func (k *second) GenerateKey(context.Context) (hsm.Key, error) {
 	return k.key, nil
 }
 
-// moving is what a rewrap moves to, nil for another ceremony.
+// moving is what a rewrap moves to or a retire destroys, nil for another
+// ceremony.
 func (s *site) moving(p *plan.Plan, o *local.Options) *second {
-	if p.Kind != vaultstate.Rewrap {
+	switch p.Kind {
+	case plan.Retire:
+		return s.worn(p)
+	case vaultstate.Rewrap:
+	default:
 		return nil
 	}
 	k := &second{token: s.token, none: p.NewGenerate, seal: vaulttest.NewSeal()}
-	if p.NewToken {
+	if p.OtherToken {
 		k.token = newToken()
 		k.info.Label, k.info.Serial = "second-hsm", "0043"
 		k.noKey = true // of those that the list names by itself

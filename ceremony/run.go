@@ -78,8 +78,8 @@ func New(c Ceremony, env Env) *Run {
 	r := &Run{c: c, env: env}
 	r.first = &device{hsm: env.HSM}
 	r.device = r.first
-	if env.NewHSM != nil {
-		r.second = &device{hsm: env.NewHSM, second: true, shared: !env.Plan.NewToken}
+	if env.OtherHSM != nil {
+		r.second = &device{hsm: env.OtherHSM, second: true, doomed: c.ID == string(plan.Retire), shared: !env.Plan.OtherToken}
 	}
 	// The people page adds to the plan; the caller's stays as it was.
 	p := *env.Plan
@@ -267,7 +267,7 @@ func (r *Run) advance() error {
 		r.at++
 	}
 	code := CodeDone
-	if r.plan.Kind == plan.Unseal && r.failed() > 0 {
+	if (r.plan.Kind == plan.Unseal || r.plan.Kind == plan.Retire) && r.failed() > 0 {
 		code = CodeChanged
 	}
 	r.over = &Outcome{code, r.result}

@@ -48,8 +48,12 @@ var Rewrap = Ceremony{ID: "rewrap", Title: "REWRAP", Word: "REWRAP", Steps: step
 	opening(), newKeyStep(), issuing(cardsStep()), quorumStep(), issuing(handOutStep(), proveStep()), goStep(goRewrap), commitStep("Move"),
 	closing(issuing([]Step{oldSharesStep(), keepStep()})...))}
 
+// Retire destroys the wrapping key that a rewrap moved away from.
+var Retire = Ceremony{ID: string(plan.Retire), Title: "RETIRE", Word: "RETIRE", Steps: steps(
+	opening(), step("old-key", "Old key", Operator, meetOldKey), step("destroy", "Destroy", Operator, retire), closing())}
+
 // All are the ceremonies, in the order of the menu.
-var All = []Ceremony{Init, Unseal, Rekey, RecoveryRekey, Rotate, GenerateRoot, Recover, Rewrap}
+var All = []Ceremony{Init, Unseal, Rekey, RecoveryRekey, Rotate, GenerateRoot, Recover, Rewrap, Retire}
 
 // ByID finds a ceremony by its command's name.
 func ByID(id string) (Ceremony, bool) {
@@ -87,6 +91,8 @@ func (c Ceremony) done() string {
 		return "the root token is valid"
 	case vaultstate.Rewrap:
 		return "the vault is wrapped with the new HSM key"
+	case plan.Retire:
+		return "the old HSM key is destroyed"
 	}
 	return "the vault was opened and checked, and nothing was changed"
 }

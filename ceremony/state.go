@@ -1,6 +1,7 @@
 package ceremony
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,7 @@ type state struct {
 	seat       seat
 	aftermath  aftermath
 	moved      newKey
+	retiring   retiring
 	signing    signing
 	authority  authority
 	notices    notices
@@ -82,6 +84,8 @@ func (r *Run) stands() string {
 		return "The change is made: " + r.c.done() + "."
 	case r.begun && r.plan.Issues() && r.delivery.taken:
 		return "Nothing counts yet: the vault is as it was. The new shares are void if the ceremony stops here."
+	case r.retiring.stands() != "":
+		return r.retiring.stands()
 	default:
 		return "Nothing is changed: the vault is as it was."
 	}
@@ -93,7 +97,7 @@ func (r *Run) cancel(ctx context.Context) string {
 		return "The change was already made: " + r.c.done() + "."
 	}
 	if !r.begun {
-		return "Nothing was changed."
+		return cmp.Or(r.retiring.stands(), "Nothing was changed.")
 	}
 	r.begun = false
 	// The people's stop must reach the vault even if the front end is ending.

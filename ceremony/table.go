@@ -44,17 +44,20 @@ type page struct {
 
 // Env is what a run needs from outside.
 type Env struct {
-	Plan    *plan.Plan
-	Vault   vaultstate.Vault
-	HSM     HSM
-	NewHSM  HSM // of a rewrap: the key that the vault moves to; else nil
-	Journal Journal
-	Shelf   Shelf
-	Medium  Shelf             // the second medium; nil for none
-	Roster  *custodian.Roster // of earlier records; nil if none was given
-	Machine Machine
-	Number  Numbering
-	Custody transcript.Head // of the vault's chain of custody; no events: there is none
+	Plan  *plan.Plan
+	Vault vaultstate.Vault
+	HSM   HSM
+
+	// OtherHSM is of a rewrap: the key that the vault moves to; of a retire: the
+	// key that is destroyed, a Destroyer. Else nil.
+	OtherHSM HSM
+	Journal  Journal
+	Shelf    Shelf
+	Medium   Shelf             // the second medium; nil for none
+	Roster   *custodian.Roster // of earlier records; nil if none was given
+	Machine  Machine
+	Number   Numbering
+	Custody  transcript.Head // of the vault's chain of custody; no events: there is none
 
 	Now      func() time.Time
 	Displays func() []string     // what else may show this screen, in sentences; may be nil

@@ -64,6 +64,8 @@ func (r *Run) mayWrap() error {
 		sealed = ""
 	}
 	switch {
+	case r.doomed: // it wraps nothing of the vault any more
+		return nil
 	case r.key.Mechanism != hsm.RSAOAEP || sealed == hsm.RSAOAEP:
 		return nil
 	case r.plan.Kind != vaultstate.Init && !r.device.second:

@@ -131,6 +131,10 @@ func (d *deriver) event(ev transcript.Event) error {
 		d.swapped(f)
 	case "outcome":
 		d.state(f, true)
+	case "key-destroyed":
+		if i := slices.Index(r.OldSealKeys, f.Text("ref")); i >= 0 {
+			r.OldSealKeys = slices.Delete(r.OldSealKeys, i, i+1)
+		}
 	case "token":
 		r.Tokens = append(r.Tokens, Token{Accessor: f.Text("accessor"), Ceremony: r.Ceremony, Receiver: f.Text("receiver"), Fate: f.Text("fate")})
 	}

@@ -26,8 +26,11 @@ import (
 	"conclave/vaultstate/pgp"
 )
 
-// Unseal is the one ceremony that is not an operation of the vault.
-const Unseal vaultstate.Kind = "unseal"
+// The ceremonies that are no operation of the vault.
+const (
+	Unseal vaultstate.Kind = "unseal"
+	Retire vaultstate.Kind = "retire" // the HSM key that a rewrap moved away from is destroyed
+)
 
 // Value is one effective value and where it comes from: "flag", "environment
 // NAME", "configuration FILE", "default" or "people page".
@@ -87,8 +90,9 @@ type Plan struct {
 	Reason             string
 	NewRoot, NewShares bool
 	NewKeyRef          string
-	NewToken           bool // it is in another token
-	NewGenerate        bool // a missing one may be made
+	NewGenerate        bool   // a missing one may be made
+	OldKeyRef          string // of a retire: the key that is destroyed
+	OtherToken         bool   // the new or old key is in another token than the vault's
 
 	GenerateKey bool // a missing wrapping key may be made in the HSM
 	SignRecord  SignRecord
@@ -159,7 +163,7 @@ func (p *Plan) NeedsQuorum() bool {
 	switch p.Kind {
 	case vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.Rewrap:
 		return true
-	case vaultstate.Init, vaultstate.Recover, Unseal:
+	case vaultstate.Init, vaultstate.Recover, Unseal, Retire:
 	}
 	return false
 }

@@ -26,7 +26,7 @@ type argument struct {
 var (
 	mayIssue = slices.Concat(issuing, moving)
 	moving   = []vaultstate.Kind{vaultstate.Rewrap}
-	kinds    = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.Recover, vaultstate.Rewrap}
+	kinds    = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.Recover, vaultstate.Rewrap, Retire}
 
 	topArguments = []argument{
 		{name: "id", flag: "id"},
@@ -71,6 +71,13 @@ var (
 			{name: "generate_key", flag: "new-hsm-generate-key", kinds: moving},
 			{name: "hmac_key_label", flag: "new-hsm-hmac-key-label", kinds: moving}, {name: "hmac_key_id", flag: "new-hsm-hmac-key-id", kinds: moving},
 			{name: "accept_unauthenticated_seal", flag: "accept-unauthenticated-seal", kinds: moving},
+		},
+		"old_hsm": {
+			{name: "lib", flag: "old-hsm-lib", path: true, kinds: retiring}, {name: "token_label", flag: "old-hsm-token-label", kinds: retiring},
+			{name: "token_serial", flag: "old-hsm-token-serial", kinds: retiring}, {name: "slot", flag: "old-hsm-slot", kinds: retiring},
+			{name: "key_label", flag: "old-hsm-key-label", kinds: retiring}, {name: "key_id", flag: "old-hsm-key-id", kinds: retiring},
+			{name: "mechanism", flag: "old-hsm-mechanism", kinds: retiring}, {name: "rsa_oaep_hash", flag: "old-hsm-rsa-oaep-hash", kinds: retiring},
+			{name: "hmac_key_label", flag: "old-hsm-hmac-key-label", kinds: retiring}, {name: "hmac_key_id", flag: "old-hsm-hmac-key-id", kinds: retiring},
 		},
 		"recovery": {
 			{name: "shares", flag: "recovery-shares", kinds: mayIssue}, {name: "threshold", flag: "recovery-threshold", kinds: mayIssue},
@@ -209,6 +216,9 @@ func (r *reader) needed(b *hcl.Block, seen map[string]bool) {
 	}
 	if _, ok := r.d.Setting("new-hsm-key-label"); !ok && r.d.Kind == vaultstate.Rewrap {
 		r.refuse(b.DefRange, "No new key", "Say which key the vault moves to: new_hsm { key_label = … }.")
+	}
+	if _, ok := r.d.Setting("old-hsm-key-id"); !ok && r.d.Kind == Retire {
+		r.refuse(b.DefRange, "No old key", "Say which key is destroyed: old_hsm { key_label = …, key_id = … }, each on its line.")
 	}
 	r.keys(b)
 }

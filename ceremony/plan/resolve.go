@@ -51,6 +51,7 @@ type Request struct {
 
 	AcceptUnauthenticated bool // of an init or a rewrap with RSA-OAEP
 	Rewrap                RewrapRequest
+	Retire                RetireRequest
 
 	GenerateKey bool
 	SignRecord  SignRecord
@@ -104,6 +105,7 @@ func (q Request) Resolve(now time.Time) (*Plan, error) {
 	}
 	q.single(refuse)
 	q.rewrap(p, refuse)
+	q.retire(p, refuse)
 	q.recovery(p, refuse)
 	q.token(p, refuse)
 	q.keys(p, now, refuse)

@@ -7,10 +7,12 @@ import (
 )
 
 // The beginnings of the names under which values about an HSM stand: of the one
-// that the vault is sealed with, and of what a rewrap moves it to.
+// that the vault is sealed with, of what a rewrap moves it to, and of what a
+// retire destroys.
 const (
 	HSM    = "hsm-"
 	NewHSM = "new-hsm-"
+	OldHSM = "old-hsm-"
 )
 
 // Routine is why a rewrap is held, else Compromise: after that everything is
@@ -66,7 +68,7 @@ func (q Request) rewrap(p *Plan, refuse func(string, string, ...any)) {
 		}
 		p.Values = append(p.Values, Value{Name: n.name, Text: value, Source: source})
 	}
-	p.NewKeyRef, p.NewToken, p.NewGenerate = w.KeyRef, w.OtherToken, w.Generate
+	p.NewKeyRef, p.OtherToken, p.NewGenerate = w.KeyRef, w.OtherToken, w.Generate
 }
 
 // overrideRewrap: after a compromise the old keys are taken for known.

@@ -84,9 +84,9 @@ func (p *Page) inventory(out *document) {
 	}
 	p.signingKeys(out)
 	p.objectRows(out, true)
-	if p.New != nil && p.New.Objects != nil {
-		out.title("Keys in the new token, as it states them")
-		p.New.Objects.rows(out, true)
+	if t, which := p.second(); t != nil && t.Objects != nil {
+		out.title("Keys in the " + which + " token, as it states them")
+		t.Objects.rows(out, true)
 	}
 }
 
@@ -141,7 +141,13 @@ func (o *Objects) sentences() []string {
 // tokenItems are the open items that the token gives.
 func (p *Page) tokenItems() []string {
 	var list []string
-	var made []string
+	var made, gone []string
+	for _, a := range p.Destroyed {
+		gone = append(gone, fmt.Sprintf("%q id %s,", a.Facts.Text("label"), a.Facts.Text("id")))
+		if label, id, ok := strings.Cut(a.Facts.Text("hmac_ref"), ":"); ok {
+			gone = append(gone, fmt.Sprintf("%q id %s,", label, id))
+		}
+	}
 	for _, ev := range p.of("key") {
 		if why := p.notMade(ev.Facts.List("attributes")); why != "" {
 			list = append(list, fmt.Sprintf("The wrapping key is %s (event %d).", why, ev.Seq))
@@ -150,15 +156,16 @@ func (p *Page) tokenItems() []string {
 			made = append(made, fmt.Sprintf("%q id %s,", ev.Facts.Text("label"), ev.Facts.Text("id")))
 		}
 	}
-	list = append(list, p.Objects.items(p.device(), "In the token", made)...)
-	if p.New != nil {
-		list = append(list, p.New.Objects.items("new token", "In the new token", made)...)
+	list = append(list, p.Objects.items(p.device(), "In the token", made, gone)...)
+	if t, which := p.second(); t != nil {
+		list = append(list, t.Objects.items(which+" token", "In the "+which+" token", made, gone)...)
 	}
 	return list
 }
 
-// items are what the two lists leave open, but for the keys that were made.
-func (o *Objects) items(device, where string, made []string) []string {
+// items are what the two lists leave open, but for the keys that were made or
+// destroyed.
+func (o *Objects) items(device, where string, made, gone []string) []string {
 	if o == nil {
 		return nil
 	}
@@ -167,9 +174,12 @@ func (o *Objects) items(device, where string, made []string) []string {
 	}
 	var list []string
 	d := o.Difference
-	d.Added = slices.DeleteFunc(slices.Clone(d.Added), func(l string) bool {
-		return slices.ContainsFunc(made, func(m string) bool { return strings.Contains(l, m) })
-	})
+	less := func(list, keys []string) []string {
+		return slices.DeleteFunc(slices.Clone(list), func(l string) bool {
+			return slices.ContainsFunc(keys, func(k string) bool { return strings.Contains(l, k) })
+		})
+	}
+	d.Added, d.Removed = less(d.Added, made), less(d.Removed, gone)
 	if !d.None() {
 		for _, s := range d.Sentences() {
 			list = append(list, fmt.Sprintf("%s: %s (event %d)", where, s, o.After.Event))

@@ -48,8 +48,10 @@ type Page struct {
 	LoggedOut []Act            `json:"logged_out"`
 	Machine   transcript.Facts `json:"machine,omitempty"`
 	Token                      // that the vault's keys are wrapped with
-	New       *Token           `json:"new,omitempty"`   // that a rewrap moved them to
-	Calls     []Act            `json:"calls,omitempty"` // that used or made a key
+	New       *Token           `json:"new,omitempty"`       // that a rewrap moved them to
+	Old       *Token           `json:"old,omitempty"`       // that a retire destroyed
+	Destroyed []Act            `json:"destroyed,omitempty"` // keys of the HSM
+	Calls     []Act            `json:"calls,omitempty"`     // that used or made a key
 	Entropy   transcript.Facts `json:"entropy,omitempty"`
 	Before    transcript.Facts `json:"before,omitempty"`
 	After     transcript.Facts `json:"after,omitempty"`
@@ -218,6 +220,8 @@ func (p *Page) add(ev transcript.Event) {
 		p.token(f).Key = f
 	case "self-test":
 		p.token(f).SelfTest = f.List("lines")
+	case "key-destroyed":
+		p.Destroyed = append(p.Destroyed, act)
 	case "entropy":
 		p.Entropy = f
 	case "inventory":

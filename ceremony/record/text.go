@@ -93,7 +93,7 @@ func (p *Page) room(out *document) {
 		out.row("place", f.Text("place"))
 		out.row("bags opened", f.Text("bags"))
 		out.row("equipment", f.Text("equipment"))
-		out.row("news of the day", f.Text("value"))
+		out.row("day's news", f.Text("value"))
 		hash := f.Text("program_hash")
 		if hash != notStated && hash != otherHash {
 			hash += ", entered from an independent check"
@@ -222,13 +222,20 @@ func (p *Page) equipment(out *document) {
 	p.objectRows(out, false)
 	out.row("randomness", strings.Join(filled(p.Entropy.Text("sources"), p.Entropy.Text("why")), ": "))
 	p.signingKey(out)
-	if n := p.New; n != nil {
-		out.title("The key that the vault moves to, in the token's own words")
+	if n, which := p.second(); n != nil {
+		title := "The key that the vault moves to, in the token's own words"
+		if which == "old" {
+			title = "The key that is destroyed, in the token's own words"
+		}
+		out.title(title)
 		tokenRows(out, n.Equipment)
 		keyRows(out, n.Key, n.SelfTest)
 		if n.Objects != nil {
 			n.Objects.rows(out, false)
 		}
+	}
+	for _, a := range p.Destroyed {
+		out.row("destroyed", fmt.Sprintf("%s in the token %s, serial %s (event %d)", a.Facts.Text("ref"), a.Facts.Text("token"), a.Facts.Text("serial"), a.Event))
 	}
 }
 

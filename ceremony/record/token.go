@@ -13,11 +13,25 @@ type Token struct {
 
 // token is where an event about a key goes.
 func (p *Page) token(f transcript.Facts) *Token {
-	if f.Text("which") != "new" {
+	at := &p.New
+	switch f.Text("which") {
+	case "old":
+		at = &p.Old
+	case "new":
+	default:
 		return &p.Token
 	}
-	if p.New == nil {
-		p.New = &Token{}
+	if *at == nil {
+		*at = &Token{}
 	}
-	return p.New
+	return *at
+}
+
+// second are the key besides the first one, with the word that tells it from
+// that.
+func (p *Page) second() (*Token, string) {
+	if p.Old != nil {
+		return p.Old, "old"
+	}
+	return p.New, "new"
 }

@@ -21,6 +21,7 @@ import (
 	"conclave/hsm/secret"
 	"conclave/ui"
 	"conclave/ui/term"
+	"conclave/vaultstate"
 	"conclave/vaultstate/local"
 )
 
@@ -29,7 +30,7 @@ type Job struct {
 	Plan      *plan.Plan
 	Parent    string // the directory in which the record's directory is made
 	HSM       hsm.Config
-	NewHSM    *hsm.Config  // what a rewrap moves to; nil: there is none
+	OtherHSM  *hsm.Config  // what a rewrap moves to or a retire destroys; nil: there is none
 	PIN       secret.Bytes // empty: it is typed. The run owns it
 	Addresses []string     // where the vault's server would answer
 	Roster    *custodian.Roster
@@ -47,7 +48,7 @@ type Assembled struct {
 	vault  *local.Vault
 	medium *folder.Medium // nil for none
 	token  *lateToken
-	second *lateToken // of a rewrap; nil: there is none
+	second *lateToken // of a rewrap or a retire; nil: there is none
 }
 
 // Assemble opens the vault and makes the record's directory. The HSM is not
@@ -67,12 +68,14 @@ func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
 		}
 	}()
 	o := local.Options{Storage: j.Plan.Storage, Seal: a.token, Addresses: j.Addresses, Practice: j.Plan.Practice, Now: j.Now}
-	if j.NewHSM != nil {
-		a.second = &lateToken{cfg: *j.NewHSM}
-		if !j.Plan.NewToken {
+	if j.OtherHSM != nil {
+		a.second = &lateToken{cfg: *j.OtherHSM}
+		if !j.Plan.OtherToken {
 			a.second.of = a.token
 		}
-		o.NewSeal = a.second
+		if j.Plan.Kind == vaultstate.Rewrap {
+			o.NewSeal = a.second
+		}
 	}
 	a.vault, err = local.Open(o)
 	if err != nil {
@@ -106,7 +109,7 @@ func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
 		},
 	}
 	if a.second != nil {
-		env.NewHSM = a.second
+		env.OtherHSM = a.second
 	}
 	env.Displays = func() []string { return term.Displays(os.DirFS("/"), os.Getenv) }
 	if a.medium != nil {

@@ -46,6 +46,7 @@ type flags struct {
 	recovering    recovering
 	recordsBefore string // the record that the roster comes from
 	moves
+	otherKey
 }
 
 // hsmFlags are the names under which serverconfig.Resolve knows flags.

@@ -73,7 +73,7 @@ func (p *Process) job(kind vaultstate.Kind, f *flags, t *target) (Job, error) {
 	if err != nil {
 		return j, err
 	}
-	j.NewHSM = t.moves
+	j.OtherHSM = t.second
 	number, err := folder.NextRun(f.dir, false)
 	if err != nil {
 		return j, usage("-dir: %v. Nothing was touched.", err)
@@ -103,7 +103,7 @@ func runValue(dir string, n folder.Run) plan.Value {
 
 // request is all that is asked for, but for what depends on the terminal.
 func (p *Process) request(kind vaultstate.Kind, f *flags, t *target) (plan.Request, *custodian.Roster, error) {
-	n, err := f.newTarget(t)
+	n, err := f.otherTarget(t)
 	if err != nil {
 		return plan.Request{}, nil, err
 	}
@@ -120,7 +120,11 @@ func (p *Process) request(kind vaultstate.Kind, f *flags, t *target) (plan.Reque
 		return q, nil, err
 	}
 	if n != nil {
-		if err := f.rewraps(&q, t, n); err != nil {
+		take := f.rewraps
+		if kind == plan.Retire {
+			take = f.retires
+		}
+		if err := take(&q, t, n); err != nil {
 			return q, nil, err
 		}
 	}

@@ -44,6 +44,7 @@ var whatFor = map[vaultstate.Kind]string{
 	vaultstate.GenerateRoot:  "mint a root token without the server",
 	vaultstate.Recover:       "new shares where the old are lost",
 	vaultstate.Rewrap:        "another HSM key, or another HSM",
+	plan.Retire:              "the HSM key from before a rewrap is destroyed",
 }
 
 func (p *Process) openMenu(ctx context.Context, out *os.File, f *flags) error {
@@ -110,7 +111,7 @@ func (f *flags) fillMenu(ctx context.Context, m *ui.Menu) error {
 	m.Due = s.dueEntries(m.Now())
 	for _, c := range ceremony.All {
 		e := ui.Entry{ID: c.ID, Title: title(c), What: whatFor[vaultstate.Kind(c.ID)]}
-		if vaultstate.Kind(c.ID) == vaultstate.Rewrap && s.HSM.State != answers {
+		if k := vaultstate.Kind(c.ID); (k == vaultstate.Rewrap || k == plan.Retire) && s.HSM.State != answers {
 			continue // from here it never begins: the page has no room to say so twice
 		}
 		if why := s.why(vaultstate.Kind(c.ID)); why != "" {
@@ -159,6 +160,8 @@ func (s *status) why(kind vaultstate.Kind) string {
 		return "no HSM is named"
 	case s.HSM.State != answers:
 		return "the HSM does not answer"
+	case kind == plan.Retire:
+		return "say which key: conclave retire -old-hsm-key-label"
 	case kind == vaultstate.Rewrap:
 		return "say to which key: conclave rewrap -new-hsm-key-label"
 	case len(s.Servers) > 0 && kind != plan.Unseal:

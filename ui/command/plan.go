@@ -133,6 +133,8 @@ func (p *Process) flagsOf(kind vaultstate.Kind) *flags {
 		c.Flags().BoolVar(&f.deep, "deep", false, "")
 	case vaultstate.Rewrap:
 		f.rewrapFlags()
+	case plan.Retire:
+		f.otherKeyFlags("old-")
 	case vaultstate.Rotate:
 	}
 	return f

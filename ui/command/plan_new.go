@@ -127,12 +127,25 @@ func (a *asker) draft(id string) *plan.Draft {
 	}
 	shares := 0
 	k := vaultstate.Kind(kind)
+	a.otherKey(d, k)
 	if (plan.Request{Kind: k}).Issues() {
 		shares = a.number("Recovery shares", "5")
 		d.Block("recovery", "", "shares", fmt.Sprint(shares), "threshold", fmt.Sprint(a.number("How many of them are needed", "3")))
 	}
 	a.people(d, shares, k != plan.Unseal)
 	return d
+}
+
+// otherKey asks for the second key of a ceremony that has one.
+func (a *asker) otherKey(d *plan.Draft, k vaultstate.Kind) {
+	switch k {
+	case vaultstate.Rewrap:
+		d.Block("new_hsm", "", "token_label", a.maybe("The new key's token, if it is another than the vault's"),
+			"key_label", a.must("The new key's label", ""), "key_id", a.maybe("The new key's id, in hex"))
+	case plan.Retire:
+		d.Block("old_hsm", "", "token_label", a.maybe("The token of the key to destroy, if it is another than the vault's"),
+			"key_label", a.must("The label of the key to destroy", ""), "key_id", a.must("Its id, in hex", ""))
+	}
 }
 
 func (a *asker) people(d *plan.Draft, shares int, witness bool) {

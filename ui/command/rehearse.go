@@ -195,7 +195,10 @@ func (f *front) practice(ctx context.Context, w *rehearse.World, kind vaultstate
 // practiceJob is the plan of a rehearsal: nothing of it comes from flags,
 // environment or configuration.
 func (p *Process) practiceJob(w *rehearse.World, kind vaultstate.Kind, terminal string) (Job, error) {
-	j := Job{Parent: w.Dir, HSM: w.HSM, NewHSM: w.NewHSM(kind), Roster: w.Roster, Addresses: []string{"http://" + rehearse.Address}, Now: p.Now}
+	j := Job{Parent: w.Dir, HSM: w.HSM, OtherHSM: w.OtherHSM(kind), Roster: w.Roster, Addresses: []string{"http://" + rehearse.Address}, Now: p.Now}
+	if kind == plan.Retire && j.OtherHSM == nil {
+		return j, usage("the practice vault was not moved to another key yet, so there is none to destroy. Nothing was touched; hold a rewrap first: conclave rehearse rewrap -dir %s", clean.Clean(w.Dir))
+	}
 	q, err := w.Request(kind)
 	if err != nil {
 		return j, fmt.Errorf("planning the rehearsal: %w", err)

@@ -2,7 +2,6 @@ package command
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -10,7 +9,6 @@ import (
 	"conclave/assets"
 	"conclave/ceremony/plan"
 	"conclave/vaultstate"
-	"conclave/vaultstate/serverconfig"
 )
 
 func (p *Process) rewrapCommand() *cobra.Command {
@@ -26,8 +24,6 @@ func (p *Process) rewrapCommand() *cobra.Command {
 type moves struct {
 	reason         string
 	rekey, reissue bool
-	newHSM         map[string]*string // by the name without new-
-	newSerial      string
 	newGenerate    bool
 }
 
@@ -38,71 +34,14 @@ func (f *flags) rewrapFlags() {
 	s.StringVar(&f.reason, "reason", plan.Routine, "`WHY`: routine; or compromise: all keys are made anew")
 	s.BoolVar(&f.rekey, "with-rekey", false, "make a new root key as well")
 	s.BoolVar(&f.reissue, "with-recovery-rekey", false, "make a new recovery key and shares as well")
-	f.newHSM = map[string]*string{}
-	for _, h := range hsmFlags {
-		f.newHSM[h.name] = s.String("new-"+h.name, "", "new: "+h.text)
-	}
-	s.StringVar(&f.newSerial, "new-hsm-token-serial", "", "new: the token's `SERIAL`")
+	f.otherKeyFlags("new-")
 	s.BoolVar(&f.newGenerate, "new-hsm-generate-key", false, "make the new key if it is missing")
 	f.acceptSealFlag()
 	f.recoveryFlags()
-	for _, rare := range []string{"new-hsm-slot", "new-hsm-token-serial", "new-hsm-key-id", "new-hsm-mechanism", "recovery-shares", "recovery-threshold", "recovery-pgp-keys", "new-hsm-hmac-key-label", "new-hsm-hmac-key-id", "new-hsm-rsa-oaep-hash",
+	for _, rare := range []string{"new-hsm-key-id", "new-hsm-mechanism", "recovery-shares", "recovery-threshold", "recovery-pgp-keys",
 		"accept-unauthenticated-seal", "challenge", "skip-proof"} {
 		s.Lookup(rare).Hidden = true // the page is full; README has them
 	}
-}
-
-// newTarget is the key that a rewrap moves to: nil for another ceremony. What
-// names no token is in the token of the old key.
-func (f *flags) newTarget(t *target) (*target, error) {
-	if f.newHSM == nil {
-		return nil, nil //nolint:nilnil // there is none
-	}
-	given := map[string]string{}
-	for name, value := range f.newHSM {
-		if f.given("new-" + name) {
-			given[name] = *value
-		}
-	}
-	if f.given("new-hsm-generate-key") {
-		given["hsm-generate-key"] = strconv.FormatBool(f.newGenerate)
-	}
-	h, err := serverconfig.Resolve(nil, nil, given)
-	if err != nil {
-		return nil, usage("the new key: %s. Nothing was touched.", strings.ReplaceAll(err.Error(), "-hsm-", "-new-hsm-"))
-	}
-	if f.newSerial != "" {
-		h.TokenSerial = serverconfig.Value{Text: f.newSerial, Source: "flag -new-hsm-token-serial"}
-	}
-	n := &target{storage: t.storage, hsm: h}
-	if !h.KeyLabel.Set() {
-		return nil, usage("which key does the vault move to? Name it with -new-hsm-key-label. Nothing was touched.")
-	}
-	n.other = h.TokenLabel.Set() || h.TokenSerial.Set() || h.Slot.Set() || h.Lib.Set() && h.Lib.Text != t.hsm.Lib.Text
-	if n.other && !h.Lib.Set() {
-		h.Lib = t.hsm.Lib
-	}
-	if n.other && !h.TokenLabel.Set() && !h.TokenSerial.Set() && !h.Slot.Set() {
-		return nil, usage("which token is the new key in? Name it with -new-hsm-token-label. Nothing was touched.")
-	}
-	if !n.other {
-		h.Lib, h.TokenLabel, h.TokenSerial, h.Slot = t.hsm.Lib, t.hsm.TokenLabel, t.hsm.TokenSerial, t.hsm.Slot
-	}
-	n.setValues("")
-	for _, v := range n.values {
-		if !strings.HasPrefix(v.Name, plan.HSM) || v.Name == "hsm-pin" && !n.other {
-			continue
-		}
-		if strings.HasPrefix(v.Source, "flag -hsm-") {
-			v.Source = "flag -new-" + strings.TrimPrefix(v.Source, "flag -")
-		}
-		if v.Name == "hsm-pin" {
-			v.Source = "typed"
-		}
-		v.Name = "new-" + v.Name
-		t.values = append(t.values, v)
-	}
-	return n, nil
 }
 
 // rewraps takes into a request what is asked of a rewrap.
@@ -126,6 +65,6 @@ func (f *flags) rewraps(q *plan.Request, t, n *target) error {
 	if q.Rewrap.KeyRef == t.sealed && !n.other {
 		return usage("the vault is wrapped with the key %s of this token already. Nothing was touched; name another key, or another token.", fmt.Sprintf("%q", t.sealed))
 	}
-	t.moves = &c
+	t.second = &c
 	return nil
 }

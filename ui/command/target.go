@@ -23,8 +23,8 @@ type target struct {
 	addresses []string // where its server would answer
 	hsm       *serverconfig.HSM
 	pin       secret.Bytes // empty: it is typed
-	other     bool         // of the key that a rewrap moves to: it is in another token
-	moves     *hsm.Config  // what a rewrap moves to; nil: there is none
+	other     bool         // of a second key: it is in another token
+	second    *hsm.Config  // what a rewrap moves to or a retire destroys; nil: there is none
 	sealed    string       // how a vault that exists names the key that it is wrapped with
 	login     string       // where the PIN comes from
 	values    []plan.Value

@@ -23,8 +23,9 @@ type lateToken struct {
 }
 
 var (
-	_ ceremony.HSM = (*lateToken)(nil)
-	_ local.Seal   = (*lateToken)(nil)
+	_ ceremony.HSM       = (*lateToken)(nil)
+	_ ceremony.Destroyer = (*lateToken)(nil)
+	_ local.Seal         = (*lateToken)(nil)
 )
 
 func (l *lateToken) open(ctx context.Context) (*hsm.Token, error) {
@@ -109,6 +110,15 @@ func (l *lateToken) GenerateKey(ctx context.Context) (hsm.Key, error) {
 		return hsm.Key{}, err
 	}
 	return t.GenerateKey(ctx)
+}
+
+// DestroyKey destroys it.
+func (l *lateToken) DestroyKey(ctx context.Context) error {
+	t, err := l.open(ctx)
+	if err != nil {
+		return err
+	}
+	return t.DestroyKey(ctx)
 }
 
 // SelfTest tries what the key does.

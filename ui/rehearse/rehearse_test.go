@@ -108,7 +108,7 @@ func hold(t *testing.T, w *rehearse.World, kind vaultstate.Kind, answer auto) (r
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	a, err := command.Assemble(t.Context(), command.Job{Plan: p, Parent: w.Dir, HSM: w.HSM, NewHSM: w.NewHSM(kind), Roster: w.Roster,
+	a, err := command.Assemble(t.Context(), command.Job{Plan: p, Parent: w.Dir, HSM: w.HSM, OtherHSM: w.OtherHSM(kind), Roster: w.Roster,
 		Addresses: []string{"http://" + rehearse.Address}, Progress: plain.Progress(&b)})
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +151,8 @@ func TestRehearsals(t *testing.T) {
 }
 
 // TestRewraps moves the practice vault to another key of the practice token, the
-// second time with everything made anew; an unseal opens it with the last.
+// second time with everything made anew; the two old ones are destroyed, and a
+// rotate opens it with the last.
 func TestRewraps(t *testing.T) {
 	w := initialised(t)
 	for _, c := range []struct {
@@ -162,6 +163,8 @@ func TestRewraps(t *testing.T) {
 	}{
 		{vaultstate.Rewrap, "", "practice-2", false},
 		{vaultstate.Rewrap, plan.Compromise, "practice-3", true},
+		{plan.Retire, "", "practice-3", false}, // practice-2
+		{plan.Retire, "", "practice-3", false}, // practice
 		{vaultstate.Rotate, "", "practice-3", false},
 	} {
 		before := w.Roster.RecoveryKey + w.Roster.RootKey
@@ -178,9 +181,9 @@ func TestRewraps(t *testing.T) {
 		if w.HSM.KeyLabel != c.label || (before != w.Roster.RecoveryKey+w.Roster.RootKey) != c.anew {
 			t.Errorf("%s: the key is %s, and the others changed: %v", c.kind, w.HSM.KeyLabel, before != w.Roster.RecoveryKey+w.Roster.RootKey)
 		}
-		if c.label == "practice-2" {
-			t.Log(out)
-		}
+	}
+	if len(w.Roster.OldSealKeys) > 0 {
+		t.Errorf("not destroyed: %q", w.Roster.OldSealKeys)
 	}
 }
 

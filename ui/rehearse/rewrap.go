@@ -23,8 +23,13 @@ func (w *World) sealedWith() {
 	}
 }
 
-// NewHSM is the key that a rewrap moves to; nil for another ceremony.
-func (w *World) NewHSM(kind vaultstate.Kind) *hsm.Config {
+// OtherHSM is the key that a rewrap moves to, or that a retire destroys: the
+// last one that the vault was moved away from. nil for another ceremony, or if
+// there is none.
+func (w *World) OtherHSM(kind vaultstate.Kind) *hsm.Config {
+	if kind == plan.Retire {
+		return w.oldKey()
+	}
 	if kind != vaultstate.Rewrap {
 		return nil
 	}
@@ -34,14 +39,30 @@ func (w *World) NewHSM(kind vaultstate.Kind) *hsm.Config {
 	return &c
 }
 
-// rewrap completes the request for one.
-func (w *World) rewrap(q *plan.Request) {
-	to := w.NewHSM(q.Kind)
+func (w *World) oldKey() *hsm.Config {
+	if w.Roster == nil || len(w.Roster.OldSealKeys) == 0 {
+		return nil
+	}
+	c := w.HSM
+	last := w.Roster.OldSealKeys[len(w.Roster.OldSealKeys)-1]
+	c.KeyLabel, c.KeyID, _ = strings.Cut(last, ":")
+	return &c
+}
+
+// otherKey completes the request for a rewrap or a retire.
+func (w *World) otherKey(q *plan.Request) {
+	to := w.OtherHSM(q.Kind)
 	if to == nil {
 		return
 	}
-	q.Rewrap = plan.RewrapRequest{Reason: w.Reason, KeyRef: to.KeyLabel + ":" + to.KeyID, Generate: true}
 	const source = "rehearsal"
+	if q.Kind == plan.Retire {
+		q.Retire = plan.RetireRequest{KeyRef: to.KeyLabel + ":" + to.KeyID}
+		q.Values = append(q.Values, plan.Value{Name: plan.OldHSM + "key-label", Text: to.KeyLabel, Source: source},
+			plan.Value{Name: plan.OldHSM + "key-id", Text: to.KeyID, Source: source})
+		return
+	}
+	q.Rewrap = plan.RewrapRequest{Reason: w.Reason, KeyRef: to.KeyLabel + ":" + to.KeyID, Generate: true}
 	q.Values = append(q.Values, plan.Value{Name: plan.NewHSM + "key-label", Text: to.KeyLabel, Source: source},
 		plan.Value{Name: plan.NewHSM + "key-id", Text: to.KeyID, Source: source})
 }

@@ -238,7 +238,7 @@ func (w *World) Initialized() (bool, error) {
 func (w *World) Request(kind vaultstate.Kind) (plan.Request, error) {
 	q := plan.Request{Kind: kind, Purpose: "Rehearsal", Practice: true, Storage: w.Storage, Config: w.Config,
 		Operator: operatorName, Witness: witnessName, GenerateKey: kind == vaultstate.Init, Values: w.values()}
-	w.rewrap(&q)
+	w.otherKey(&q)
 	if w.PINInParts || kind == vaultstate.Recover { // as it is asked for in production
 		q.PINHolders = pinHolders
 	}
@@ -266,7 +266,7 @@ func (w *World) Request(kind vaultstate.Kind) (plan.Request, error) {
 				q.Custodians = append(q.Custodians, name) // gives an old share, receives none
 			}
 		}
-	case kind != plan.Unseal:
+	case kind != plan.Unseal && kind != plan.Retire:
 		q.Custodians = w.holders()
 	}
 	if issues && !w.PlainShares {
