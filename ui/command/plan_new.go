@@ -138,11 +138,11 @@ func (a *asker) draft(id string) *plan.Draft {
 
 // otherKey asks for the second key of a ceremony that has one.
 func (a *asker) otherKey(d *plan.Draft, k vaultstate.Kind) {
-	switch k {
-	case vaultstate.Rewrap:
+	if k == vaultstate.Rewrap {
 		d.Block("new_hsm", "", "token_label", a.maybe("The new key's token, if it is another than the vault's"),
 			"key_label", a.must("The new key's label", ""), "key_id", a.maybe("The new key's id, in hex"))
-	case plan.Retire:
+	}
+	if k == plan.Retire {
 		d.Block("old_hsm", "", "token_label", a.maybe("The token of the key to destroy, if it is another than the vault's"),
 			"key_label", a.must("The label of the key to destroy", ""), "key_id", a.must("Its id, in hex", ""))
 	}
