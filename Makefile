@@ -6,6 +6,7 @@
 #   make test                           every check and test, then a table of the tools
 #   make test PKGS=./vaultstate/...     the same for some packages
 #   make test-long                      the program killed 250 times, all leak scans; make test has a sample
+#   make test-faults PART=3/20          every call to the token fails with every code, the third of 20 parts
 #   make build                          ./conclave
 #   make lint                           golangci-lint alone
 #   make setup                          the tools alone (softhsm2, gnupg, tmux)
@@ -14,6 +15,7 @@
 
 PKGS ?= ./...
 ARGS ?=
+PART ?= 1/1
 
 GOEXPERIMENT := $(or $(GOEXPERIMENT),$(shell .ci/experiment))
 export GOEXPERIMENT
@@ -45,6 +47,11 @@ test: setup
 test-long:
 	@.ci/setup softhsm
 	CONCLAVE_LONG=1 REQUIRE=softhsm go test -timeout 60m -v -run '^(TestKill|TestLeaks|TestKilledAnywhere)$$' . ./ceremony
+
+.PHONY: test-faults
+test-faults:
+	@.ci/setup softhsm
+	CONCLAVE_FAULTS=$(PART) REQUIRE=softhsm go test -timeout 100h -v -run '^TestTokenFaults$$' ./ui/rehearse
 
 .PHONY: pictures
 pictures:
