@@ -144,7 +144,7 @@ func (r *Run) generateKey() *page {
 	p := r.confirmTwice(&r.met.generate, Prompt{Badge: "CHANGES THE HSM", Action: "Make the wrapping key", Word: "GENERATE",
 		Changes: r.newKeys(),
 		Stays:   "the storage, and every key that is in the token now",
-		Undo:    "none here: a key is destroyed with the vendor's tool"}, "make the wrapping key in the HSM")
+		Undo:    "none in this ceremony; conclave retire destroys a key that nothing needs"}, "make the wrapping key in the HSM")
 	if p != nil {
 		return p
 	}

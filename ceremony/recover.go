@@ -232,7 +232,7 @@ func (r *Run) askOldHolder(h custodian.Holding) *page {
 	choices := []Choice{
 		{presentHolder, "Has no share any more", "why is asked next"},
 		{goodHolder, "Has a share, and tries it", "if enough are good, they authorise it instead"},
-		{absentHolder, "Is not here", "they are marked as here"},
+		{absentHolder, "Is not here", "although they were marked as here"},
 	}
 	return &page{
 		Prompt: Prompt{Kind: Choose, By: r.person(Operator), Heading: fmt.Sprintf("%s held share %d of the set that is replaced", h.Custodian, h.Number),
