@@ -102,6 +102,51 @@ func TestShimHang(t *testing.T) {
 	}
 }
 
+// TestShimSilent: while a call is not answered, and only then, since when is
+// known; a login, in which people may type at the token, does not count.
+func TestShimSilent(t *testing.T) {
+	s := newShimmed(t)
+	token := s.ready()
+	if !token.Waiting().IsZero() {
+		t.Error("it waits, and nothing was asked")
+	}
+	for call, counts := range map[string]bool{"C_Encrypt": true, "C_Login": false} {
+		s.Set(call + " delay 1500")
+		asked := time.Now()
+		ended := make(chan error, 1)
+		go func() {
+			if call == "C_Login" {
+				ended <- token.Login(t.Context(), pin(testPIN))
+				return
+			}
+			key := rootKey()
+			defer key.Wipe()
+			_, err := token.Wrap(t.Context(), key)
+			ended <- err
+		}()
+		longest := time.Duration(0)
+		for done := false; !done; {
+			select {
+			case err := <-ended:
+				if err != nil {
+					t.Fatalf("%s: %v", call, err)
+				}
+				done = true
+			case <-time.After(10 * time.Millisecond):
+				if since := token.Waiting(); !since.IsZero() && since.After(asked) {
+					longest = max(longest, time.Since(since))
+				}
+			}
+		}
+		if (longest > time.Second) != counts {
+			t.Errorf("%s: it was silent for %s", call, longest)
+		}
+		if !token.Waiting().IsZero() {
+			t.Errorf("%s: it waits although all is answered", call)
+		}
+	}
+}
+
 // TestShimCrash: a library that crashes takes its process and nothing else.
 func TestShimCrash(t *testing.T) {
 	s := newShimmed(t)

@@ -54,6 +54,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"conclave/hsm/secret"
@@ -79,6 +80,8 @@ type link struct {
 	// turn is held for writing while a login changes, for reading by all other
 	// calls: waiting for people at the token's pad is no silence of the HSM.
 	turn sync.RWMutex
+
+	talks atomic.Pointer[worker.Client] // the last worker, also while it starts
 
 	mu       sync.Mutex
 	w        *worker.Client // nil or dead: the next call starts another
@@ -167,7 +170,7 @@ func (t *Token) worker(ctx context.Context) (*worker.Client, error) {
 		return t.w, nil
 	}
 	t.w, t.loggedIn = nil, false
-	w, lib, err := start(ctx, t.cfg.Lib, t.cfg.Env, t.cfg.Timeout)
+	w, lib, err := start(ctx, t.cfg.Lib, t.cfg.Env, t.cfg.Timeout, t.talks.Store)
 	if err != nil {
 		return nil, explain(err, t.cfg.Timeout, t.contextLocked())
 	}
@@ -176,8 +179,18 @@ func (t *Token) worker(ctx context.Context) (*worker.Client, error) {
 	return w, nil
 }
 
-// start makes a worker with the library loaded.
-func start(ctx context.Context, lib string, env []string, limit time.Duration) (*worker.Client, worker.Library, error) {
+// Waiting is since when the HSM has not answered a call; zero: it has answered
+// all. It never waits itself.
+func (t *Token) Waiting() time.Time {
+	if w := t.talks.Load(); w != nil {
+		return w.Waiting()
+	}
+	return time.Time{}
+}
+
+// start makes a worker with the library loaded. It is given to started before
+// the library is asked for anything.
+func start(ctx context.Context, lib string, env []string, limit time.Duration, started func(*worker.Client)) (*worker.Client, worker.Library, error) {
 	if !worker.Available {
 		return nil, worker.Library{}, ErrNoPKCS11
 	}
@@ -188,6 +201,7 @@ func start(ctx context.Context, lib string, env []string, limit time.Duration) (
 	if err != nil {
 		return nil, worker.Library{}, fmt.Errorf("%w: %w", ErrWorker, err)
 	}
+	started(w)
 	l, err := w.Load(ctx, limit, lib)
 	if err != nil {
 		_ = w.Close() // the error is the library's

@@ -39,6 +39,8 @@ type call struct {
 	answer chan secret.Bytes // buffered; closed without a frame when the process ended
 	timer  *time.Timer
 	left   bool // nobody waits any more
+	since  time.Time
+	people bool // it waits for people as well: at the token's pad
 }
 
 // Start starts a worker with the environment that Environment makes of ours
@@ -179,7 +181,7 @@ func (c *Client) do(ctx context.Context, limit time.Duration, o op, pack func(*p
 	if p.over {
 		return ErrTooLong
 	}
-	id, w, err := c.await(limit)
+	id, w, err := c.await(limit, o)
 	if err != nil {
 		return err
 	}
@@ -203,14 +205,28 @@ func (c *Client) do(ctx context.Context, limit time.Duration, o op, pack func(*p
 	}
 }
 
-func (c *Client) await(limit time.Duration) (uint64, *call, error) {
+// Waiting is since when the library has not answered a call, the oldest one;
+// zero: it has answered all. A login does not count, which waits for people.
+func (c *Client) Waiting() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var since time.Time
+	for _, w := range c.waiting {
+		if !w.people && (since.IsZero() || w.since.Before(since)) {
+			since = w.since
+		}
+	}
+	return since
+}
+
+func (c *Client) await(limit time.Duration, o op) (uint64, *call, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.dead != nil {
 		return 0, nil, c.dead
 	}
 	c.next++
-	w := &call{answer: make(chan secret.Bytes, 1)}
+	w := &call{answer: make(chan secret.Bytes, 1), since: time.Now(), people: o == opLogin}
 	w.timer = time.AfterFunc(limit, func() { c.kill(ErrTimeout) })
 	c.waiting[c.next] = w
 	return c.next, w, nil
