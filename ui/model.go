@@ -35,9 +35,10 @@ type Options struct {
 	Writer  Writer
 	Look    term.Look
 	Now     func() time.Time
-	Send    func(tea.Msg)   // to the program, from the tap; never called from Update
-	Decrypt Decrypt         // gpg on a file; nil: it is not offered
-	Context context.Context // of the jobs; nil: the background
+	Send    func(tea.Msg)    // to the program, from the tap; never called from Update
+	Decrypt Decrypt          // gpg on a file; nil: it is not offered
+	Context context.Context  // of the jobs; nil: the background
+	Waiting func() time.Time // since when the HSM has not answered, zero: it has; nil: nobody knows
 
 	// Auto plays every person: it gives the answer to a prompt, or false for a
 	// prompt that it leaves to the people. Pace is how long each page stays.
@@ -78,6 +79,7 @@ type Model struct {
 	asked     *stopAsk      // stop as soon as the job is back
 	cancel    context.CancelFunc
 	began     time.Time // of the present job
+	waits     time.Time // since when the HSM has not answered it; zero: it has
 	start     bool      // the first job is back
 	tick      func() tea.Cmd
 	after     func(time.Duration, tea.Msg) tea.Cmd
@@ -144,6 +146,9 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		cmd := m.idle()
 		if m.screen != nil && m.cover == uncovered {
 			m.screen.update(msg)
+		}
+		if m.opt.Waiting != nil {
+			m.waits = m.opt.Waiting()
 		}
 		return m, tea.Batch(cmd, m.tick())
 	case tea.BlurMsg:

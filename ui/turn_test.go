@@ -95,6 +95,22 @@ func TestWork(t *testing.T) {
 			s.drive(tea.WindowSizeMsg{Width: size.w, Height: size.h})
 			golden(t, fmt.Sprintf("%dx%d/11-work", size.w, size.h), s.View(), size.w, size.h)
 		}
+		asked := s.clock.now()
+		s.opt.Waiting = func() time.Time { return asked }
+		s.clock.advance(ceremony.Patience - time.Second)
+		s.Update(tickMsg{})
+		if v := s.View(); strings.Contains(v, "has not answered") {
+			t.Errorf("the HSM is called silent too early:\n%s", v)
+		}
+		s.clock.advance(8 * time.Second)
+		s.drive(tea.WindowSizeMsg{Width: 80, Height: 24})
+		s.Update(tickMsg{})
+		golden(t, "80x24/11-work-silent", s.View(), 80, 24)
+		s.opt.Waiting = func() time.Time { return time.Time{} }
+		s.Update(tickMsg{})
+		if v := s.View(); strings.Contains(v, "has not answered") {
+			t.Errorf("it answered, and is called silent:\n%s", v)
+		}
 		s.Update(ProgressMsg{Mark: ceremony.Now, Text: "opened again through the HSM"})
 		if v := s.View(); !strings.Contains(v, "✓ waiting for the disk to confirm") {
 			t.Errorf("a sub-step that follows does not end the one before:\n%s", v)

@@ -134,6 +134,9 @@ func (m *Model) busyKeys() []binding {
 // viewBusy is the page that was answered, while its job runs.
 func (m *Model) viewBusy(a area) page {
 	p := m.screen.view(a)
+	if waited := a.now.Sub(m.waits); !m.waits.IsZero() && waited >= ceremony.Patience {
+		p.foot = append(p.foot, a.marked(ceremony.Line{Mark: ceremony.Warn, Text: ceremony.NotAnswered(waited)})...)
+	}
 	if _, ok := m.screen.(*workScreen); ok || a.now.Sub(m.began) < slowAnswer {
 		return p
 	}

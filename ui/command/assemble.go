@@ -119,6 +119,15 @@ func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
 	return a, nil
 }
 
+// Waiting is since when an HSM has not answered; zero: they all have.
+func (a *Assembled) Waiting() time.Time {
+	since := a.token.waiting()
+	if a.second != nil && a.second.of == nil && since.IsZero() {
+		since = a.second.waiting()
+	}
+	return since
+}
+
 // Close wipes what is left of the run, gives the locks back and ends the
 // process with the HSM's library. It may be called again.
 func (a *Assembled) Close() error {

@@ -84,14 +84,14 @@ func (f *front) progress() func(ceremony.Line) {
 }
 
 // hold runs a ceremony to its end. Signals stop it safely.
-func (f *front) hold(ctx context.Context, r run, play auto) (ceremony.Outcome, error) {
+func (f *front) hold(ctx context.Context, r run, waiting func() time.Time, play auto) (ceremony.Outcome, error) {
 	if f.screen != nil {
-		return f.screen.Ceremony(ctx, ui.Options{Run: r, Auto: play, Pace: pace})
+		return f.screen.Ceremony(ctx, ui.Options{Run: r, Auto: play, Pace: pace, Waiting: waiting})
 	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(signals)
-	return plain.Run(ctx, r, plain.Options{In: f.p.Stdin, Out: f.p.Stdout, Piped: f.piped, Auto: play, Signals: signals, Decrypt: f.decrypt}), nil
+	return plain.Run(ctx, r, plain.Options{In: f.p.Stdin, Out: f.p.Stdout, Piped: f.piped, Auto: play, Signals: signals, Decrypt: f.decrypt, Waiting: waiting}), nil
 }
 
 // decrypt is gpg for the lines; the screen has its own.

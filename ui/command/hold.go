@@ -236,7 +236,7 @@ func (p *Process) assembled(ctx context.Context, f *front, j Job) (ceremony.Outc
 		return ceremony.Outcome{}, "", explained(err)
 	}
 	dir := a.Folder.Dir()
-	out, err := f.hold(ctx, a.Run, nil)
+	out, err := f.hold(ctx, a.Run, a.Waiting, nil)
 	if e := a.Close(); err == nil && e != nil {
 		err = fmt.Errorf("closing the ceremony: %w", e)
 	}

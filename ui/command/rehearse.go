@@ -173,9 +173,9 @@ func (f *front) practice(ctx context.Context, w *rehearse.World, kind vaultstate
 	case p.Stdout == nil:
 		out = plain.Run(ctx, view, plain.Options{In: p.Stdin, Out: io.Discard, Piped: true, Auto: player.Answer})
 	case play:
-		out, err = f.hold(ctx, view, player.Answer)
+		out, err = f.hold(ctx, view, a.Waiting, player.Answer)
 	default:
-		out, err = f.hold(ctx, view, nil)
+		out, err = f.hold(ctx, view, a.Waiting, nil)
 	}
 	if err == nil && player.Err != nil {
 		err = fmt.Errorf("playing the people: %w", player.Err)

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"sync"
+	"time"
 
 	"conclave/ceremony"
 	"conclave/hsm"
@@ -48,6 +49,18 @@ func (l *lateToken) open(ctx context.Context) (*hsm.Token, error) {
 	}
 	l.token = t
 	return t, nil
+}
+
+// waiting is since when the HSM has not answered.
+func (l *lateToken) waiting() time.Time {
+	if !l.mu.TryLock() {
+		return time.Time{} // it is being opened
+	}
+	defer l.mu.Unlock()
+	if l.token == nil {
+		return time.Time{}
+	}
+	return l.token.Waiting()
 }
 
 // Close ends the process with the library.

@@ -31,6 +31,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"conclave/ceremony"
 	"conclave/hsm/secret"
@@ -58,6 +59,10 @@ type Options struct {
 	Out     io.Writer        // unbuffered: secrets go through it
 	Piped   bool             // secrets may come as lines of an In that is no terminal
 	Signals <-chan os.Signal // all that ask the program to end, from signal.Notify
+
+	// Waiting is since when the HSM has not answered; zero: it has. nil: nobody
+	// knows.
+	Waiting func() time.Time
 
 	// Decrypt has gpg decrypt a file, with the terminal; nil: it is not offered.
 	Decrypt func(ctx context.Context, file string) (secret.Bytes, gpg.Tool, error)
@@ -138,8 +143,20 @@ func (s *session) work(ctx context.Context, job ceremony.Job) *stopped {
 	go func() { back <- job(ctx) }()
 	var end *stopped
 	cancelled := s.cancelled
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var told time.Time // of which silence
 	for {
 		select {
+		case now := <-tick.C:
+			if s.opt.Waiting == nil {
+				continue
+			}
+			if since := s.opt.Waiting(); !since.IsZero() && since != told && now.Sub(since) >= ceremony.Patience {
+				told = since
+				s.say(ceremony.NotAnswered(now.Sub(since)))
+			}
+			continue
 		case res := <-back:
 			if err := s.c.Finish(res); err != nil && end == nil {
 				end = &stopped{"the program", err.Error()}
