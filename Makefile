@@ -7,6 +7,7 @@
 #   make test PKGS=./vaultstate/...     the same for some packages
 #   make test-long                      the program killed 250 times, all leak scans; make test has a sample
 #   make test-faults PART=3/20          every call to the token fails with every code, the third of 20 parts
+#   make fuzz TIME=1h                   each fuzz target for so long
 #   make build                          ./conclave
 #   make lint                           golangci-lint alone
 #   make setup                          the tools alone (softhsm2, gnupg, tmux)
@@ -16,6 +17,7 @@
 PKGS ?= ./...
 ARGS ?=
 PART ?= 1/1
+TIME ?= 1m
 
 GOEXPERIMENT := $(or $(GOEXPERIMENT),$(shell .ci/experiment))
 export GOEXPERIMENT
@@ -52,6 +54,10 @@ test-long:
 test-faults:
 	@.ci/setup softhsm
 	CONCLAVE_FAULTS=$(PART) REQUIRE=softhsm go test -timeout 100h -v -run '^TestTokenFaults$$' ./ui/rehearse
+
+.PHONY: fuzz
+fuzz:
+	@.ci/fuzz $(TIME) $(PKGS)
 
 .PHONY: pictures
 pictures:
