@@ -25,6 +25,7 @@ import (
 // TestOpenBao lets a real OpenBao boot what the ceremonies wrote: init, then
 // rekey, then recovery rekey and rotate, on the same practice vault. Secrets that
 // the server wrote between them stay readable, under every term.
+// Then the vault moves to another HSM key, and its shares are made anew.
 //
 // It takes the OpenBao that OPENBAO_BIN names, or bao in the path: 2.5.3 or
 // later, in a build with the pkcs11 seal.
@@ -77,6 +78,25 @@ func TestOpenBao(t *testing.T) {
 		b.refusesShares(old)
 	})
 	p.rehearse("unseal")
+
+	// Under another HSM key, with the old one destroyed: the same shares count.
+	p.rehearse("rewrap")
+	p.rehearse("retire")
+	p.served(opened, func(b bao) {
+		b.isRoot(second)
+		for _, name := range []string{"init", "rekey", "rotate"} {
+			b.read(second, name, "written after "+name)
+		}
+		b.isRoot(b.generateRoot(p.shares(3)))
+	})
+	replaced := p.shares(3)
+
+	p.rehearse("recover")
+	p.served(opened, func(b bao) {
+		b.read(second, "rotate", "written after rotate")
+		b.isRoot(b.generateRoot(p.shares(3)))
+		b.refusesShares(replaced)
+	})
 }
 
 // practice is a practice vault that a server and rehearsals take turns on.
