@@ -48,7 +48,7 @@ func (p *Process) doctorCommand() *cobra.Command {
 }
 
 func (p *Process) doctor(ctx context.Context, f *flags) error {
-	list := p.aboutMachine()
+	list := append(p.aboutMachine(), aboutRoom(os.DirFS("/"), os.Getenv)...)
 	t, err := f.target()
 	if e := forgetPIN(); e != nil {
 		return e
@@ -129,6 +129,7 @@ func (t *target) aboutStorage(ctx context.Context) []finding {
 		return []finding{{"storage", todo, err.Error()}}
 	}
 	list := []finding{{"storage", fine, clean.Clean(s.Root()) + " (" + t.storage.Source + ")"}}
+	list = append(list, aboutOwner(s.Root(), os.Geteuid()))
 	if err := s.Probe(); err != nil {
 		list = append(list, finding{"exchange", todo, err.Error()})
 	} else {
