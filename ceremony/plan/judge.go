@@ -68,6 +68,9 @@ func (p *Plan) Judge() []Finding {
 			}
 		}
 	}
+	if p.SignedBy != "" && p.SignRecord.Label == "" {
+		add(LevelInfo, "", "The record before was signed by the HSM key %s; this plan names no key that signs (sign_record), so this one will not be.", clean.Clean(p.SignedBy))
+	}
 	p.witnesses(add)
 	p.roles(func(name string, a, b custodian.Role, id string, _ bool) {
 		switch {

@@ -10,6 +10,21 @@ import (
 	"conclave/vaultstate"
 )
 
+// TestJudgeSigns: a plan that names a key that signs is told nothing.
+func TestJudgeSigns(t *testing.T) {
+	q := independent()
+	q.SignedBy, q.SignRecord.Label = "seal/bao", "seal"
+	p, err := q.Resolve(day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range p.Judge() {
+		if strings.Contains(f.Sentence, "signed") {
+			t.Errorf("it is told %q", f.Sentence)
+		}
+	}
+}
+
 // independent is good with two witnesses, one of them of another organisation.
 func independent() plan.Request {
 	q := good()
@@ -106,6 +121,8 @@ func TestJudgeSays(t *testing.T) {
 		}},
 		{"one spare, not said how long", "One spare share: few, where shares are kept for more than two years.", func(q *plan.Request) { q.RecoveryThreshold = n(4) }},
 		{"independent", "Vera Vance, a witness, is of another organisation than the operator.", func(*plan.Request) {}},
+		{"signed before", "The record before was signed by the HSM key seal/bao; this plan names no key that signs (sign_record), so this one will not be.",
+			func(q *plan.Request) { q.SignedBy = "seal/bao" }},
 		{"PIN and approval", "Quinn Pin holds a part of the PIN and approves the plan.", func(q *plan.Request) {
 			q.PINHolders, q.Approvers = []string{"Paul Pin", "Quinn Pin"}, approvers(t, "Quinn Pin")
 		}},

@@ -108,6 +108,7 @@ type Plan struct {
 	Approvals int     // how many of them the plan demands
 	Known     []Known // keys that earlier records have
 	Earlier   bool    // there is an earlier record
+	SignedBy  string  // the key in the HSM that signed it
 
 	Recovery Recovery // of a recover: what stands in place of a quorum
 

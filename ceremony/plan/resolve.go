@@ -72,6 +72,7 @@ type Request struct {
 	Approvals Number  // how many of them must have signed; absent: all
 	Known     []Known // keys of earlier records
 	Earlier   bool    // there is one
+	SignedBy  string  // the key in the HSM that signed the record before, as a signed note names it; "": none did
 
 	Recovery Recovery // of a recover
 
@@ -91,7 +92,7 @@ func (p *Problem) Error() string { return p.Field + ": " + p.Text }
 // joined.
 func (q Request) Resolve(now time.Time) (*Plan, error) {
 	p := &Plan{Kind: q.Kind, ID: q.ID, Purpose: q.Purpose, Practice: q.Practice, Storage: q.Storage, Config: q.Config,
-		Known: q.Known, Earlier: q.Earlier, AcceptUnauthenticated: q.AcceptUnauthenticated,
+		Known: q.Known, Earlier: q.Earlier, SignedBy: q.SignedBy, AcceptUnauthenticated: q.AcceptUnauthenticated,
 		GenerateKey: q.GenerateKey, SignRecord: q.SignRecord, SkipProof: q.SkipProof, Deep: q.Deep, Overrides: q.Overrides}
 	var bad []error
 	refuse := func(field, format string, args ...any) {

@@ -141,6 +141,9 @@ func (p *Process) request(kind vaultstate.Kind, f *flags, t *target) (plan.Reque
 		return q, nil, err
 	}
 	q.Known, q.Earlier = known(roster), roster != nil
+	if roster != nil {
+		q.SignedBy, _, _ = strings.Cut(roster.SigningKey, "+")
+	}
 	if kind == vaultstate.Recover {
 		if err := f.recovery(&q, t, roster, p.Now()); err != nil {
 			return q, nil, err
