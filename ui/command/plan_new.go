@@ -122,9 +122,11 @@ func (a *asker) draft(id string) *plan.Draft {
 		storage = a.must("The vault's storage directory", "")
 	}
 	d.Block("vault", "", "config", config, "storage", storage)
+	var named []string // of the HSM: what no configuration says
 	if config == "" {
-		d.Block("hsm", "", "lib", a.must("The HSM's PKCS#11 library", ""), "token_label", a.must("The token's label", ""), "key_label", a.must("The key's label", ""))
+		named = []string{"lib", a.must("The HSM's PKCS#11 library", ""), "token_label", a.must("The token's label", ""), "key_label", a.must("The key's label", "")}
 	}
+	d.Block("hsm", "", append(named, "sign_record", a.maybe("Label of the key in the HSM that signs the record"))...)
 	shares := 0
 	k := vaultstate.Kind(kind)
 	a.otherKey(d, k)
