@@ -61,13 +61,15 @@ type player struct {
 	killAt int               // kill the program instead of typing this one back; 0: never
 	holder string            // who has the keyboard
 	pin    string            // of the token, where it is typed
+	pins   map[string]string // of several, by their labels
 	use    bool              // what the records call an old share is used all the same
 }
 
 var (
 	asked = regexp.MustCompile(`\[[a-z-]+\] ([^\n]*): $`)
 	stop  = regexp.MustCompile(`(\d) = Stop`)
-	word  = regexp.MustCompile(`^Type ([A-Z]+) `)
+	word  = regexp.MustCompile(`^Type ([A-Z]+|\S+:\S+) `)
+	token = regexp.MustCompile(`(?m)\] token: ([^\n,]+)`)
 	lines = regexp.MustCompile(`(?m)^\[issue\] \d+: (\S.{7}\S)$`)
 
 	errKill = errors.New("the program is killed here")
@@ -161,6 +163,12 @@ func (p *player) answer(prompt, page string) (string, error) {
 		return "", nil
 	case strings.Contains(page, "[people]") && !strings.HasPrefix(prompt, "Press enter"):
 		return "", nil // who checked that they are who they say
+	case prompt == "PIN" && p.pins != nil:
+		m := token.FindStringSubmatch(page)
+		if m == nil {
+			return "", errors.New("of which token is the PIN?")
+		}
+		return p.pins[m[1]], nil
 	case prompt == "PIN":
 		return p.pin, nil
 	case prompt == "part 1 of the PIN":

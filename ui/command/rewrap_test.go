@@ -3,6 +3,7 @@ package command_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +16,7 @@ import (
 
 // TestRewrapByFlags moves a vault that OpenBao made to AES-CBC with HMAC on a
 // second token, by flags alone; then the old shares rotate it with the new token
-// alone, and the old one does not open it.
+// alone, and the old one does not open it; its key there is destroyed.
 func TestRewrapByFlags(t *testing.T) {
 	t.Parallel()
 	lib := need.Tool(t, "softhsm")
@@ -59,4 +60,12 @@ func TestRewrapByFlags(t *testing.T) {
 	there := []string{"-storage", "storage", "-hsm-lib", lib, "-hsm-token-label", "second", "-hsm-key-label", "moved", "-hsm-key-id", "0a"}
 	run(0, "data encryption key is rotated", append([]string{"rotate", "-id", "two"}, there...)...)
 	run(1, "has no key", append([]string{"rotate", "-id", "three"}, config...)...)
+
+	// The key that it was moved away from is destroyed in the other token, and
+	// then it is not there.
+	retire := append([]string{"retire", "-old-hsm-token-label", "ceremony", "-old-hsm-key-label", "bao-aes", "-old-hsm-key-id", "01"}, there...)
+	p.pins = map[string]string{"second": otherPIN, "ceremony": "user-1234"}
+	run(0, "old HSM key is destroyed", append(slices.Clone(retire), "-id", "four")...)
+	run(1, "has no key", append(slices.Clone(retire), "-id", "five")...)
+	run(0, "data encryption key is rotated", append([]string{"rotate", "-id", "six"}, there...)...)
 }
