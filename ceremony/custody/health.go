@@ -78,6 +78,7 @@ func Health(s State) []Item {
 		j.records()
 		j.holders()
 		j.damage()
+		j.oldKeys()
 		j.departures()
 		j.proofs()
 		j.keys()
@@ -194,6 +195,18 @@ func (j *judge) damage() {
 			"Rewrap to a new HSM key, hold a recovery rekey, then destroy the old HSM key. See conclave custody guide.", time.Time{}})
 	default:
 		j.add(Item{AtOnce, "recovery-rekey", "Recovery rekey", "a share may be in other hands", fmt.Sprintf("%s may have been seen by others.", j.shares(j.seen)), rekey + " Now, not on an ordinary day.", time.Time{}})
+	}
+}
+
+// oldKeys: what a rewrap moved away from still opens every older copy.
+func (j *judge) oldKeys() {
+	if j.Roster == nil {
+		return
+	}
+	for _, ref := range j.Roster.OldSealKeys {
+		label, id, _ := strings.Cut(ref, ":")
+		j.add(Item{Known, "retire", "Retire", "an old HSM key is not destroyed", fmt.Sprintf("The HSM key %s, from before a rewrap, is not known to be destroyed: it opens every older copy of the storage.", ref),
+			fmt.Sprintf("When no copy from then is needed any more: conclave retire -old-hsm-key-label %s -old-hsm-key-id %s.", label, id), time.Time{}})
 	}
 }
 

@@ -80,6 +80,8 @@ func TestHealth(t *testing.T) {
 		{"the same twice", issued(suspected("2026-05-01", 2), suspected("2026-05-02", 2)), "now recovery-rekey", ""},
 		{"a slip", issued(suspected("2026-05-01", 2), made("2026-05-01", custody.Withdrawn, facts{"entry": 3, "note": "a slip"})), "", ""},
 
+		{"an old HSM key", with(issued(), func(s *custody.State) { s.Roster.OldSealKeys = []string{"bao:01"} }), "known retire", "The HSM key bao:01, from before a rewrap"},
+
 		{"a holder leaves", issued(gone("2026-05-20", "bob")), "due recovery-rekey 2026-06-19; soon drill 2026-06-19", "has left since 2026-05-20"},
 		{"long ago", issued(gone("2026-03-20", "Bob")), "now recovery-rekey 2026-04-19; due drill 2026-04-19", ""},
 		{"the others proved since", issued(gone("2026-05-20", "Bob"), drill("2026-05-25", "1", "3", "4", "5")), "due recovery-rekey 2026-06-19", ""},
