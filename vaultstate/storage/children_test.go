@@ -34,7 +34,7 @@ func TestOwnChildren(t *testing.T) {
 			}
 		})
 	}
-	for range 200 {
+	for range 60 {
 		found, _, err := processes("/proc", root)
 		if err != nil || len(found) > 0 {
 			t.Errorf("found %q, %v", found, err)

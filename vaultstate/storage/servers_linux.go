@@ -114,8 +114,9 @@ func processes(proc, root string) (found []string, unseen int, err error) {
 		}
 		dir := filepath.Join(proc, e.Name())
 		text, err := uses(dir, root)
-		for end := time.Now().Add(lookFor); text != "" && slices.Contains(ancestors(proc, pid), os.Getpid()) && time.Now().Before(end); {
-			// Between fork and exec a child of ours has our files.
+		// Between fork and exec a child of ours has our files, and may be gone when
+		// it is asked whose child it is.
+		for end := time.Now().Add(lookFor); text != "" && time.Now().Before(end) && passes(proc, pid); {
 			time.Sleep(time.Millisecond)
 			text, err = uses(dir, root)
 		}
@@ -127,6 +128,15 @@ func processes(proc, root string) (found []string, unseen int, err error) {
 		}
 	}
 	return found, unseen, nil
+}
+
+// passes tells whether a process is a child of ours, or has ended.
+func passes(proc string, pid int) bool {
+	if slices.Contains(ancestors(proc, pid), os.Getpid()) {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(proc, strconv.Itoa(pid)))
+	return errors.Is(err, os.ErrNotExist)
 }
 
 func uses(dir, root string) (string, error) {
