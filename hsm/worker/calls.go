@@ -271,6 +271,16 @@ func (c *Client) GeneratePair(ctx context.Context, limit time.Duration, keyType 
 	}, nil)
 }
 
+// CreateData makes a private data object (CKO_DATA) in the token. Its value is
+// no secret: it comes from a record.
+func (c *Client) CreateData(ctx context.Context, limit time.Duration, application, label string, value []byte) error {
+	return c.do(ctx, limit, opCreateData, func(p *packer) {
+		p.str(application)
+		p.str(label)
+		p.bytes(value)
+	}, nil)
+}
+
 // Destroy destroys an object of the token.
 func (c *Client) Destroy(ctx context.Context, limit time.Duration, h Handle) error {
 	return c.do(ctx, limit, opDestroy, func(p *packer) {

@@ -25,6 +25,7 @@ const (
 	opSign
 	opGeneratePair
 	opDestroy
+	opCreateData
 )
 
 // status is how a request ended.
@@ -43,6 +44,7 @@ const (
 // The PKCS#11 numbers that both sides of hsm use (no others: table of
 // PKCS#11 2.40, pkcs11t.h).
 const (
+	ClassData       = 0
 	ClassPublicKey  = 2
 	ClassPrivateKey = 3
 	ClassSecretKey  = 4
@@ -70,6 +72,7 @@ const (
 	AttrToken            = 0x001
 	AttrPrivate          = 0x002
 	AttrLabel            = 0x003
+	AttrValue            = 0x011 // of a data object, never of a key
 	AttrKeyType          = 0x100
 	AttrID               = 0x102
 	AttrSensitive        = 0x103

@@ -154,6 +154,8 @@ func (s *server) do(o op, u *unpacker, p *packer) error {
 		return s.generatePair(u)
 	case opDestroy:
 		return s.destroy(u)
+	case opCreateData:
+		return s.createData(u)
 	case opClose:
 	}
 	return errBad

@@ -77,6 +77,29 @@ func (s *server) generate(u *unpacker) error {
 	return errBad
 }
 
+// createData makes a data object in a read-write session of its own.
+func (s *server) createData(u *unpacker) error {
+	application, label, value := u.str(), u.str(), u.bytes()
+	if err := u.done(); err != nil {
+		return err
+	}
+	m := s.m
+	sh, end, err := m.write()
+	if err != nil {
+		return err
+	}
+	defer end()
+	_, err = m.ctx.CreateObject(sh, []*pkcs11.Attribute{
+		pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_DATA),
+		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true),
+		pkcs11.NewAttribute(pkcs11.CKA_PRIVATE, true),
+		pkcs11.NewAttribute(pkcs11.CKA_LABEL, label),
+		pkcs11.NewAttribute(pkcs11.CKA_APPLICATION, application),
+		pkcs11.NewAttribute(pkcs11.CKA_VALUE, value),
+	})
+	return fault("C_CreateObject", err)
+}
+
 // destroy destroys one object in a read-write session of its own.
 func (s *server) destroy(u *unpacker) error {
 	h := Handle{u.num(), u.num()}
