@@ -49,7 +49,7 @@ func showChecks(r *Run) *page {
 	for _, c := range r.checks {
 		lines = append(lines, Line{Mark: markOf(c), Text: c.Text, Took: c.Took})
 	}
-	lines = append(lines, r.objectsNow()...)
+	lines = append(append(lines, r.objectsNow()...), r.anchorLine()...)
 	recorded := append(checkTexts(r.checks), r.objects.says...)
 	if s := r.keyOrigin(); s != "" {
 		lines = append(lines, Line{Mark: Warn, Text: s})

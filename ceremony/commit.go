@@ -21,6 +21,9 @@ func commitStep(title string) []Step {
 		case !a.looked:
 			return r.work("look again", Prompt{IfPowerFails: "the change is made."}, r.lookAgain)
 		}
+		if p := r.anchorToWrite(r.outcome.After); p != nil {
+			return p
+		}
 		return r.listBoth()
 	})
 }
@@ -35,6 +38,9 @@ func (r *Run) commit(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("before the swap: the plan in memory is not the one that was agreed to (%s, now %s): %w", r.hello.agreedPlan, now, vaultstate.ErrChanged)
 	}
 	r.env.progress(Line{Mark: Now, Text: "swapped in, one rename, and opened again through the HSM"})
+	if err := r.beginAnchor(ctx, r.agreed.Staged); err != nil {
+		return nil, err
+	}
 	out, err := r.env.Vault.Commit(ctx, r.op)
 	if err != nil && !r.isCommitted(ctx) {
 		return nil, err
@@ -148,6 +154,9 @@ func (r *Run) lookAgain(ctx context.Context) ([]string, error) {
 // says so.
 func unseal(r *Run) *page {
 	if r.aftermath.checked {
+		if p := r.anchorToWrite(r.before); p != nil {
+			return p
+		}
 		return r.listBoth()
 	}
 	what := "open the vault and read what the HSM protects"

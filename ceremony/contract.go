@@ -50,6 +50,10 @@ type HSM interface {
 	// Calls are the calls that used or made a key since it was asked last, those
 	// of the Seal included.
 	Calls() []hsm.Call
+	// Data and PutData read and replace a data object of the token by its label.
+	// hsm.ErrNoData: this token keeps none.
+	Data(ctx context.Context, label string) ([][]byte, error)
+	PutData(ctx context.Context, label string, value []byte) error
 	// FindSigningKey finds exactly one pair that signs, by its label.
 	FindSigningKey(ctx context.Context, label string) (hsm.SigningKey, error)
 	// GenerateSigningKey makes it: only after FindSigningKey said

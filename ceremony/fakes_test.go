@@ -128,7 +128,8 @@ type token struct {
 	used     []hsm.Call
 	total    map[string]int // of calls, by function
 	more     []hsm.Object   // besides the key
-	count    int            // of objects, if not all are described
+	data     map[string][][]byte
+	count    int // of objects, if not all are described
 }
 
 func (k *token) Inventory(context.Context) (hsm.Inventory, error) {
@@ -143,6 +144,30 @@ func (k *token) Inventory(context.Context) (hsm.Inventory, error) {
 		list = append(list, hsm.Object{Class: "secret key", Label: k.key.Label, ID: k.key.ID, Type: k.key.Type, Attributes: k.key.Attributes})
 	}
 	return hsm.Inventory{Objects: list, Count: max(k.count, len(list))}, nil
+}
+
+func (k *token) Data(_ context.Context, label string) ([][]byte, error) {
+	if err := k.call("Data"); err != nil {
+		return nil, err
+	}
+	return k.data[label], nil
+}
+
+func (k *token) PutData(_ context.Context, label string, value []byte) error {
+	if err := k.call("PutData"); err != nil {
+		return err
+	}
+	if !k.loggedIn {
+		return hsm.ErrNotLoggedIn
+	}
+	if k.data == nil {
+		k.data = map[string][][]byte{}
+	}
+	k.data[label] = [][]byte{value}
+	if len(value) == 0 {
+		delete(k.data, label)
+	}
+	return nil
 }
 
 func (k *token) Calls() []hsm.Call {

@@ -228,12 +228,14 @@ func (r *Run) voidLost() error {
 
 // known compares the keys with those that the last record left: an older state
 // was put back, or it was changed outside Conclave. Nobody was asked for a share
-// yet.
+// yet. Of the encryption key only an older term is one: servers rotate by
+// themselves.
 func (r *Run) known(now vaultstate.State) error {
 	ro := r.env.Roster
 	if ro == nil || r.hello.adopted != "" {
 		return nil
 	}
+	r.adoption.found = nil // of a try that failed later
 	for _, k := range []struct {
 		what, now, left string
 		old             []string
@@ -241,13 +243,20 @@ func (r *Run) known(now vaultstate.State) error {
 		{"recovery key", now.RecoveryKey.String(), ro.RecoveryKey, ro.OldRecoveryKeys},
 		{"root key", now.RootKey.String(), ro.RootKey, ro.OldRootKeys},
 	} {
+		var err error
 		switch {
 		case k.left == "" || k.now == k.left:
 		case slices.Contains(k.old, k.now):
-			return fmt.Errorf("%w: an older state was put back: its %s is one that was replaced before %s ended", vaultstate.ErrChanged, k.what, ro.Ceremony)
+			err = r.mismatch(fmt.Sprintf("an older state was put back: its %s is one that was replaced before %s ended", k.what, ro.Ceremony))
 		default:
-			return fmt.Errorf("%w: this %s is not the one that %s left: it was changed outside Conclave", vaultstate.ErrChanged, k.what, ro.Ceremony)
+			err = r.mismatch(fmt.Sprintf("this %s is not the one that %s left: it was changed outside Conclave", k.what, ro.Ceremony))
 		}
+		if err != nil {
+			return err
+		}
+	}
+	if left := ro.Term(); now.RootKey.String() == ro.RootKey && activeTerm(now) < left {
+		return r.mismatch(fmt.Sprintf("an older state was put back: its encryption key is of term %d, and %s left term %d", activeTerm(now), ro.Ceremony, left))
 	}
 	return nil
 }

@@ -19,6 +19,10 @@ func oldState(r *Run) *page {
 		return r.askOldState(rb)
 	case a.left != nil && a.rollback == "undo":
 		return r.putBack(rb)
+	case a.rollback == "undone":
+		if p := r.anchorPutBack(); p != nil {
+			return p
+		}
 	}
 	return r.olderState(rb)
 }
@@ -83,6 +87,7 @@ func (r *Run) putBack(rb vaultstate.Rollbacker) *page {
 			return nil, err
 		}
 		a.rollback, r.committed, r.begun = "undone", false, false
+		r.anchoring.written = false
 		return []string{"the storage is what it was before this ceremony"}, r.record("swapped", Program, "", transcript.Facts{
 			"before": r.outcome.After.Storage.String(), "after": st.Storage.String()})
 	})

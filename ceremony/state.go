@@ -58,6 +58,8 @@ type state struct {
 	authority  authority
 	notices    notices
 	sealing    sealing
+	anchoring  anchoring
+	adoption   adoption
 }
 
 // wipe clears every secret that the run holds.

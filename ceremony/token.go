@@ -24,6 +24,10 @@ func meetHSM(r *Run) *page {
 		return r.meetSigningKey()
 	case r.status.Initialized && !h.open:
 		return r.work("open the vault through the HSM", unchanged, r.openState)
+	case !r.anchoring.looked:
+		return r.work("compare with the anchor in the HSM", unchanged, r.compareAnchor)
+	case len(r.adoption.found) > 0 && !r.adoption.done:
+		return r.adoptState()
 	case r.status.Initialized && r.unauthentic() && r.env.Roster == nil && !h.unknown:
 		return r.tellUnknown()
 	case h.adopted != "" && !h.told:

@@ -43,11 +43,14 @@ func (t *Token) Data(ctx context.Context, label string) ([][]byte, error) {
 
 // PutData makes value the one data object with this label: the new object is
 // made and read back before those that were there are destroyed. Cut off, it
-// leaves both. The first one of a label is looked for again after the library
+// leaves both. An empty value only destroys them. The first one of a label is looked for again after the library
 // was restarted: some tokens say that they kept what they did not.
 func (t *Token) PutData(ctx context.Context, label string, value []byte) error {
-	if label == "" || len(value) == 0 || len(value) > MaxData {
-		return fmt.Errorf("a data object needs a label and 1 to %d bytes", MaxData)
+	if label == "" || len(value) > MaxData {
+		return fmt.Errorf("a data object needs a label and at most %d bytes", MaxData)
+	}
+	if len(value) == 0 {
+		return t.keepOnly(ctx, label, nil)
 	}
 	before, err := t.Data(ctx, label)
 	if err != nil {
@@ -81,14 +84,15 @@ func (t *Token) createData(ctx context.Context, label string, value []byte) erro
 	return told
 }
 
-// keepOnly reads the objects back and destroys all but one with this value.
+// keepOnly reads the objects back and destroys all but one with this value,
+// which must be there unless it is empty.
 func (t *Token) keepOnly(ctx context.Context, label string, value []byte) error {
 	return t.try(ctx, label, func(w *worker.Client) error {
 		list, err := w.Find(ctx, t.cfg.Timeout, worker.Object{Class: worker.ClassData, Label: label})
 		if err != nil {
 			return err
 		}
-		kept := false
+		kept := len(value) == 0
 		var others []worker.Handle
 		for _, h := range list {
 			a, err := w.Attributes(ctx, t.cfg.Timeout, h, worker.AttrValue)

@@ -39,6 +39,12 @@ func TestData(t *testing.T) {
 	}
 	want("one", string(bytes.Repeat([]byte("x"), hsm.MaxData)))
 	want("two", "another")
+	for range 2 { // what is not there is removed, too
+		if err := tok.PutData(ctx, "one", nil); err != nil {
+			t.Fatal(err)
+		}
+		want("one")
+	}
 	if err := tok.Logout(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +56,7 @@ func TestData(t *testing.T) {
 	if _, err := tok.FindKey(ctx); err != nil {
 		t.Error(err)
 	}
-	for _, bad := range [][2]string{{"", "value"}, {"one", ""}, {"one", string(make([]byte, hsm.MaxData+1))}} {
+	for _, bad := range [][2]string{{"", "value"}, {"one", string(make([]byte, hsm.MaxData+1))}} {
 		if err := tok.PutData(ctx, bad[0], []byte(bad[1])); err == nil {
 			t.Errorf("label %q with %d bytes was taken", bad[0], len(bad[1]))
 		}

@@ -98,7 +98,7 @@ var explained = []struct {
 	{vaultstate.ErrNotReady, sentences{"The operation is not ready for this yet.", "",
 		"A step before this one is open. Stop and begin again if the pages do not offer it."}},
 	{vaultstate.ErrChanged, sentences{"The vault's state changed, and this ceremony did not change it.", "",
-		"Find out who or what did it before anybody types a share: a server that was started, an older copy, another tool."}},
+		"Find out who or what did it before anybody types a share: a server that was started, an older copy, another tool. Where two people answer for the state, -adopt-state has them adopt it."}},
 	{vaultstate.ErrServerRunning, sentences{"A server runs on this storage.", "",
 		"Stop it and keep it stopped until the ceremony is over, then try again. It would overwrite what is written here."}},
 	{vaultstate.ErrLocked, sentences{"Another Conclave holds this storage.", untouched,

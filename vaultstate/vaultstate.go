@@ -92,8 +92,9 @@ type Progress struct {
 	Proven            []int    // share numbers (from 1) that were proven
 	SealKeyID         string   // of a rewrap that is staged: what its new state is wrapped with
 
-	State Digest // digest of the state that the operation starts from
-	Nodes []Node // of a server's unseal: one a node
+	State  Digest // digest of the state that the operation starts from
+	Staged *State // what Commit will make the vault's state; nil before it is staged, and where nothing of it changes
+	Nodes  []Node // of a server's unseal: one a node
 }
 
 // Node is one server's answer.

@@ -131,6 +131,17 @@ func (d *deriver) event(ev transcript.Event) error {
 		d.swapped(f)
 	case "outcome":
 		d.state(f, true)
+	case "anchor":
+		if f.Text("moment") == "written" {
+			r.Anchor, r.AnchorCeremony, r.AnchorHead = f.Text("key"), f.Text("ceremony"), f.Text("head")
+		}
+		if f.Text("moment") == "removed" {
+			r.Anchor, r.AnchorCeremony, r.AnchorHead = "", "", ""
+		}
+	case "adopted":
+		d.r = r.Adopted(f.Text("recovery_key"), f.Text("root_key"), r.Ceremony)
+		d.r.Terms = slices.Clone(f.List("terms"))
+		d.state(f, true)
 	case "key-destroyed":
 		if i := slices.Index(r.OldSealKeys, f.Text("ref")); i >= 0 {
 			r.OldSealKeys = slices.Delete(r.OldSealKeys, i, i+1)

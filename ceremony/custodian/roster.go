@@ -84,6 +84,12 @@ type Roster struct {
 	SigningKey     string   `json:"signing_key,omitempty"`
 	OldSigningKeys []string `json:"old_signing_keys,omitempty"`
 
+	// What the HSM keeps of the vault: for which wrapping key, and the ceremony
+	// and the head of its record that it names. Records have it where there is one.
+	Anchor         string `json:"anchor,omitempty"`
+	AnchorCeremony string `json:"anchor_ceremony,omitempty"`
+	AnchorHead     string `json:"anchor_head,omitempty"`
+
 	Sets   []Set   `json:"sets"`   // oldest first
 	Tokens []Token `json:"tokens"` // root tokens, oldest first
 

@@ -110,6 +110,9 @@ type Plan struct {
 	Earlier   bool    // there is an earlier record
 	SignedBy  string  // the key in the HSM that signed it
 
+	Anchor     bool   // the HSM keeps a note of the vault's state
+	AdoptState string // why people answer for a state that the last ceremony did not leave; "": nobody does
+
 	Recovery Recovery // of a recover: what stands in place of a quorum
 
 	accepted []string // what the plan's file accepts, a line each

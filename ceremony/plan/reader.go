@@ -28,6 +28,10 @@ var (
 	moving   = []vaultstate.Kind{vaultstate.Rewrap}
 	kinds    = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.Recover, vaultstate.Rewrap, Retire}
 
+	without = func(k vaultstate.Kind) []vaultstate.Kind {
+		return slices.DeleteFunc(slices.Clone(kinds), func(x vaultstate.Kind) bool { return x == k })
+	}
+
 	topArguments = []argument{
 		{name: "id", flag: "id"},
 		{name: "purpose", flag: "purpose"},
@@ -40,6 +44,8 @@ var (
 		{name: "challenge", flag: "challenge", kinds: mayIssue},
 		{name: "with_rekey", flag: "with-rekey", kinds: moving},
 		{name: "with_recovery_rekey", flag: "with-recovery-rekey", kinds: moving},
+		{name: "anchor", flag: "anchor"},
+		{name: "adopt_state", flag: "adopt-state", kinds: without(vaultstate.Init)},
 		{name: "deep", flag: "deep", kinds: []vaultstate.Kind{Unseal}},
 		{name: "root_token", flag: "root-token", kinds: []vaultstate.Kind{vaultstate.Init}},
 		{name: "root_token_pgp_key", flag: "root-token-pgp-key", path: true, kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.GenerateRoot}},

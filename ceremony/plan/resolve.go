@@ -76,6 +76,9 @@ type Request struct {
 
 	Recovery Recovery // of a recover
 
+	Anchor     string // "" or "hsm"
+	AdoptState string // why a state is adopted that is not what was left
+
 	SecondMedium                 string
 	Attendance, Retention, Drill Number
 
@@ -116,6 +119,7 @@ func (q Request) Resolve(now time.Time) (*Plan, error) {
 	q.identities(p, refuse)
 	q.arrangements(p, refuse)
 	q.signRecord(p, refuse)
+	q.anchor(p, refuse)
 	p.Values = append(p.Values, q.Values...)
 	q.override(p)
 	q.recoverable(p, now, refuse)

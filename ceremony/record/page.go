@@ -51,6 +51,8 @@ type Page struct {
 	New       *Token           `json:"new,omitempty"`       // that a rewrap moved them to
 	Old       *Token           `json:"old,omitempty"`       // that a retire destroyed
 	Destroyed []Act            `json:"destroyed,omitempty"` // keys of the HSM
+	Anchors   []Act            `json:"anchors,omitempty"`   // what the HSM keeps of the vault
+	Adopted   []Act            `json:"adopted,omitempty"`   // states that the ceremony before did not leave
 	Calls     []Act            `json:"calls,omitempty"`     // that used or made a key
 	Entropy   transcript.Facts `json:"entropy,omitempty"`
 	Before    transcript.Facts `json:"before,omitempty"`
@@ -220,6 +222,10 @@ func (p *Page) add(ev transcript.Event) {
 		p.token(f).Key = f
 	case "self-test":
 		p.token(f).SelfTest = f.List("lines")
+	case "anchor":
+		p.Anchors = append(p.Anchors, act)
+	case "adopted":
+		p.Adopted = append(p.Adopted, act)
 	case "key-destroyed":
 		p.Destroyed = append(p.Destroyed, act)
 	case "entropy":

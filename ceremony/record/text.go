@@ -237,7 +237,31 @@ func (p *Page) equipment(out *document) {
 	for _, a := range p.Destroyed {
 		out.row("destroyed", fmt.Sprintf("%s in the token %s, serial %s (event %d)", a.Facts.Text("ref"), a.Facts.Text("token"), a.Facts.Text("serial"), a.Event))
 	}
+	p.anchorRows(out)
 }
+
+// anchorRows say what the HSM keeps of the vault, and which states were adopted.
+func (p *Page) anchorRows(out *document) {
+	for _, a := range p.Anchors {
+		f := a.Facts
+		text := fmt.Sprintf("%s: %s, number %d of the vault", f.Text("moment"), f.Text("ceremony"), f.Number("sequence"))
+		switch f.Text("moment") {
+		case "lacking":
+			text = "none: " + f.Text("problem")
+		case "removed":
+			text = "removed: there is no vault"
+		case "found":
+			text += ", " + anchorVerdicts[f.Text("verdict")]
+		}
+		out.row("anchor", fmt.Sprintf("%s (event %d)", text, a.Event))
+	}
+	for _, a := range p.Adopted {
+		out.row("adopted", fmt.Sprintf("%s By %s: %s (event %d)", strings.Join(a.Facts.List("found"), " "), a.Facts.Text("by"), a.Facts.Text("reason"), a.Event))
+	}
+}
+
+var anchorVerdicts = map[string]string{"same": "this state", "next": "this state, of a commit whose record was cut off",
+	"older": "a later state than this one", "unknown": "another state than this one"}
 
 func tokenRows(out *document, f transcript.Facts) {
 	out.row("token", f.Text("token"))

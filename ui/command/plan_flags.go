@@ -10,12 +10,15 @@ import (
 // arrangements are what a plan says of the room and of the time afterwards.
 type arrangements struct {
 	medium                       string
+	anchor, adopts               string
 	attendance, retention, drill int
 }
 
 func (f *flags) arrangementFlags() {
 	s := f.set
 	s.StringVar(&f.medium, "second-medium", "", "the `DIR` of a medium that encrypted shares are written to as well")
+	s.StringVar(&f.anchor, "anchor", "", "`hsm`: the HSM keeps a note of the vault's state, which an older copy of the storage does not reach")
+	s.StringVar(&f.adopts, "adopt-state", "", "a state that the last ceremony did not leave is adopted by operator and witness, for this `REASON`")
 	s.IntVar(&f.attendance, "attendance", 0, "how many people must be here, `N`")
 	s.IntVar(&f.retention, "retention-years", 0, "how long the record is kept, `N` years")
 	s.IntVar(&f.drill, "drill-months", 12, "when the shares are proven again, in `N` months")
@@ -24,7 +27,7 @@ func (f *flags) arrangementFlags() {
 // arrange takes them into a request, with the people that only a plan names and
 // what is said of people.
 func (f *flags) arrange(q *plan.Request) error {
-	q.SecondMedium = f.medium
+	q.SecondMedium, q.Anchor, q.AdoptState = f.medium, f.anchor, f.adopts
 	q.Attendance = f.number("attendance", f.attendance)
 	q.Retention = f.number("retention-years", f.retention)
 	q.Drill = f.number("drill-months", f.drill)

@@ -177,6 +177,24 @@ func (l *lateToken) Calls() []hsm.Call {
 	return l.token.Calls()
 }
 
+// Data reads the data objects with a label.
+func (l *lateToken) Data(ctx context.Context, label string) ([][]byte, error) {
+	t, err := l.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return t.Data(ctx, label)
+}
+
+// PutData replaces them.
+func (l *lateToken) PutData(ctx context.Context, label string, value []byte) error {
+	t, err := l.open(ctx)
+	if err != nil {
+		return err
+	}
+	return t.PutData(ctx, label, value)
+}
+
 // FindSigningKey finds the key that signs the record.
 func (l *lateToken) FindSigningKey(ctx context.Context, label string) (hsm.SigningKey, error) {
 	t, err := l.open(ctx)

@@ -106,6 +106,10 @@ func (op *operation) progress() vaultstate.Progress {
 		Proven: slices.Sorted(slices.Values(op.facts.Proven)),
 		State:  op.base,
 	}
+	if op.after.RootKey != (vaultstate.Digest{}) {
+		staged := op.after
+		p.Staged = &staged
+	}
 	if op.Kind == vaultstate.Rewrap {
 		p.SealKeyID = op.after.SealKeyID
 	}

@@ -1,0 +1,92 @@
+package command_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"conclave/hsm/softhsm/need"
+)
+
+// TestOldStatePutBack: an attacker with the file system puts back an older
+// storage and, beside it, the records of that day. The anchor in the HSM finds
+// it before anybody is asked for a share; without one nothing does.
+func TestOldStatePutBack(t *testing.T) {
+	t.Parallel()
+	lib := need.Tool(t, "softhsm")
+	old, err := known("testdata/aes/known.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		flags []string
+		code  int
+		says  string
+	}{
+		{"with an anchor", []string{"-anchor=hsm"}, 4, "an older state was put back, by the anchor in the HSM: its root key is one that was replaced before two ended"},
+		{"without", nil, 0, "root token"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			work := t.TempDir()
+			if err := fixtures(lib)(&testscript.Env{WorkDir: work}); err != nil {
+				t.Fatal(err)
+			}
+			p := &player{dir: filepath.Join(work, "aes"), env: []string{"SOFTHSM2_CONF=" + filepath.Join(work, "softhsm2.conf"), "HOME=" + work, "TERM=dumb"}, shown: map[string]string{}}
+			records := filepath.Join(work, "records")
+			if err := os.Mkdir(records, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			run := func(want int, has string, args ...string) string {
+				t.Helper()
+				p.shares = old[:3]
+				code, text, err := p.run(append(args, "-config", "bao.hcl", "-hsm-lib", lib, "-dir", records, "-plain", "-allow-piped-secrets",
+					"-operator", "Olga", "-witness", "Wim", "-custodian", "Alice", "-custodian", "Bob", "-custodian", "Carol")...)
+				if said := strings.Join(strings.Fields(string(text)), " "); err != nil || code != want || !strings.Contains(said, has) {
+					t.Fatalf("conclave %s: code %d, %v; want code %d and %q in\n%s", strings.Join(args, " "), code, err, want, has, text)
+				}
+				return string(text)
+			}
+			copyTo := func(from, to string) {
+				t.Helper()
+				for _, name := range []string{"records", "aes/storage"} {
+					if err := os.RemoveAll(filepath.Join(to, name)); err != nil {
+						t.Fatal(err)
+					}
+					if err := os.CopyFS(filepath.Join(to, name), os.DirFS(filepath.Join(from, name))); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			run(0, "data encryption key is rotated", append([]string{"rotate", "-id", "one"}, c.flags...)...)
+			kept := t.TempDir()
+			copyTo(work, kept)
+			run(0, "root key is replaced", "rekey", "-id", "two")
+			copyTo(kept, work)
+			said := run(c.code, c.says, "generate-root", "-id", "three")
+			if asked := len(p.shares) < 3; asked != (c.code == 0) {
+				t.Errorf("a share was asked for: %v", asked)
+			}
+			if c.code == 0 {
+				files, err := filepath.Glob(filepath.Join(records, "*-three-*", "transcript.jsonl"))
+				if err != nil || len(files) != 1 {
+					t.Fatal(files, err)
+				}
+				record, err := os.ReadFile(files[0])
+				if err != nil || !strings.Contains(string(record), "an older storage with the record of its day would not be found") {
+					t.Errorf("the record does not say what cannot be known: %v", err)
+				}
+				return
+			}
+			if !strings.Contains(said, "-adopt-state") {
+				t.Error("it does not say what those do who answer for it")
+			}
+			run(0, "vault was opened and checked", "unseal", "-id", "four", "-adopt-state", "the disk was restored after a fault")
+			run(0, "vault was opened and checked", "unseal", "-id", "five")
+		})
+	}
+}
