@@ -72,7 +72,7 @@ func newFlags(c *cobra.Command) *flags {
 	for _, h := range hsmFlags {
 		f.hsm[h.name] = s.String(h.name, "", h.text)
 	}
-	for _, rare := range []string{"hsm-hmac-key-label", "hsm-hmac-key-id"} {
+	for _, rare := range []string{"hsm-hmac-key-label", "hsm-hmac-key-id", "hsm-rsa-oaep-hash"} {
 		s.Lookup(rare).Hidden = true // the page is full; README has them
 	}
 	s.StringVar(&f.serial, "hsm-token-serial", "", "the token's `SERIAL` number, where labels are alike")

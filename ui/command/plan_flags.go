@@ -19,6 +19,7 @@ func (f *flags) arrangementFlags() {
 	s.StringVar(&f.medium, "second-medium", "", "the `DIR` of a medium that encrypted shares are written to as well")
 	s.StringVar(&f.anchor, "anchor", "", "`hsm`: the HSM keeps a note of the vault's state, which an older copy of the storage does not reach")
 	s.StringVar(&f.adopts, "adopt-state", "", "a state that the last ceremony did not leave is adopted by operator and witness, for this `REASON`")
+	s.Lookup("adopt-state").Hidden = true // what refuses a state names it
 	s.IntVar(&f.attendance, "attendance", 0, "how many people must be here, `N`")
 	s.IntVar(&f.retention, "retention-years", 0, "how long the record is kept, `N` years")
 	s.IntVar(&f.drill, "drill-months", 12, "when the shares are proven again, in `N` months")

@@ -33,7 +33,7 @@ func (f *flags) recoverFlags() {
 
 func (p *Process) recoverCommand() *cobra.Command {
 	c := &cobra.Command{Use: "recover -plan FILE [flags]", Short: "Make new recovery shares, without a quorum, where they are lost", Args: cobra.NoArgs,
-		Long: "Needs a confirmed record, a plan that two people of it approved, two PIN holders."}
+		Long: "Needs a confirmed record, a plan approved by two of its people, 2 PIN holders."}
 	f := ceremonyFlags(c)
 	f.recoverFlags()
 	c.RunE = func(c *cobra.Command, _ []string) error { return p.hold(c.Context(), vaultstate.Recover, f) }
