@@ -48,7 +48,7 @@ test: setup
 .PHONY: test-long
 test-long:
 	@.ci/setup softhsm
-	CONCLAVE_LONG=1 REQUIRE=softhsm go test -timeout 60m -v -run '^(TestKill|TestLeaks|TestKilledAnywhere)$$' . ./ceremony
+	CONCLAVE_LONG=1 REQUIRE=softhsm go test -timeout 60m -v -run '^(TestKill|TestLeaks|TestKilledAnywhere|TestFaultsEverywhere|TestCommitFaults)$$' . ./ceremony ./vaultstate/local
 
 .PHONY: test-faults
 test-faults:

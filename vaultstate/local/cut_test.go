@@ -178,6 +178,7 @@ type aftermath struct {
 	before      before
 	commit      bool // what the next run can resume it commits, else it cancels
 	did         string
+	rubble      bool // of a staging that failed, it may be there: not all could be removed
 }
 
 // check opens the state, and lets the next run finish or clean up.
@@ -198,6 +199,10 @@ func (a *aftermath) check(t *testing.T) (which string, err error) {
 	if err != nil {
 		return which, fmt.Errorf("the next run: %w", err)
 	}
+	st.Pending = slices.DeleteFunc(st.Pending, func(l vaultstate.Leftover) bool {
+		// Rubble is said to be there, and does not stand in the way.
+		return a.rubble && l.State == "broken" && l.Text != ""
+	})
 	if len(st.Pending) > 1 {
 		return which, fmt.Errorf("the next run: %d things were left", len(st.Pending))
 	}
@@ -216,7 +221,7 @@ func (a *aftermath) check(t *testing.T) (which string, err error) {
 	names, err := a.disk.ReadDir(root)
 	if err == nil && slices.Contains(names, ".conclave") {
 		// An empty one may be left: nothing in it is found, and it is used again.
-		if names, err = a.disk.ReadDir(root + "/.conclave"); err == nil && len(names) > 0 {
+		if names, err = a.disk.ReadDir(root + "/.conclave"); err == nil && len(names) > 0 && !a.rubble {
 			err = fmt.Errorf("left: %v", names)
 		}
 	}
@@ -350,6 +355,7 @@ func TestCutEverywhere(t *testing.T) {
 		{ID: "cut", Kind: vaultstate.Rotate},
 		{ID: "cut", Kind: vaultstate.GenerateRoot},
 		{ID: "cut", Kind: vaultstate.Rewrap},
+		{ID: "cut", Kind: vaultstate.Recover, Shares: 7, Threshold: 4},
 	} {
 		t.Run(string(op.Kind), func(t *testing.T) {
 			b := empty(t)

@@ -291,6 +291,9 @@ func (v *Vault) kindFits(op *operation) error {
 // ready looks at everything that must be so before people are asked for
 // anything.
 func (v *Vault) ready(ctx context.Context, op *operation) error {
+	if err := v.store.Tidy(); err != nil {
+		return err
+	}
 	list, err := v.store.Find()
 	if err != nil {
 		return err

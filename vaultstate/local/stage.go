@@ -59,7 +59,7 @@ func (v *Vault) stage(ctx context.Context, op *operation, o *opened) (err error)
 	}
 	defer func() {
 		if err != nil {
-			_ = staged.Remove() // what is left is reported by the next Status
+			staged.Scrap()
 		}
 	}()
 	if staged.Base != op.base.String() {

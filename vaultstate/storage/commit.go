@@ -20,6 +20,8 @@ type Staged struct {
 	s   *Store
 	own Info // of the storage directory
 	dir string
+	// No Swap was tried: nothing can have been added that is not on disk.
+	untried bool
 }
 
 func (st *Staged) newDir() string       { return filepath.Join(st.dir, "new") }
@@ -141,18 +143,22 @@ func (st *Staged) otherSide() (string, vaultstate.Digest, error) {
 // of core/. It is refused with ErrChanged, before anything is done, unless both
 // sides are what they were when they were staged. A call after a crash goes on.
 func (st *Staged) Swap() error {
-	switch is, err := st.Standing(); {
-	case err != nil:
+	is, err := st.Standing()
+	if err != nil {
 		return err
-	case is == Committed:
-		return st.settle()
-	case is != Ready:
+	}
+	if is != Ready && is != Committed {
 		return fmt.Errorf("committing %s: %w (%s)", st.ID, vaultstate.ErrChanged, is)
 	}
+	first := st.untried
+	st.untried = false
 	for i := range st.Added {
-		if err := st.add(i); err != nil {
+		if err := st.add(i, first); err != nil {
 			return err
 		}
+	}
+	if is == Committed {
+		return st.settle()
 	}
 	if st.changesCore() {
 		how := Exchange
@@ -211,16 +217,26 @@ func (st *Staged) Settled() (string, error) {
 	return "", nil
 }
 
-// add puts one added entry in place, unless it is there already.
-func (st *Staged) add(i int) error {
+// add puts one added entry in place, unless it is there already. What an earlier
+// try may have made, and not brought to disk, is brought there by this one.
+func (st *Staged) add(i int, first bool) error {
 	key := st.Added[i].Key
-	if there, err := st.added(i); err != nil || there {
+	there, err := st.added(i)
+	if err != nil {
 		return err
 	}
 	rel := fileOf(key)
+	name := filepath.Join(st.s.root, rel)
 	var made []string
 	if err := st.s.mkdirs(st.s.root, filepath.Dir(rel), st.own, &made); err != nil {
 		return fmt.Errorf("adding %q: %w", key, err)
+	}
+	if !first {
+		made = nil
+		for d := filepath.Dir(name); d != st.s.root; d = filepath.Dir(d) {
+			made = append(made, d)
+		}
+		slices.Reverse(made)
 	}
 	// The directories are on disk before the entry moves into them: it must not
 	// be lost with them.
@@ -229,9 +245,12 @@ func (st *Staged) add(i int) error {
 			return err
 		}
 	}
-	name := filepath.Join(st.s.root, rel)
-	if err := st.s.fs.Rename(st.addFile(i), name, NoReplace); err != nil {
-		return fmt.Errorf("adding %q: %w", key, err)
+	if !there {
+		if err := st.s.fs.Rename(st.addFile(i), name, NoReplace); err != nil {
+			return fmt.Errorf("adding %q: %w", key, err)
+		}
+	} else if first {
+		return nil
 	}
 	return st.s.syncDir(filepath.Dir(name))
 }
@@ -278,106 +297,6 @@ func (st *Staged) Rollback() error {
 		return err
 	}
 	return st.Remove()
-}
-
-// Remove removes the staging directory, and what was added if the set never
-// became live. core/ is not touched. "Removed" is all that can be said of it: a
-// file system keeps what it likes.
-func (st *Staged) Remove() error {
-	if is, err := st.Standing(); err != nil {
-		return err
-	} else if is == Ready || is == Stale {
-		if err := st.removeAdded(); err != nil {
-			return err
-		}
-	}
-	return st.remove()
-}
-
-func (st *Staged) removeAdded() error {
-	for i, a := range slices.Backward(st.Added) {
-		there, err := st.added(i)
-		if err != nil {
-			return err
-		}
-		name := filepath.Join(st.s.root, fileOf(a.Key))
-		if there {
-			if err := st.s.fs.Remove(name); err != nil {
-				return fmt.Errorf("removing %q: %w", a.Key, err)
-			}
-		}
-		// Directories that were made for it may be there without it.
-		if err := st.s.prune(filepath.Dir(name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// prune removes empty directories from dir upwards, as a server does, and
-// brings the first that stays to disk.
-func (s *Store) prune(dir string) error {
-	for ; dir != s.root; dir = filepath.Dir(dir) {
-		names, err := s.fs.ReadDir(dir)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("removing %q: %w", dir, err)
-		}
-		if len(names) > 0 {
-			break
-		}
-		if err := s.fs.Remove(dir); err != nil {
-			return fmt.Errorf("removing %q: %w", dir, err)
-		}
-	}
-	return s.syncDir(dir)
-}
-
-// remove takes the directory away, stage.json first: what is left of it after
-// a crash is rubble and never taken for a staged set.
-func (st *Staged) remove() error {
-	s := st.s
-	for _, name := range []string{metaName, metaName + ".new"} {
-		if err := s.fs.Remove(filepath.Join(st.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("removing what was staged: %w", err)
-		}
-	}
-	if err := s.syncDir(st.dir); err != nil {
-		return err
-	}
-	if err := s.removeTree(st.dir); err != nil {
-		return err
-	}
-	top := filepath.Dir(st.dir)
-	if err := s.syncDir(top); err != nil {
-		return err
-	}
-	return s.prune(top)
-}
-
-func (s *Store) removeTree(dir string) error {
-	names, err := s.fs.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("removing %q: %w", dir, err)
-	}
-	for _, name := range names {
-		full := filepath.Join(dir, name)
-		st, err := s.fs.Lstat(full)
-		if err == nil && st.Mode.IsDir() {
-			err = s.removeTree(full)
-		} else if err == nil {
-			err = s.fs.Remove(full)
-		}
-		if err != nil {
-			return fmt.Errorf("removing %q: %w", full, err)
-		}
-	}
-	if err := s.fs.Remove(dir); err != nil {
-		return fmt.Errorf("removing %q: %w", dir, err)
-	}
-	return nil
 }
 
 // Found is a staging directory of an earlier run. For a Broken one only the id

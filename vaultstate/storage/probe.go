@@ -51,7 +51,11 @@ func (s *Store) probeExchange(own Info, core bool) (err error) {
 	}
 	probe := &Staged{s: s, own: own, dir: dir}
 	defer func() {
-		if rerr := probe.remove(); err == nil && rerr != nil {
+		if rerr := probe.remove(); rerr != nil {
+			s.rubble[dir] = true
+			if err != nil {
+				return
+			}
 			err = fmt.Errorf("probing the storage directory: %w", rerr)
 		}
 	}()

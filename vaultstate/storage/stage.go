@@ -53,15 +53,17 @@ func (s *Store) Stage(m Meta, c Changes) (*Staged, error) {
 	if err != nil {
 		return nil, err
 	}
-	st := &Staged{s: s, own: own, dir: s.stagingDir(m.ID)}
+	st := &Staged{s: s, own: own, dir: s.stagingDir(m.ID), untried: true}
+	if err := s.Tidy(); err != nil {
+		return nil, err
+	}
 	if err := s.mkStaging(st.dir, own); err != nil {
 		return nil, err
 	}
 	st.Meta = m
 	st.Format, st.Base, st.New, st.Phase, st.Added = metaFormat, base.String(), base.String(), PhaseStaged, nil
 	if err := st.fill(c); err != nil {
-		// The rubble is of no use; if it cannot be removed, Find reports it.
-		_ = st.remove()
+		st.Scrap()
 		return nil, err
 	}
 	return st, nil
@@ -297,12 +299,36 @@ func (s *Store) mkStaging(dir string, own Info) error {
 	if err := s.syncDir(s.root); err != nil {
 		return err
 	}
-	if err := s.mkdir(dir, 0o700, own); errors.Is(err, fs.ErrExist) {
+	err = s.mkdir(dir, 0o700, own)
+	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("staging: %w: %q is there from an earlier run: finish it or remove it", vaultstate.ErrPending, dir)
-	} else if err != nil {
-		return err
 	}
-	return s.syncDir(top)
+	if err == nil {
+		err = s.syncDir(top)
+	}
+	if err != nil {
+		(&Staged{s: s, own: own, dir: dir}).Scrap()
+	}
+	return err
+}
+
+// Scrap removes what is of no use: a staging that failed. What cannot be removed
+// now is once more before the next staging; until then Find reports it.
+func (st *Staged) Scrap() {
+	if err := st.remove(); err != nil {
+		st.s.rubble[st.dir] = true
+	}
+}
+
+// Tidy removes what Scrap could not.
+func (s *Store) Tidy() error {
+	for dir := range s.rubble {
+		if err := (&Staged{s: s, dir: dir}).remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("a try before this one failed: %w", err)
+		}
+		delete(s.rubble, dir)
+	}
+	return nil
 }
 
 func (s *Store) syncDir(dir string) error {

@@ -56,6 +56,8 @@ type Store struct {
 	fs   FS
 	root string
 	core string // where the entries below core/ are read: root/core but for Staged
+	// Directories that this Store began to stage in, failed, and could not remove.
+	rubble map[string]bool
 }
 
 // Open names an existing storage directory. It reads nothing but its kind.
@@ -71,7 +73,7 @@ func Open(fsys FS, root string) (*Store, error) {
 	if !st.Mode.IsDir() {
 		return nil, fmt.Errorf("opening the storage directory: %q is not a directory itself (a link?): name the directory", root)
 	}
-	return &Store{fs: fsys, root: root, core: filepath.Join(root, coreName)}, nil
+	return &Store{fs: fsys, root: root, core: filepath.Join(root, coreName), rubble: map[string]bool{}}, nil
 }
 
 // Root is the storage directory's absolute path.

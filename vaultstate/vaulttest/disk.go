@@ -45,6 +45,7 @@ type Disk struct {
 	root    *node
 	calls   int
 	cut     int // the call after which the power is gone; 0: never
+	fault   fault
 	changed int // the number of changes made
 	count   map[string]int
 	// NoLinks makes Link fail as file systems without hard links do.
@@ -57,6 +58,13 @@ type Disk struct {
 	// Before is called before every change, with what makes the disk that would
 	// be found if the power went now.
 	Before func(crash func(Loss) *Disk)
+}
+
+// fault is an error that calls get.
+type fault struct {
+	at    int // the call that gets it; 0: none
+	err   error
+	stays bool // and every later one that writes
 }
 
 type node struct {
@@ -143,6 +151,18 @@ func (d *Disk) CutAfter(n int) {
 	}
 }
 
+// Fail has the n-th call from now fail with err, and change nothing. If it stays,
+// so does every later call that would write, as on a disk that is full or that
+// was mounted read-only. 0 heals the disk.
+func (d *Disk) Fail(n int, err error, stays bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fault = fault{}
+	if n > 0 {
+		d.fault = fault{d.calls + n, err, stays}
+	}
+}
+
 // Calls is the number of calls so far, Changes how many of them changed
 // something.
 func (d *Disk) Calls() int {
@@ -212,10 +232,13 @@ func (d *Disk) call(name string, change bool) error {
 	if d.cut > 0 && d.calls >= d.cut {
 		return ErrCut
 	}
+	d.calls++
+	if f := d.fault; f.at > 0 && (d.calls == f.at || f.stays && d.calls > f.at && change) {
+		return f.err
+	}
 	if change && d.Before != nil {
 		d.Before(d.crash)
 	}
-	d.calls++
 	if d.count == nil {
 		d.count = map[string]int{}
 	}
