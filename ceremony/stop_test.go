@@ -258,7 +258,7 @@ type losing struct {
 	vaultstate.Opener
 	vaultstate.Settler
 	vaultstate.Rollbacker
-	before, after error
+	before, after error // once
 	empty         bool
 }
 
@@ -271,14 +271,15 @@ func (l *losing) Commit(ctx context.Context, id vaultstate.ID) (vaultstate.Outco
 	if l.empty {
 		out = vaultstate.Outcome{}
 	}
-	if l.after != nil {
-		return out, l.after
+	if err := l.after; err != nil {
+		l.after, l.empty = nil, false
+		return out, err
 	}
 	return out, err
 }
 
-// TestCommitFails: before the swap it may be tried again; after it the state is
-// opened once more, and the record says that the swap was made.
+// TestCommitFails: before the swap it may be tried again; after it Commit is
+// asked once more, and the record says that the swap was made.
 func TestCommitFails(t *testing.T) {
 	for name, l := range map[string]*losing{
 		"before":          {before: vaultstate.ErrServerRunning},
