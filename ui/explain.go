@@ -71,6 +71,8 @@ var explained = []struct {
 		"Leave it out, and the first that passes is taken; or name one that the error below lists."}},
 	{hsm.ErrNotDestroyed, sentences{"The key was not destroyed, or a part of it is still in the token.", "",
 		"Look at what the token holds, with the vendor's tool too. Until it is gone, what this key wrapped still opens."}},
+	{hsm.ErrNoData, sentences{"The token keeps no data object, or not what was written into it.", "",
+		"Try again. A token that never keeps one cannot hold the vault's anchor: leave anchor out of the plan."}},
 	{hsm.ErrNoMechanism, sentences{"The key does not pass with any mechanism.", "",
 		"The error below says why of each. Use another key or token; where AES-GCM is missing, name an HMAC key."}},
 	{hsm.ErrUnauthentic, sentences{"With this key the seal would authenticate nothing.", "",
