@@ -1,0 +1,132 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"conclave/assets/clean"
+	"conclave/hsm/secret"
+	"conclave/vaultstate"
+)
+
+// Config says which server, and how it is reached.
+type Config struct {
+	Address string   // https://host:port, unix:///path, or http:// to this machine
+	Nodes   []string // further nodes of the same cluster, which an unseal goes to
+
+	CAFile     string // PEM; read once, by Open. With CA and CAPath empty: the system's
+	CA         []byte // PEM, before CAFile
+	CAPath     string // a directory of PEM files
+	ServerName string // other than the address's
+	Namespace  string
+	Proxy      string // "": none, whatever the environment says
+
+	// SkipVerify has the certificate compared with the pin alone. It is refused
+	// but in a practice and to this machine.
+	SkipVerify bool
+	Practice   bool
+
+	// Pins are SPKI digests by address. The certificate of an address that has
+	// none is learned with the first connection.
+	Pins map[string]vaultstate.Digest
+
+	Token secret.Bytes // the caller's; empty: none
+
+	Timeout     time.Duration // of a request; 0: a minute
+	InitTimeout time.Duration // of an init, whose HSM may be slow; 0: ten minutes
+
+	Sender Sender // of requests with a share; nil: Send
+}
+
+const (
+	defaultTimeout     = time.Minute
+	defaultInitTimeout = 10 * time.Minute
+	maxCAFile          = 1 << 20
+)
+
+// checked fills in what is left out.
+func (c Config) checked() (Config, error) {
+	if c.Timeout == 0 {
+		c.Timeout = defaultTimeout
+	}
+	if c.InitTimeout == 0 {
+		c.InitTimeout = defaultInitTimeout
+	}
+	if c.Sender == nil {
+		c.Sender = Send
+	}
+	if err := checkToken(c.Token); err != nil {
+		return c, err
+	}
+	if c.CAFile != "" && len(c.CA) == 0 {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return c, fmt.Errorf("reading the CA certificates: %w", err)
+		}
+		if len(pem) > maxCAFile {
+			return c, fmt.Errorf("reading the CA certificates: %q is too large", clean.Clean(c.CAFile))
+		}
+		c.CA = pem
+	}
+	return c, nil
+}
+
+// checkToken refuses what no header may hold.
+func checkToken(token secret.Bytes) error {
+	for _, b := range token.Expose() {
+		if b <= ' ' || b > '~' {
+			return errors.New("the token holds a character that no token has: a line end, perhaps")
+		}
+	}
+	return nil
+}
+
+// target is all that a connection to one node needs to know.
+func (c Config) target(address string) (Target, error) {
+	t := Target{
+		Address: address, CA: c.CA, CAPath: c.CAPath, ServerName: c.ServerName,
+		Namespace: c.Namespace, Proxy: c.Proxy, SkipVerify: c.SkipVerify,
+		Pin: c.Pins[address], Timeout: c.Timeout,
+	}
+	u, err := url.Parse(address)
+	if err != nil || strings.TrimSpace(address) == "" {
+		return t, fmt.Errorf("the address %q: it is no URL", clean.Clean(address))
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return t, fmt.Errorf("the address %q: only scheme, host, port and path may be in it", clean.Clean(u.Redacted()))
+	}
+	here := loopback(u.Hostname())
+	switch {
+	case u.Scheme == "unix":
+		here = true
+	case u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
+		return t, fmt.Errorf("the address %q: it does not begin with https://, http:// or unix://", clean.Clean(address))
+	case u.Scheme == "http" && (!here || c.Proxy != "") && !c.Practice:
+		return t, fmt.Errorf("%w: %q: plain http sends shares and tokens in the open; use https", ErrUnsafe, clean.Clean(address))
+	}
+	if c.SkipVerify && (!here || c.Proxy != "") && !c.Practice {
+		return t, fmt.Errorf("%w: %q: the certificate is not to be checked, so anybody could be the server", ErrUnsafe, clean.Clean(address))
+	}
+	if u.Scheme == "unix" && c.Proxy != "" {
+		return t, fmt.Errorf("%w: %q: there is no proxy to a unix socket", ErrUnsafe, clean.Clean(address))
+	}
+	if c.Proxy != "" {
+		p, err := url.Parse(c.Proxy)
+		if err != nil || p.Host == "" || p.Scheme != "http" && p.Scheme != "socks5" {
+			return t, errors.New("the proxy: it is no URL that begins with http:// or socks5://")
+		}
+	}
+	return t, nil
+}
+
+// loopback tells whether a host is this machine by its very name. A name that
+// only resolves to it can be made to resolve to another.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,50 @@
+package server
+
+import (
+	"fmt"
+
+	"conclave/hsm/secret"
+	"conclave/vaultstate"
+	"conclave/vaultstate/share"
+)
+
+// issueOf makes the issue of the keys of an answer, in share order. Keys to PGP
+// keys come as hex of a message, plain ones as hex of the share.
+func (op *operation) issueOf(keys []text) (list []vaultstate.IssuedShare, err error) {
+	if len(keys) != op.Shares {
+		return nil, fmt.Errorf("%w: it has %d shares, not %d", errAnswer, len(keys), op.Shares)
+	}
+	defer func() {
+		if err != nil {
+			(&vaultstate.Issue{Shares: list}).Wipe()
+		}
+	}()
+	var plain []secret.Bytes
+	for i, k := range keys {
+		b, err := k.unhex()
+		if err != nil {
+			return list, err
+		}
+		s := vaultstate.IssuedShare{Number: i + 1}
+		if op.holders != nil {
+			s.Encrypted = append([]byte(nil), b.Expose()...)
+			s.PGP = op.holders[i].Fingerprint
+			b.Wipe()
+		} else {
+			s.Plain, s.Fingerprint = b, op.set.Fingerprint(b)
+			plain = append(plain, b)
+		}
+		list = append(list, s)
+	}
+	op.prints = nil
+	for _, s := range list {
+		op.prints = append(op.prints, s.Fingerprint)
+	}
+	if len(plain) > 1 && op.Threshold > 1 {
+		if bad, err := share.SamePolynomial(plain, op.Threshold); err != nil || len(bad) > 0 {
+			// They may be the only ones there will ever be: they are handed out.
+			op.outcome.Checks = append(op.outcome.Checks, vaultstate.Check{Text: "The new shares do not fit together: what the server made can never be put together."})
+		}
+	}
+	return list, nil
+}

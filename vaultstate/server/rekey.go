@@ -1,0 +1,323 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"conclave/hsm/secret"
+	"conclave/vaultstate"
+	"conclave/vaultstate/share"
+)
+
+func (v *Vault) beginRekey(ctx context.Context, op *operation) error {
+	s, err := v.active(ctx)
+	if err != nil {
+		return err
+	}
+	op.found(s)
+	switch {
+	case op.Kind == vaultstate.RecoveryRekey && !op.auto:
+		return fmt.Errorf("%w: the server has a Shamir seal and no recovery keys; a rekey makes new unseal keys", vaultstate.ErrUnsupported)
+	case op.Kind == vaultstate.Rekey && op.auto:
+		if err := op.singleValue(); err != nil {
+			return err
+		}
+	case op.Kind == vaultstate.Rekey:
+		if err := share.CheckCounts(op.Shares, op.Threshold); err != nil {
+			return fmt.Errorf("beginning rekey: %w", err)
+		}
+	}
+	op.verification = op.Shares > 0 && !op.SkipProof
+	if op.way, err = v.way(ctx, op.Kind); err != nil {
+		return err
+	}
+	if err := v.idle(ctx, op); err != nil {
+		return err
+	}
+	return v.start(ctx, op)
+}
+
+// singleValue is rule S2: a server would force other values to 1 without a word.
+func (op *operation) singleValue() error {
+	for _, n := range []int{op.Shares, op.Threshold} {
+		if n != 0 && n != 1 {
+			return fmt.Errorf("%w: key shares and key threshold are 1, not %d", vaultstate.ErrSingleValue, n)
+		}
+	}
+	if op.PGPKeys != nil {
+		return errors.New("beginning rekey: it makes no shares under an HSM seal, and there are PGP keys for them")
+	}
+	op.Shares, op.Threshold = 0, 0
+	return nil
+}
+
+// idle refuses where something is pending, whoever began it, and learns how
+// many shares are needed.
+func (v *Vault) idle(ctx context.Context, op *operation) error {
+	p, err := v.read(ctx, op)
+	if err != nil {
+		return fmt.Errorf("reading what is pending: %w", err)
+	}
+	if p.Started {
+		return fmt.Errorf("%w: the server says that somebody began it: %s", vaultstate.ErrPending, describe(op.Kind, p))
+	}
+	if p.Required < 0 || p.Required > 255 {
+		return errAnswer
+	}
+	op.needed = p.Required
+	return nil
+}
+
+func describe(kind vaultstate.Kind, p pending) string {
+	text := fmt.Sprintf("nonce %s, %d of %d shares given", quoted(p.Nonce), p.Progress, p.Required)
+	if kind == vaultstate.GenerateRoot {
+		return text + ", the token for the PGP key " + quoted(p.TokenPGP)
+	}
+	return text + fmt.Sprintf(", %d new shares with the threshold %d for the PGP keys %s, verification %t", p.N, p.T, list(p.PGP), p.VerificationRequired)
+}
+
+// request is the operation as the server is asked for it.
+func (op *operation) request() secret.Bytes {
+	if op.Kind == vaultstate.GenerateRoot {
+		if op.tokenKey != nil {
+			return object(field{name: "pgp_key", public: base64.StdEncoding.EncodeToString(op.RootTokenPGPKey)})
+		}
+		return object(field{name: "otp", secret: op.otp})
+	}
+	n, t := op.counts()
+	fields := []field{{name: "secret_shares", public: n}, {name: "secret_threshold", public: t}}
+	if op.holders != nil {
+		fields = append(fields, field{name: "pgp_keys", public: op.pgpTexts()})
+	}
+	if op.verification {
+		fields = append(fields, field{name: "require_verification", public: true})
+	}
+	return object(fields...)
+}
+
+func (op *operation) pgpTexts() []string {
+	var texts []string
+	for _, k := range op.holders {
+		texts = append(texts, base64.StdEncoding.EncodeToString(k.Binary))
+	}
+	return texts
+}
+
+// start begins the operation at the server, and takes its nonce.
+func (v *Vault) start(ctx context.Context, op *operation) error {
+	op.nonce, op.verifyNonce, op.sent, op.verifySent = "", "", 0, 0
+	body := op.request()
+	defer body.Wipe()
+	c := v.atWay(op, http.MethodPut, op.way.start)
+	c.body = body
+	var p pending
+	defer p.wipe()
+	switch err := v.ask(ctx, v.self, c, op.way.inData, &p); {
+	case err == nil:
+	case reasonOf(err) == isPending:
+		return fmt.Errorf("%w: somebody else began one: %w", vaultstate.ErrPending, err)
+	case !answered(err):
+		return lost(err, "%s may have begun at the server; no share was sent: look at its status and cancel it there before beginning again", op.Kind)
+	default:
+		return fmt.Errorf("beginning %s: nothing was changed: %w", op.Kind, err)
+	}
+	if p.Complete { // no quorum was needed: there are no recovery keys so far
+		return v.finish(ctx, op, &p)
+	}
+	if p.Nonce == "" {
+		return fmt.Errorf("beginning %s: %w: it has no nonce", op.Kind, errAnswer)
+	}
+	// Where it was begun without PGP keys, "rotate" does not mention any.
+	if err := changed(op.differences(p)); err != nil {
+		op.nonce = p.Nonce
+		return errors.Join(fmt.Errorf("beginning %s: %w", op.Kind, err), v.stop(ctx, op))
+	}
+	op.nonce = p.Nonce
+	return nil
+}
+
+// stop cancels the operation at the server. Newer ones want the nonce.
+func (v *Vault) stop(ctx context.Context, op *operation) error {
+	body := nonceBody(op.nonce)
+	defer body.Wipe()
+	c := v.atWay(op, http.MethodDelete, op.way.start)
+	c.body = body
+	if err := v.tell(ctx, v.self, c); err != nil {
+		return fmt.Errorf("cancelling %s at the server: %w", op.Kind, err)
+	}
+	return nil
+}
+
+// restart begins the operation anew with the same parameters, if what is
+// pending is ours. Of a stranger's it is ErrChanged.
+func (v *Vault) restart(ctx context.Context, op *operation) error {
+	p, err := v.read(ctx, op)
+	if err != nil {
+		return fmt.Errorf("reading what is pending: %w", err)
+	}
+	if err := changed(op.differences(p)); err != nil {
+		return err
+	}
+	if p.Progress == 0 && op.verifyNonce == "" {
+		op.sent = 0 // the server forgot the shares itself
+		return nil
+	}
+	if err := v.stop(ctx, op); err != nil {
+		return err
+	}
+	if op.Kind == vaultstate.GenerateRoot {
+		op.renewOTP()
+	}
+	return v.start(ctx, op)
+}
+
+// submit sends as many shares as are needed, each after a look at what is
+// pending.
+func (v *Vault) submit(ctx context.Context, op *operation, quorum []secret.Bytes) error {
+	if op.sent > 0 { // an earlier Submit got half of the way
+		if err := v.restart(ctx, op); err != nil {
+			return err
+		}
+	}
+	for i, s := range quorum[:op.needed] {
+		if err := v.guard(ctx, op); err != nil {
+			return err
+		}
+		last := i == op.needed-1
+		if last && op.commits() {
+			op.held.Wipe()
+			op.held = s.Clone()
+			op.phase = vaultstate.PhaseReady
+			return nil
+		}
+		if err := v.hand(ctx, op, s, last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commits tells whether the server acts on the last share, with nothing to take
+// or to verify after it: that share waits for Commit.
+func (op *operation) commits() bool { return op.Kind == vaultstate.Rekey && op.auto }
+
+// hand sends one share of the quorum, and deals with all that can come of it.
+func (v *Vault) hand(ctx context.Context, op *operation, s secret.Bytes, last bool) error {
+	var p pending
+	defer p.wipe()
+	switch err := v.sendShare(ctx, op, "update", op.nonce, s, &p); {
+	case err == nil:
+		op.sent++
+	case reasonOf(err) == isQuorum:
+		return v.wrongQuorum(ctx, op, err)
+	case !answered(err):
+		if !v.arrived(ctx, op, last) {
+			return lost(err, "whether share %d of the quorum arrived is not known; the operation was not finished, as far as the server says", op.sent+1)
+		}
+		op.sent++
+		if last {
+			return v.lostEnd(ctx, op, err)
+		}
+		return nil
+	default:
+		return fmt.Errorf("handing in share %d of %d: %w", op.sent+1, op.needed, changedBy(err))
+	}
+	switch {
+	case p.Complete:
+		return v.finish(ctx, op, &p)
+	case last:
+		return fmt.Errorf("%w: the server has %d shares of %d and says that it is not done", vaultstate.ErrChanged, op.sent, op.needed)
+	}
+	return nil
+}
+
+// sendShare sends one share to an endpoint of the operation.
+func (v *Vault) sendShare(ctx context.Context, op *operation, endpoint, nonce string, s secret.Bytes, to *pending) error {
+	key := base64Text(s)
+	defer key.Wipe()
+	body := object(field{name: "key", secret: key}, field{name: "nonce", public: nonce})
+	defer body.Wipe()
+	c := v.atWay(op, http.MethodPut, endpoint)
+	c.body, c.share = body, key
+	return v.ask(ctx, v.self, c, op.way.inData, to)
+}
+
+// wrongQuorum sees to it that the operation stands, so that the good shares can
+// be handed in again.
+func (v *Vault) wrongQuorum(ctx context.Context, op *operation, cause error) error {
+	q := &vaultstate.QuorumError{Given: op.needed, Needed: op.needed}
+	op.sent++ // whatever the server forgot of them
+	if err := v.restart(ctx, op); err != nil {
+		return errors.Join(q, fmt.Errorf("beginning %s anew: %w", op.Kind, err))
+	}
+	return fmt.Errorf("%w (%w)", q, cause)
+}
+
+// arrived asks, after an answer that was lost, whether the share was counted.
+func (v *Vault) arrived(ctx context.Context, op *operation, last bool) bool {
+	p, err := v.read(ctx, op)
+	if err != nil {
+		return false
+	}
+	if last {
+		return !p.Started || p.Nonce == op.nonce && p.VerificationNonce != ""
+	}
+	return len(op.differences(p)) == 0 && p.Progress == op.sent+1
+}
+
+// lostEnd is an answer to the last share that was lost, and with it what was
+// made.
+func (v *Vault) lostEnd(ctx context.Context, op *operation, cause error) error {
+	if op.verification {
+		p, err := v.read(ctx, op)
+		if err == nil && p.Started && p.Nonce == op.nonce && p.VerificationNonce != "" {
+			op.verifyNonce = p.VerificationNonce
+			if err = v.restart(ctx, op); err == nil {
+				return lost(cause, "with the new shares, which count for nothing: the operation was begun anew, and the quorum can be handed in again")
+			}
+		}
+		return lost(cause, "with the new shares, which count for nothing without verification (%v)", err)
+	}
+	return lost(cause, "with what the last share made: the server says that nothing is pending any more. Shares or a token that nobody has may count now: look at the status, and make new ones")
+}
+
+// finish takes what the server made when the quorum was in.
+func (v *Vault) finish(ctx context.Context, op *operation, p *pending) error {
+	switch {
+	case op.Kind == vaultstate.GenerateRoot:
+		return v.takeToken(ctx, op, p)
+	case op.Shares == 0:
+		return nil // under an HSM seal; some servers answer with keys that mean nothing
+	}
+	if p.VerificationRequired != op.verification {
+		return fmt.Errorf("%w: the server says that verification is required: %t, and %t was agreed", vaultstate.ErrChanged, p.VerificationRequired, op.verification)
+	}
+	op.verifyNonce = p.VerificationNonce
+	op.early = !op.verification
+	shares, err := op.issueOf(p.Keys)
+	if err != nil {
+		if op.early {
+			return fmt.Errorf("taking the new shares, which count already: %w", err)
+		}
+		return errors.Join(fmt.Errorf("taking the new shares: %w", err), v.stop(ctx, op))
+	}
+	if op.issue == nil {
+		op.issue = &vaultstate.Issue{}
+	}
+	op.issue.Set, op.issue.Shares = op.set.String(), shares
+	op.phase = vaultstate.PhaseIssue
+	if op.nonce == "" && op.verification { // begun and done in one answer, which names no nonce
+		q, err := v.read(ctx, op)
+		if err != nil {
+			return fmt.Errorf("reading what is pending: %w", err)
+		}
+		if err := changed(op.differences(q)); err != nil {
+			return err
+		}
+		op.nonce = q.Nonce
+	}
+	return nil
+}

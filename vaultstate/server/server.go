@@ -1,0 +1,96 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"conclave/vaultstate"
+)
+
+// Vault is a running server. Its methods may be called from several goroutines,
+// one at a time goes in.
+type Vault struct {
+	c    Config
+	now  func() time.Time
+	self *node
+	// nodes are those that an unseal goes to: self, then Config.Nodes.
+	nodes []*node
+
+	mu  sync.Mutex
+	op  *operation // nil: none since the program started
+	log []Exchange
+}
+
+var _ vaultstate.Vault = (*Vault)(nil)
+
+// Exchange is one request as the record shows it.
+type Exchange struct {
+	At        time.Time
+	Address   string
+	Method    string
+	Path      string
+	Token     bool // one was sent
+	Share     bool // a share was sent
+	Status    int  // 0: there was no answer
+	RequestID string
+}
+
+// Open checks the configuration, and learns or compares the certificate of every
+// node that can be reached. It sends no token.
+func Open(ctx context.Context, c Config) (*Vault, error) {
+	c, err := c.checked()
+	if err != nil {
+		return nil, err
+	}
+	v := &Vault{c: c, now: time.Now}
+	for _, address := range append([]string{c.Address}, c.Nodes...) {
+		t, err := c.target(address)
+		if err != nil {
+			return nil, err
+		}
+		v.nodes = append(v.nodes, &node{target: t})
+	}
+	v.self = v.nodes[0]
+	if _, err := v.sealStatus(ctx, v.self); err != nil {
+		return nil, err
+	}
+	for _, n := range v.nodes[1:] {
+		if _, err := v.sealStatus(ctx, n); errors.Is(err, ErrPinned) {
+			return nil, err // one that is not reached may come later
+		}
+	}
+	return v, nil
+}
+
+// Certificates are the digests of the certificates' public keys (SPKI), by
+// address. Addresses without TLS, or that were not reached yet, are not in it.
+func (v *Vault) Certificates() map[string]vaultstate.Digest {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	pins := map[string]vaultstate.Digest{}
+	for _, n := range v.nodes {
+		if n.target.Pin != (vaultstate.Digest{}) {
+			pins[n.target.Address] = n.target.Pin
+		}
+	}
+	return pins
+}
+
+// Exchanges are the requests so far, in order, without anything secret.
+func (v *Vault) Exchanges() []Exchange {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return append([]Exchange(nil), v.log...)
+}
+
+// Close wipes what a pending operation holds. What is pending at the server
+// stays pending. The token stays the caller's.
+func (v *Vault) Close() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.op.wipe()
+	v.op = nil
+	return nil
+}
