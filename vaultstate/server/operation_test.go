@@ -1,0 +1,398 @@
+package server_test
+
+import (
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"conclave/hsm/secret"
+	"conclave/vaultstate"
+	"conclave/vaultstate/pgp"
+	"conclave/vaultstate/server"
+)
+
+// holder is a custodian with a PGP key.
+type holder struct {
+	private *pgp.Private
+	key     pgp.Key
+}
+
+func holders(t *testing.T, n int) (list []holder, keys [][]byte) {
+	t.Helper()
+	for range n {
+		p, k, err := pgp.GenerateKey("Holder", time.Now().Add(-time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, keys = append(list, holder{p, k}), append(keys, k.Binary)
+	}
+	return list, keys
+}
+
+// received are the shares of an issue, as their holders have them.
+func received(t *testing.T, issue *vaultstate.Issue, list []holder) []secret.Bytes {
+	t.Helper()
+	var out []secret.Bytes
+	for i, s := range issue.Shares {
+		if list == nil {
+			out = append(out, s.Plain)
+			continue
+		}
+		if s.PGP != list[i].key.Fingerprint {
+			t.Fatalf("share %d is for %s", i+1, s.PGP)
+		}
+		text, err := list[i].private.Decrypt(s.Encrypted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := hex.DecodeString(string(text.Expose()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, secret.Take(raw))
+	}
+	return out
+}
+
+// room is a fake server, its driver, and the people.
+type room struct {
+	*testing.T
+	f    *fake
+	v    *server.Vault
+	held []secret.Bytes
+}
+
+// newRoom initialises a server 3 of 5 and gives the driver the root token.
+func newRoom(t *testing.T, d dialect) *room {
+	t.Helper()
+	f := newFake(t, d)
+	r := &room{T: t, f: f, v: f.open("")}
+	r.held = r.finish(vaultstate.Operation{ID: "init", Kind: vaultstate.Init, Shares: 5, Threshold: 3, RootToken: true}, nil)
+	f.sealed = false
+	r.v = f.open(f.root)
+	return r
+}
+
+// finish plays an operation from Begin to Commit and returns the new shares.
+func (r *room) finish(op vaultstate.Operation, list []holder) []secret.Bytes {
+	r.Helper()
+	p, err := r.v.Begin(r.Context(), op)
+	if err != nil {
+		r.Fatalf("Begin of %s: %v", op.ID, err)
+	}
+	return r.goOn(op, p, list)
+}
+
+func (r *room) goOn(op vaultstate.Operation, p vaultstate.Progress, list []holder) []secret.Bytes {
+	r.Helper()
+	var err error
+	if p.Phase == vaultstate.PhaseAuthority {
+		if p, err = r.v.Submit(r.Context(), op.ID, r.held[:p.Needed]); err != nil {
+			r.Fatalf("Submit of %s: %v", op.ID, err)
+		}
+	}
+	return r.end(op, p, list)
+}
+
+// end plays an authorised operation to its end.
+func (r *room) end(op vaultstate.Operation, p vaultstate.Progress, list []holder) (out []secret.Bytes) {
+	r.Helper()
+	if p.Phase == vaultstate.PhaseIssue {
+		issue, err := r.v.Take(r.Context(), op.ID)
+		if err != nil {
+			r.Fatalf("Take of %s: %v", op.ID, err)
+		}
+		if _, err := r.v.Take(r.Context(), op.ID); !errors.Is(err, vaultstate.ErrTaken) {
+			r.Errorf("a second Take of %s: %v", op.ID, err)
+		}
+		out = received(r.T, issue, list)
+		for i, s := range out {
+			if p, err = r.v.Verify(r.Context(), op.ID, i+1, s); err != nil {
+				r.Fatalf("Verify of %s: %v", op.ID, err)
+			}
+		}
+	}
+	result, err := r.v.Commit(r.Context(), op.ID)
+	if err != nil {
+		r.Fatalf("Commit of %s at %s: %v", op.ID, p.Phase, err)
+	}
+	for _, c := range result.Checks {
+		if !c.OK {
+			r.Errorf("%s: a check: %s", op.ID, c.Text)
+		}
+	}
+	if err := r.v.Cancel(r.Context(), op.ID); !errors.Is(err, vaultstate.ErrCommitted) {
+		r.Errorf("Cancel after Commit of %s: %v", op.ID, err)
+	}
+	if p, err := r.v.Progress(r.Context(), op.ID); err != nil || p.Phase != vaultstate.PhaseCommitted {
+		r.Errorf("the progress after Commit of %s: %+v, %v", op.ID, p, err)
+	}
+	return out
+}
+
+// offers tells whether a dialect has an operation.
+func (d dialect) offers(kind vaultstate.Kind) bool {
+	switch kind { //nolint:exhaustive // the others are offered by all
+	case vaultstate.GenerateRoot:
+		return d.old || d.rootToken
+	case vaultstate.RecoveryRekey:
+		return !d.shamir
+	}
+	return true
+}
+
+func (r *room) operation(kind vaultstate.Kind, keys [][]byte) vaultstate.Operation {
+	op := vaultstate.Operation{ID: vaultstate.ID("our-" + string(kind)), Kind: kind}
+	switch kind { //nolint:exhaustive // the others have nothing more
+	case vaultstate.Rekey:
+		if r.f.d.shamir {
+			op.Shares, op.Threshold, op.PGPKeys = 4, 2, keys
+		}
+	case vaultstate.RecoveryRekey:
+		op.Shares, op.Threshold, op.PGPKeys = 4, 2, keys
+	}
+	return op
+}
+
+var withQuorum = []vaultstate.Kind{vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.GenerateRoot}
+
+// TestOperations plays every operation on every dialect, with a wrong share on
+// the way, and the good ones handed in again.
+func TestOperations(t *testing.T) {
+	for _, d := range dialects {
+		t.Run(d.name, func(t *testing.T) {
+			for _, kind := range withQuorum {
+				r := newRoom(t, d)
+				if !d.offers(kind) {
+					want := server.ErrClosed
+					if d.shamir {
+						want = vaultstate.ErrUnsupported
+					}
+					if _, err := r.v.Begin(t.Context(), r.operation(kind, nil)); !errors.Is(err, want) {
+						t.Errorf("%s: %v", kind, err)
+					}
+					continue
+				}
+				list, keys := holders(t, 4)
+				r.wrongShareFirst(kind, r.operation(kind, keys), list)
+			}
+			r := newRoom(t, d)
+			r.finish(vaultstate.Operation{ID: "rotate", Kind: vaultstate.Rotate}, nil)
+			if r.f.term != 2 {
+				t.Errorf("the term is %d", r.f.term)
+			}
+		})
+	}
+}
+
+func (r *room) wrongShareFirst(kind vaultstate.Kind, op vaultstate.Operation, list []holder) {
+	r.Helper()
+	old := string(r.f.key)
+	p, err := r.v.Begin(r.Context(), op)
+	if err != nil || p.Phase != vaultstate.PhaseAuthority || p.Needed != 3 {
+		r.Fatalf("Begin of %s: %+v, %v", kind, p, err)
+	}
+	if _, err := r.v.Begin(r.Context(), op); !errors.Is(err, vaultstate.ErrPending) {
+		r.Errorf("a second Begin of %s: %v", kind, err)
+	}
+	bad := r.held[1].Clone()
+	bad.Expose()[3] ^= 1
+	var q *vaultstate.QuorumError
+	p, err = r.v.Submit(r.Context(), op.ID, []secret.Bytes{r.held[0], bad, r.held[2]})
+	if kind == vaultstate.Rekey && !r.f.d.shamir {
+		if err != nil || p.Phase != vaultstate.PhaseReady {
+			r.Fatalf("Submit of %s: %+v, %v", kind, p, err)
+		}
+		_, err = r.v.Commit(r.Context(), op.ID) // where the last share is sent
+	}
+	if !errors.As(err, &q) || q.Needed != 3 {
+		r.Fatalf("%s with a wrong share: %v", kind, err)
+	}
+	if p, err = r.v.Progress(r.Context(), op.ID); err != nil || p.Phase != vaultstate.PhaseAuthority {
+		r.Fatalf("%s after a wrong share: %+v, %v", kind, p, err)
+	}
+	tokens := len(r.f.tokens)
+	r.held = []secret.Bytes{r.held[0], r.held[1], r.held[2]}
+	made := r.goOn(op, p, list)
+	switch {
+	case kind == vaultstate.GenerateRoot:
+		if len(r.f.tokens) != tokens+1 {
+			r.Errorf("%d tokens", len(r.f.tokens))
+		}
+	case op.Shares > 0:
+		if string(r.f.key) == old || r.f.n != 4 || r.f.threshold != 2 {
+			r.Error("the new shares do not count")
+		}
+		r.held = made
+		if r.f.d.offers(vaultstate.GenerateRoot) {
+			r.finish(vaultstate.Operation{ID: "after", Kind: vaultstate.GenerateRoot}, nil)
+		}
+	}
+	if len(r.f.ops) > 0 {
+		r.Errorf("%s left something pending", kind)
+	}
+}
+
+// TestQuorumHere: what cannot be a quorum is refused before a share is sent, and
+// with two more than needed the wrong one is named.
+func TestQuorumHere(t *testing.T) {
+	r := newRoom(t, dialects[0])
+	if _, err := r.v.Begin(t.Context(), vaultstate.Operation{ID: "x", Kind: vaultstate.GenerateRoot}); err != nil {
+		t.Fatal(err)
+	}
+	h := r.held
+	bad := h[1].Clone()
+	bad.Expose()[3] ^= 1
+	short := h[1].Slice(0, 20)
+	sent := r.f.shares
+	for _, c := range []struct {
+		what  string
+		give  []secret.Bytes
+		wrong []int
+	}{
+		{"none", nil, nil},
+		{"too few", h[:2], nil},
+		{"one twice", []secret.Bytes{h[0], h[1], h[0]}, nil},
+		{"one twice, one more", []secret.Bytes{h[0], h[1], h[2], h[0]}, nil},
+		{"a short one", []secret.Bytes{h[0], short, h[2]}, nil},
+		{"one more, one wrong", []secret.Bytes{h[0], bad, h[2], h[3]}, nil},
+		{"two more, one wrong", []secret.Bytes{h[0], bad, h[2], h[3], h[4]}, []int{1}},
+		{"two more, the last wrong", []secret.Bytes{h[0], h[2], h[3], h[4], bad}, []int{4}},
+	} {
+		var q *vaultstate.QuorumError
+		p, err := r.v.Submit(t.Context(), "x", c.give)
+		if !errors.As(err, &q) || !slices.Equal(q.Wrong, c.wrong) || !slices.Equal(p.Wrong, c.wrong) {
+			t.Errorf("%s: %v, %v", c.what, err, q)
+		}
+	}
+	if r.f.shares != sent {
+		t.Errorf("%d shares were sent", r.f.shares-sent)
+	}
+	if _, err := r.v.Submit(t.Context(), "x", h); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestVerificationFails: custodians who prove shares that the server does not
+// know are asked again, and the old shares count until then.
+func TestVerificationFails(t *testing.T) {
+	for _, d := range dialects[:4] {
+		r := newRoom(t, d)
+		list, keys := holders(t, 2)
+		op := vaultstate.Operation{ID: "r", Kind: vaultstate.RecoveryRekey, Shares: 2, Threshold: 2, PGPKeys: keys}
+		if _, err := r.v.Begin(t.Context(), op); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.v.Submit(t.Context(), "r", r.held[:3]); err != nil {
+			t.Fatal(err)
+		}
+		old := string(r.f.key)
+		issue, err := r.v.Take(t.Context(), "r")
+		if err != nil {
+			t.Fatal(err)
+		}
+		mine := received(t, issue, list)
+		bad := mine[0].Clone()
+		bad.Expose()[0] ^= 1
+		prove := func(shares ...secret.Bytes) {
+			for i, s := range shares {
+				if _, err := r.v.Verify(t.Context(), "r", i+1, s); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		prove(bad, mine[1])
+		var q *vaultstate.QuorumError
+		if _, err := r.v.Commit(t.Context(), "r"); !errors.As(err, &q) {
+			t.Fatalf("%s: a wrong share: %v", d.name, err)
+		}
+		if p, err := r.v.Progress(t.Context(), "r"); err != nil || p.Phase != vaultstate.PhaseProof || len(p.Proven) > 0 || string(r.f.key) != old {
+			t.Errorf("%s: after it: %+v, %v", d.name, p, err)
+		}
+		prove(mine...)
+		out, err := r.v.Commit(t.Context(), "r")
+		if err != nil || string(r.f.key) == old || out.After.Shares != 2 || out.After.RecoveryKey != vaultstate.KeyDigest("recovery-key", secret.Take([]byte(string(r.f.key)))) {
+			t.Errorf("%s: the right shares: %+v, %v", d.name, out, err)
+		}
+	}
+}
+
+// TestCancel: nothing stays pending, and a token that was made is revoked.
+func TestCancel(t *testing.T) {
+	for _, d := range dialects {
+		for _, kind := range withQuorum {
+			if !d.offers(kind) {
+				continue
+			}
+			for _, submit := range []bool{false, true} {
+				r := newRoom(t, d)
+				key, tokens := string(r.f.key), len(r.f.tokens)
+				op := r.operation(kind, nil)
+				if _, err := r.v.Begin(t.Context(), op); err != nil {
+					t.Fatal(err)
+				}
+				if submit {
+					if _, err := r.v.Submit(t.Context(), op.ID, r.held[:3]); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := r.v.Cancel(t.Context(), op.ID); err != nil {
+					t.Errorf("%s, %s: %v", d.name, kind, err)
+				}
+				if len(r.f.ops) > 0 || string(r.f.key) != key || len(r.f.tokens) != tokens {
+					t.Errorf("%s, %s: something is left", d.name, kind)
+				}
+				if _, err := r.v.Progress(t.Context(), op.ID); !errors.Is(err, vaultstate.ErrNoOperation) {
+					t.Errorf("%s, %s: %v", d.name, kind, err)
+				}
+			}
+		}
+	}
+}
+
+// TestForeign: what somebody else began is shown, and neither used nor cancelled.
+func TestForeign(t *testing.T) {
+	for _, d := range dialects {
+		for _, kind := range withQuorum {
+			if !d.offers(kind) {
+				continue
+			}
+			r := newRoom(t, d)
+			op := r.operation(kind, nil)
+			if _, err := r.v.Begin(t.Context(), op); err != nil {
+				t.Fatal(err)
+			}
+			other := r.f.open(r.f.root)
+			st, err := other.Status(t.Context())
+			if err != nil || len(st.Pending) == 0 || st.Pending[0].Kind != kind || !strings.Contains(st.Pending[0].Text, r.f.ops[kinds[kind]].nonce) {
+				t.Errorf("%s, %s: the status is %+v, %v", d.name, kind, st, err)
+			}
+			if _, err := other.Begin(t.Context(), op); !errors.Is(err, vaultstate.ErrPending) {
+				t.Errorf("%s, %s: %v", d.name, kind, err)
+			}
+			if _, err := r.v.Progress(t.Context(), op.ID); err != nil {
+				t.Errorf("%s, %s: ours is disturbed: %v", d.name, kind, err)
+			}
+		}
+	}
+}
+
+// TestSecondRule is rule S2: nothing that a server would force silently is sent.
+func TestSecondRule(t *testing.T) {
+	r := newRoom(t, dialects[0])
+	for _, op := range []vaultstate.Operation{{Shares: 5, Threshold: 3}, {Shares: 1, Threshold: 3}, {Shares: -1}} {
+		op.ID, op.Kind = "x", vaultstate.Rekey
+		if _, err := r.v.Begin(t.Context(), op); !errors.Is(err, vaultstate.ErrSingleValue) {
+			t.Errorf("%+v: %v", op, err)
+		}
+	}
+	for _, x := range r.v.Exchanges() {
+		if x.Method != http.MethodGet {
+			t.Errorf("%s %s was sent", x.Method, x.Path)
+		}
+	}
+}
