@@ -71,6 +71,7 @@ type fakeOp struct {
 	n, t               int
 	pgp                []string // binary
 	verification       bool
+	backup             bool
 	given, verified    [][]byte
 	key                []byte
 	otp                string
@@ -326,7 +327,7 @@ func (f *fake) pending(kind string) m {
 		}
 	}
 	out := m{"nonce": op.nonce, "started": true, "t": op.t, "n": op.n, "progress": len(op.given), "required": required, "pgp_fingerprints": prints,
-		"backup": false, "verification_required": op.verification, "verification_nonce": op.verifyNonce, "complete": false, "otp_length": 26, "pgp_fingerprint": ""}
+		"backup": op.backup, "verification_required": op.verification, "verification_nonce": op.verifyNonce, "complete": false, "otp_length": 26, "pgp_fingerprint": ""}
 	if kind == "root" && len(prints) == 1 {
 		out["pgp_fingerprint"] = prints[0]
 	}

@@ -29,6 +29,9 @@ func (v *Vault) beginInit(ctx context.Context, op *operation) error {
 		return vaultstate.ErrInitialized
 	}
 	op.found(s)
+	if !op.auto && !op.RootToken {
+		return fmt.Errorf("%w: the server makes a root token, which nobody can revoke while it is sealed: say who gets it", vaultstate.ErrUnsupported)
+	}
 	if op.auto && !op.SkipProof {
 		switch done, err := v.initInTwo(ctx, op); {
 		case err != nil:

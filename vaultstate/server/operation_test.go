@@ -21,14 +21,30 @@ type holder struct {
 	key     pgp.Key
 }
 
+// holders are n of the same people each time; strangers are others.
 func holders(t *testing.T, n int) (list []holder, keys [][]byte) {
 	t.Helper()
-	for range n {
+	return people(t, 0, n)
+}
+
+func strangers(t *testing.T, n int) (list []holder, keys [][]byte) {
+	t.Helper()
+	return people(t, 4, n)
+}
+
+var everybody []holder
+
+func people(t *testing.T, from, n int) (list []holder, keys [][]byte) {
+	t.Helper()
+	for len(everybody) < from+n {
 		p, k, err := pgp.GenerateKey("Holder", time.Now().Add(-time.Hour))
 		if err != nil {
 			t.Fatal(err)
 		}
-		list, keys = append(list, holder{p, k}), append(keys, k.Binary)
+		everybody = append(everybody, holder{p, k})
+	}
+	for _, h := range everybody[from : from+n] {
+		list, keys = append(list, h), append(keys, h.key.Binary)
 	}
 	return list, keys
 }

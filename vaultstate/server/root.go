@@ -118,19 +118,20 @@ func (v *Vault) revoke(ctx context.Context, token secret.Bytes) (vaultstate.Chec
 	err := v.tell(ctx, v.self, call{method: http.MethodPost, path: "auth/token/revoke-self", token: token, body: body})
 	_, still := v.lookup(ctx, token)
 	check := vaultstate.Check{
-		Text: fmt.Sprintf("The token with the accessor %s is revoked: the server does not know it any more.", accessor),
+		Text: fmt.Sprintf("The token with the accessor %s is revoked: the server does not know it any more.", quoted(accessor)),
 		OK:   reasonOf(still) == isForbidden, Took: v.now().Sub(began),
 	}
 	if check.OK {
 		return check, nil
 	}
+	check.Text = fmt.Sprintf("The token with the accessor %s was to be revoked, and may still count.", quoted(accessor))
 	if err == nil {
 		err = still
 	}
 	if err == nil {
 		err = fmt.Errorf("%w: the server still knows the token", vaultstate.ErrNotReady)
 	}
-	return check, fmt.Errorf("revoking the token with the accessor %s: %w", accessor, err)
+	return check, fmt.Errorf("revoking the token with the accessor %s: %w", quoted(accessor), err)
 }
 
 func isRoot(info tokenInfo) bool { return slices.Contains(info.Policies, "root") }

@@ -1,0 +1,239 @@
+package server_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"conclave/vaultstate"
+	"conclave/vaultstate/server"
+)
+
+// TestStranger: somebody cancels the operation between two shares and begins it
+// anew for their own PGP keys, with the same numbers and as many shares given.
+// No further share is sent, on any dialect, in the quorum and in the
+// verification.
+func TestStranger(t *testing.T) {
+	for _, d := range dialects {
+		for _, kind := range withQuorum {
+			if !d.offers(kind) {
+				continue
+			}
+			steps := []int{0, 1, 2} // shares sent before the stranger comes
+			if kind == vaultstate.RecoveryRekey || d.shamir && kind == vaultstate.Rekey {
+				steps = append(steps, 3, 4) // then those of the verification
+			}
+			for _, step := range steps {
+				t.Run(fmt.Sprintf("%s/%s/%d", d.name, kind, step), func(t *testing.T) {
+					newRoom(t, d).stranger(kind, step)
+				})
+			}
+		}
+	}
+}
+
+func (r *room) stranger(kind vaultstate.Kind, step int) {
+	ours, keys := holders(r.T, 4)
+	theirs, _ := strangers(r.T, 1)
+	op := r.operation(kind, keys)
+	if kind == vaultstate.GenerateRoot {
+		op.RootTokenPGPKey, op.RootToken = keys[0], true
+	}
+	if _, err := r.v.Begin(r.Context(), op); err != nil {
+		r.Fatal(err)
+	}
+	from := r.f.shares
+	strike := func() { r.f.stranger(kinds[kind], theirs[0].key) }
+	r.f.after = func(shares int) {
+		if shares-from == step {
+			strike()
+		}
+	}
+	if step == 0 {
+		strike()
+	}
+	err := r.all(op, ours)
+	r.f.after = nil
+	if !errors.Is(err, vaultstate.ErrChanged) || !strings.Contains(err.Error(), "the server says that") {
+		r.Fatalf("after the stranger: %v", err)
+	}
+	if kind != vaultstate.Rekey || r.f.d.shamir {
+		if !strings.Contains(err.Error(), theirs[0].key.Fingerprint) {
+			r.Errorf("it does not say for whom the operation is now: %v", err)
+		}
+	}
+	if sent := r.f.shares - from; sent != step {
+		r.Errorf("%d shares were sent, want %d", sent, step)
+	}
+	// Whatever is called afterwards sends nothing, and leaves theirs alone.
+	_ = r.all(op, ours)
+	if sent := r.f.shares - from; sent != step {
+		r.Errorf("later, %d shares were sent, want %d", sent, step)
+	}
+	_ = r.v.Cancel(r.Context(), op.ID)
+	if r.f.ops[kinds[kind]] == nil {
+		r.Error("the stranger's operation was cancelled")
+	}
+}
+
+// all calls what is left of an operation, until an error.
+func (r *room) all(op vaultstate.Operation, list []holder) error {
+	p, err := r.v.Progress(r.Context(), op.ID)
+	if err != nil && p.Phase == "" {
+		return err
+	}
+	if p.Phase == vaultstate.PhaseAuthority {
+		if p, err = r.v.Submit(r.Context(), op.ID, r.held[:3]); err != nil {
+			return err
+		}
+	}
+	if p.Phase == vaultstate.PhaseIssue {
+		issue, err := r.v.Take(r.Context(), op.ID)
+		if err != nil {
+			return err
+		}
+		for i, s := range received(r.T, issue, list) {
+			if _, err := r.v.Verify(r.Context(), op.ID, i+1, s); err != nil {
+				return err
+			}
+		}
+	}
+	_, err = r.v.Commit(r.Context(), op.ID)
+	return err
+}
+
+// TestChangedFields: each fact that was agreed is compared, and named.
+func TestChangedFields(t *testing.T) {
+	theirs, _ := strangers(t, 1)
+	for _, c := range []struct {
+		change func(op *fakeOp, f *fake)
+		says   string
+	}{
+		{func(op *fakeOp, _ *fake) { op.nonce = "other" }, `has the nonce "other"`},
+		{func(op *fakeOp, _ *fake) { op.n = 5 }, "5 new shares with the threshold 2"},
+		{func(op *fakeOp, _ *fake) { op.t = 3 }, "4 new shares with the threshold 3"},
+		{func(op *fakeOp, _ *fake) { op.verification = false }, "verification is required: false"},
+		{func(op *fakeOp, _ *fake) { op.backup = true }, "a backup of the new shares is kept"},
+		{func(op *fakeOp, _ *fake) { op.verifyNonce = "there" }, `the verification has the nonce "there"`},
+		{func(op *fakeOp, _ *fake) { op.pgp = nil }, "the PGP keys of nobody"},
+		{func(op *fakeOp, _ *fake) { op.pgp[0], op.pgp[1] = op.pgp[1], op.pgp[0] }, "the new shares go to the PGP keys"},
+		{func(op *fakeOp, _ *fake) { op.pgp[3] = string(theirs[0].key.Binary) }, theirs[0].key.Fingerprint},
+		{func(op *fakeOp, _ *fake) { op.given = append(op.given, []byte("x")) }, "it has 1 shares of the quorum, and 0 were sent"},
+		{func(_ *fakeOp, f *fake) { f.threshold = 2 }, "2 shares are needed"},
+		{func(_ *fakeOp, f *fake) { delete(f.ops, "recovery") }, "nothing is pending any more"},
+	} {
+		r := newRoom(t, dialects[0])
+		_, keys := holders(t, 4)
+		op := r.operation(vaultstate.RecoveryRekey, keys)
+		if _, err := r.v.Begin(t.Context(), op); err != nil {
+			t.Fatal(err)
+		}
+		c.change(r.f.ops["recovery"], r.f)
+		sent := r.f.shares
+		if _, err := r.v.Submit(t.Context(), op.ID, r.held[:3]); !errors.Is(err, vaultstate.ErrChanged) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", c.says, err)
+		}
+		if r.f.shares != sent {
+			t.Errorf("%s: a share was sent", c.says)
+		}
+	}
+}
+
+// TestStepDown: a node that seals itself or is not active any more is recognised
+// in the middle, and no further share is sent to it.
+func TestStepDown(t *testing.T) {
+	for _, d := range dialects {
+		for what, c := range map[string]struct {
+			change func(*fake)
+			want   error
+		}{
+			"sealed":    {func(f *fake) { f.sealed = true }, server.ErrSealed},
+			"standby":   {func(f *fake) { f.standby = true }, server.ErrStandby},
+			"forgotten": {func(f *fake) { clear(f.ops) }, vaultstate.ErrChanged},
+		} {
+			r := newRoom(t, d)
+			op := r.operation(vaultstate.Rekey, nil)
+			if _, err := r.v.Begin(t.Context(), op); err != nil {
+				t.Fatal(err)
+			}
+			from := r.f.shares
+			r.f.after = func(shares int) {
+				if shares == from+1 {
+					c.change(r.f)
+				}
+			}
+			_, err := r.v.Submit(t.Context(), op.ID, r.held[:3])
+			if !errors.Is(err, c.want) || r.f.shares != from+1 {
+				t.Errorf("%s, %s: %v, and %d shares were sent", d.name, what, err, r.f.shares-from)
+			}
+			if what == "standby" && !strings.Contains(err.Error(), "https://active.example:8200") {
+				t.Errorf("%s: the active node is not named: %v", d.name, err)
+			}
+		}
+	}
+}
+
+// TestLostAnswers: an answer that is lost is said to be, what is so is asked,
+// and nothing is sent twice.
+func TestLostAnswers(t *testing.T) {
+	for _, d := range dialects[:5] {
+		for _, lostShare := range []int{1, 3} {
+			r := newRoom(t, d)
+			op := r.operation(vaultstate.RecoveryRekey, nil)
+			if _, err := r.v.Begin(t.Context(), op); err != nil {
+				t.Fatal(err)
+			}
+			from := r.f.shares
+			r.f.drop = func(method, path string) bool {
+				return strings.HasSuffix(path, "/update") && r.f.shares == from+lostShare
+			}
+			p, err := r.v.Submit(t.Context(), op.ID, r.held[:3])
+			r.f.drop = nil
+			if lostShare == 1 { // it was counted, and the others followed
+				if err != nil || p.Phase != vaultstate.PhaseIssue || r.f.shares != from+3 {
+					t.Errorf("%s, share 1: %+v, %v", d.name, p, err)
+				}
+				continue
+			}
+			if !errors.Is(err, server.ErrLost) || p.Phase != vaultstate.PhaseAuthority || r.f.shares != from+3 {
+				t.Errorf("%s, share 3: %+v, %v", d.name, p, err)
+			}
+			r.goOn(op, p, nil) // the operation was begun anew
+		}
+		r := newRoom(t, d)
+		r.f.drop = func(method, path string) bool {
+			return method == http.MethodPost && strings.HasSuffix(path, "sys/rotate")
+		}
+		r.finish(vaultstate.Operation{ID: "rotate", Kind: vaultstate.Rotate}, nil)
+		if r.f.term != 2 {
+			t.Errorf("%s: rotated to %d", d.name, r.f.term)
+		}
+	}
+}
+
+// TestLostVerification: the answer that has the new shares count is lost.
+func TestLostVerification(t *testing.T) {
+	r := newRoom(t, dialects[0])
+	op := r.operation(vaultstate.RecoveryRekey, nil)
+	p, err := r.v.Begin(t.Context(), op)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.f.drop = func(_, path string) bool { return strings.HasSuffix(path, "/verify") && r.f.ops["recovery"] == nil }
+	r.goOn(op, p, nil) // n and t tell that it counts
+
+	r = newRoom(t, dialects[0])
+	op.Shares, op.Threshold = 5, 3 // as before: nothing tells
+	if _, err = r.v.Begin(t.Context(), op); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = r.v.Submit(t.Context(), op.ID, r.held[:3]); err != nil {
+		t.Fatal(err)
+	}
+	r.f.drop = func(_, path string) bool { return strings.HasSuffix(path, "/verify") && r.f.ops["recovery"] == nil }
+	if err := r.all(op, nil); !errors.Is(err, server.ErrLost) {
+		t.Errorf("%v", err)
+	}
+}
