@@ -160,6 +160,9 @@ func say(w Way) string {
 		}
 		return fmt.Sprintf("%s is done at %s, with shares and the token.", w.Kind, at)
 	case AccessNoToken:
+		if w.Kind == vaultstate.Rotate {
+			return fmt.Sprintf("%s needs a token at %s. Give one.", w.Kind, at)
+		}
 		return fmt.Sprintf("%s needs a token at %s, if the server knows that at all: without one it says the same either way. Give a token.", w.Kind, at)
 	case AccessRefused:
 		return fmt.Sprintf("The token may not use %s. Give one whose policy allows reading and updating it, with sudo.", at)
