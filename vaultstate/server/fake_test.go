@@ -59,6 +59,8 @@ type fake struct {
 	term         int
 	unseal       [][]byte
 	unsealNonce  string
+	otps         []string
+	echo         bool                           // a refusal repeats the key that it was given
 	shares       int                            // requests with a share, so far
 	after        func(shares int)               // called with mu held after a share's request was handled
 	before       func(path string)              // called with mu held before any request
@@ -378,6 +380,7 @@ func (f *fake) begin(kind string, in m) reply {
 	op := &fakeOp{nonce: id(), n: number(in, "secret_shares"), t: number(in, "secret_threshold"), pgp: texts(in["pgp_keys"])}
 	op.verification, _ = in["require_verification"].(bool)
 	op.otp, _ = in["otp"].(string)
+	f.otps = append(f.otps, op.otp)
 	if k, ok := in["pgp_key"].(string); ok {
 		op.pgp = texts([]any{k})
 	}
@@ -414,6 +417,9 @@ func (f *fake) update(kind string, op *fakeOp, in m) reply {
 	if !fits(op.given, f.key) {
 		if !f.d.sticky {
 			op.given = nil
+		}
+		if f.echo {
+			return refuse(400, "the key %v does not match submitted values", in["key"])
 		}
 		return refuse(400, "recovery key verification failed: recovery key does not match submitted values")
 	}

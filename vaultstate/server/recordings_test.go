@@ -158,6 +158,18 @@ func TestDecodeToken(t *testing.T) {
 	}
 }
 
+// TestOddAnswers: keys and tokens are plain strings, and counts are no strings.
+func TestOddAnswers(t *testing.T) {
+	for _, c := range [][2]string{
+		{"init", `{"recovery_keys":["\u0041\u0041"]}`}, {"init", `{"root_token":"a\nb"}`}, {"init", `{"root_token":5}`}, {"init", `{"recovery_keys":"aa"}`}, {"init", `[]`},
+		{"data", `{}{}`}, {"data", `{"data":null}`}, {"data", `{"data":{"keys":[1]}}`}, {"other", `{"n":"3"}`}, {"other", `{"encoded_token":"ä"}`}, {"other", ``}, {"other", `{`},
+	} {
+		if err := server.Decoded(c[0], []byte(c[1])); err == nil {
+			t.Errorf("%s is an answer", c[1])
+		}
+	}
+}
+
 // FuzzAnswers: no answer whatever makes the driver fail otherwise than with an
 // error.
 func FuzzAnswers(f *testing.F) {

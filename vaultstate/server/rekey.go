@@ -249,7 +249,6 @@ func (v *Vault) sendShare(ctx context.Context, op *operation, endpoint, nonce st
 // be handed in again.
 func (v *Vault) wrongQuorum(ctx context.Context, op *operation, cause error) error {
 	q := &vaultstate.QuorumError{Given: op.needed, Needed: op.needed}
-	op.sent++ // whatever the server forgot of them
 	if err := v.restart(ctx, op); err != nil {
 		return errors.Join(q, fmt.Errorf("beginning %s anew: %w", op.Kind, err))
 	}

@@ -182,7 +182,7 @@ func (r *replay) compare(e exchange, req *http.Request, token bool, got m) {
 		delete(got, "key")
 		delete(want, "key")
 	}
-	if e.Method != req.Method || e.Path != req.URL.Path || e.Token != token || !reflect.DeepEqual(map[string]any(got), want) {
+	if e.Method != req.Method || e.Path != req.URL.Path || e.Token != token || !reflect.DeepEqual(got, want) {
 		r.t.Errorf("the driver sends %s %s, token %t: %v\nrecorded is %s %s, token %t: %v", req.Method, req.URL.Path, token, got, e.Method, e.Path, e.Token, want)
 	}
 }

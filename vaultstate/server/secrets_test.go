@@ -1,0 +1,181 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"conclave/hsm/secret"
+	"conclave/vaultstate"
+	"conclave/vaultstate/server"
+)
+
+// TestHeldShare: the share that waits for Commit is not sent into an operation
+// that changed meanwhile.
+func TestHeldShare(t *testing.T) {
+	theirs, _ := strangers(t, 1)
+	for _, d := range dialects[:5] {
+		r := newRoom(t, d)
+		op := r.operation(vaultstate.Rekey, nil)
+		begin(t, r.v, op)
+		from := r.f.shares
+		if p := submit(t, r.v, op.ID, r.held[:3]...); p.Phase != vaultstate.PhaseReady || r.f.shares != from+2 {
+			t.Fatalf("%s: %+v, %d shares", d.name, p, r.f.shares-from)
+		}
+		r.f.stranger("rekey", theirs[0].key)
+		if _, err := r.v.Commit(t.Context(), op.ID); !errors.Is(err, vaultstate.ErrChanged) || r.f.shares != from+2 {
+			t.Errorf("%s: %v, %d shares", d.name, err, r.f.shares-from)
+		}
+	}
+}
+
+// TestPad: the one-time pad is drawn here, anew each time, from the servers' own
+// alphabet.
+func TestPad(t *testing.T) {
+	r := newRoom(t, dialects[0])
+	for range 20 {
+		begin(t, r.v, vaultstate.Operation{ID: "g", Kind: vaultstate.GenerateRoot})
+		if err := r.v.Cancel(t.Context(), "g"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := map[string]bool{}
+	var all strings.Builder
+	for _, otp := range r.f.otps {
+		if seen[otp] || len(otp) != 26 || strings.Trim(otp, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") != "" {
+			t.Errorf("the pad %q", otp)
+		}
+		seen[otp] = true
+		all.WriteString(otp)
+	}
+	if len(r.f.otps) != 20 {
+		t.Errorf("%d pads", len(r.f.otps))
+	}
+	for _, c := range "Az9" { // 520 characters miss none of the three but once in thousands
+		if !strings.ContainsRune(all.String(), c) {
+			t.Errorf("no pad has a %c", c)
+		}
+	}
+}
+
+// TestSender: whatever carries a share goes through it, nothing else does, and
+// its body is wiped afterwards.
+func TestSender(t *testing.T) {
+	r := newRoom(t, dialects[0])
+	var bodies []secret.Bytes
+	v, err := server.Open(t.Context(), server.Config{Address: r.f.URL, Token: secret.Take([]byte(r.f.root)),
+		Sender: func(ctx context.Context, q server.Request) (server.Answer, error) {
+			if !bytes.Contains(q.Body.Expose(), []byte(`"key":"`)) {
+				t.Errorf("%s has no share", q.Path)
+			}
+			if q.Target.Address != r.f.URL || q.Token.Len() > 0 {
+				t.Errorf("the target is %+v, and a token where none is wanted: %t", q.Target, q.Token.Len() > 0)
+			}
+			bodies = append(bodies, q.Body)
+			return server.Send(ctx, q)
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.v = v
+	from := r.f.shares
+	made := r.finish(r.operation(vaultstate.RecoveryRekey, nil), nil)
+	r.held = made
+	r.finish(r.operation(vaultstate.Rekey, nil), nil)
+	if len(bodies) != r.f.shares-from || len(bodies) != 3+2+2 {
+		t.Errorf("%d shares went through it, and %d arrived", len(bodies), r.f.shares-from)
+	}
+	for _, b := range bodies {
+		if b.Len() > 0 {
+			t.Error("a body was not wiped")
+		}
+	}
+	shares := 0
+	for _, x := range v.Exchanges() {
+		if x.Share {
+			shares++
+		}
+	}
+	if shares != len(bodies) {
+		t.Errorf("%d exchanges say that they have a share", shares)
+	}
+}
+
+// TestNoSecretIsPublic: shares and tokens are in no progress, outcome, exchange,
+// status or error, also where the server repeats them.
+func TestNoSecretIsPublic(t *testing.T) {
+	var said bytes.Buffer
+	say := func(what any, err error) { fmt.Fprintf(&said, "%+v %#v %s %v\n", what, what, what, err) }
+	for _, d := range dialects {
+		if !d.offers(vaultstate.GenerateRoot) {
+			continue
+		}
+		r := newRoom(t, d)
+		r.f.echo = true
+		canaries := [][]byte{[]byte(r.f.root)}
+		bad := r.held[2].Clone()
+		bad.Expose()[0] ^= 1
+		for _, s := range append(r.held, bad) {
+			canaries = append(canaries, s.Expose())
+		}
+		for _, kind := range withQuorum {
+			if !d.offers(kind) {
+				continue
+			}
+			op := r.operation(kind, nil)
+			say(r.v.Begin(t.Context(), op))
+			say(r.v.Submit(t.Context(), op.ID, []secret.Bytes{r.held[0], r.held[1], bad}))
+			say(r.v.Commit(t.Context(), op.ID))
+			p, err := r.v.Submit(t.Context(), op.ID, r.held[:3])
+			say(p, err)
+			if p.Phase == vaultstate.PhaseIssue {
+				issue, err := r.v.Take(t.Context(), op.ID)
+				say(issue, err)
+				for i, s := range issue.Shares {
+					canaries = append(canaries, s.Plain.Expose())
+					say(r.v.Verify(t.Context(), op.ID, i+1, bad))
+					say(r.v.Verify(t.Context(), op.ID, i+1, s.Plain))
+				}
+				if issue.Token != nil {
+					canaries = append(canaries, issue.Token.Plain.Expose())
+				}
+				if len(issue.Shares) > 0 {
+					r.held = received(t, issue, nil)
+					bad = r.held[1].Clone()
+					bad.Expose()[0] ^= 1
+					r.held = append(r.held, r.held[0])[:3]
+				}
+			}
+			say(r.v.Progress(t.Context(), op.ID))
+			say(r.v.Commit(t.Context(), op.ID))
+			say(r.v.Status(t.Context()))
+			if r.f.threshold != 3 {
+				break
+			}
+		}
+		say(r.v.Exchanges(), nil)
+		for _, otp := range r.f.otps {
+			if otp != "" {
+				canaries = append(canaries, []byte(otp))
+			}
+		}
+		for _, c := range canaries {
+			for _, form := range [][]byte{c, []byte(hex.EncodeToString(c)), []byte(base64.StdEncoding.EncodeToString(c))} {
+				if len(form) < 12 {
+					t.Fatal("a canary is too short")
+				}
+				if bytes.Contains(said.Bytes(), form[:12]) {
+					t.Errorf("%s: a secret is in what is public", d.name)
+				}
+			}
+		}
+	}
+	if !strings.Contains(said.String(), "repeats a secret that was sent") {
+		t.Error("the server repeated nothing: this test shows less than it says")
+	}
+}
