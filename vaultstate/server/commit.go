@@ -52,6 +52,10 @@ func (v *Vault) Commit(ctx context.Context, id vaultstate.ID) (vaultstate.Outcom
 		check, _ := v.revoke(ctx, op.token) // what failed is in the check
 		out.Checks = append(out.Checks, check)
 	}
+	if op.RootToken && op.token.Len() > 0 {
+		v.issued.Wipe()
+		v.issued = op.token.Clone()
+	}
 	op.wipe()
 	op.outcome = out
 	return out, nil

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"conclave/hsm/secret"
 	"conclave/vaultstate"
 )
 
@@ -21,6 +22,10 @@ type Vault struct {
 	mu  sync.Mutex
 	op  *operation // nil: none since the program started
 	log []Exchange
+
+	told   int          // of log: what Requests returned
+	token  secret.Bytes // of UseToken
+	issued secret.Bytes // a root token that counts, for RevokeIssued
 }
 
 var _ vaultstate.Vault = (*Vault)(nil)
@@ -86,11 +91,13 @@ func (v *Vault) Exchanges() []Exchange {
 }
 
 // Close wipes what a pending operation holds. What is pending at the server
-// stays pending. The token stays the caller's.
+// stays pending. The token of Config stays the caller's.
 func (v *Vault) Close() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.op.wipe()
 	v.op = nil
+	v.token.Wipe()
+	v.issued.Wipe()
 	return nil
 }
