@@ -268,6 +268,7 @@ func (v *Vault) cancelInit(ctx context.Context, op *operation) error {
 		if err := v.cancelPending(ctx, op); err != nil {
 			return err
 		}
+		op.onlyToken()
 		return fmt.Errorf("%s: %w: the server stays initialised, without recovery keys. Its root token is the only authority: with it, a recovery rekey makes them; else clear its storage", op.ID, vaultstate.ErrCommitted)
 	}
 	return fmt.Errorf("%s: %w: an init is not undone; clear the server's storage and begin again", op.ID, vaultstate.ErrCommitted)

@@ -44,11 +44,14 @@ type candidate struct {
 // they are two doors to one operation, and the older one looks at each share's
 // length.
 var candidates = map[vaultstate.Kind][]candidate{
-	vaultstate.RecoveryRekey: {{"rekey-recovery-key", "init", false}, {"rotate/recovery", "init", true}},
+	vaultstate.RecoveryRekey: {{"rekey-recovery-key", "init", false}, firstKeys},
 	vaultstate.Rekey:         {{"rekey", "init", false}, {"rotate/root", "init", true}},
 	vaultstate.GenerateRoot:  {{"generate-root", "attempt", false}, {"generate-root-token", "attempt", true}},
 	vaultstate.Rotate:        {{"rotate", "", true}},
 }
+
+// firstKeys is the one that can make recovery keys where there are none.
+var firstKeys = candidate{"rotate/recovery", "init", true}
 
 var asked = []vaultstate.Kind{vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot}
 
@@ -80,6 +83,10 @@ func (v *Vault) way(ctx context.Context, kind vaultstate.Kind) (Way, error) {
 	if err != nil {
 		return Way{}, err
 	}
+	return w.checked()
+}
+
+func (w Way) checked() (Way, error) {
 	switch w.Access {
 	case AccessOpen, AccessToken:
 		return w, nil

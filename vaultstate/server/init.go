@@ -58,6 +58,9 @@ func (v *Vault) beginInit(ctx context.Context, op *operation) error {
 	if err := op.initToken(a.RootToken); err != nil {
 		return err
 	}
+	if t := op.issue.Token; t != nil && op.auto && op.token.Len() > 0 {
+		t.Accessor = v.accessor(ctx, op.token)
+	}
 	op.phase = vaultstate.PhaseIssue
 	return nil
 }
@@ -123,10 +126,8 @@ func (v *Vault) initInTwo(ctx context.Context, op *operation) (done bool, err er
 	}
 	op.gap, op.verification = true, true
 	op.token = a.RootToken.Clone()
-	op.way = Way{Kind: vaultstate.RecoveryRekey, Path: "rotate/recovery", Access: AccessToken, start: "init", inData: true}
-	if err := v.gapToken(ctx, op); err != nil {
-		return false, err
-	}
+	op.way = Way{Kind: vaultstate.RecoveryRekey, Path: firstKeys.path, Access: AccessToken, start: firstKeys.start, inData: firstKeys.inData}
+	op.issue = &vaultstate.Issue{}
 	err = v.waitActive(ctx)
 	if err == nil {
 		err = v.start(ctx, op)
@@ -134,35 +135,51 @@ func (v *Vault) initInTwo(ctx context.Context, op *operation) (done bool, err er
 	if err == nil && len(op.issue.Shares) == 0 {
 		err = fmt.Errorf("%w: the rotation wants a quorum, and there are no recovery keys", vaultstate.ErrChanged)
 	}
+	if op.RootToken {
+		op.issue.Token = op.gapToken(v.accessor(ctx, op.token))
+	}
 	if err != nil {
-		// The token must not get lost with it.
-		op.phase = vaultstate.PhaseIssue
-		op.Shares, op.Threshold, op.holders = 0, 0, nil
+		op.onlyToken()
 		return false, fmt.Errorf("the server is initialised without recovery keys, and making them failed: its root token is the only authority. Take hands it out: %w", err)
 	}
 	return true, nil
 }
 
-// gapToken puts the root token of the gap into the issue: to its PGP key, it
-// is encrypted here.
-func (v *Vault) gapToken(ctx context.Context, op *operation) error {
-	op.issue = &vaultstate.Issue{}
+// gapToken is the root token of the gap, for the issue: to its PGP key, it is
+// encrypted here. Where that fails, plain is better than lost.
+func (op *operation) gapToken(accessor string) *vaultstate.IssuedToken {
+	t := &vaultstate.IssuedToken{Accessor: accessor}
+	if op.tokenKey != nil {
+		var err error
+		if t.Encrypted, err = op.tokenKey.Encrypt(op.token); err == nil {
+			t.PGP = op.tokenKey.Fingerprint
+			return t
+		}
+		op.outcome.Checks = append(op.outcome.Checks, vaultstate.Check{Text: "The root token could not be encrypted to its PGP key, and came in plain."})
+	}
+	t.Plain = op.token.Clone()
+	return t
+}
+
+// onlyToken leaves of an init in the gap what counts: the root token, also one
+// that nobody asked for.
+func (op *operation) onlyToken() {
+	if op.issue == nil {
+		op.issue = &vaultstate.Issue{}
+	}
 	if !op.RootToken {
-		return nil
+		op.RootToken = true
+		op.issue.Token = op.gapToken("")
+		op.taken = false
 	}
-	t := &vaultstate.IssuedToken{Accessor: v.accessor(ctx, op.token)}
-	op.issue.Token = t
-	if op.tokenKey == nil {
-		t.Plain = op.token.Clone()
-		return nil
+	(&vaultstate.Issue{Shares: op.issue.Shares}).Wipe()
+	op.issue.Shares = nil
+	op.wipeProven()
+	op.Shares, op.Threshold, op.holders, op.nonce = 0, 0, nil, ""
+	op.phase = vaultstate.PhaseIssue
+	if op.taken {
+		op.phase = vaultstate.PhaseReady
 	}
-	var err error
-	t.PGP = op.tokenKey.Fingerprint
-	if t.Encrypted, err = op.tokenKey.Encrypt(op.token); err != nil {
-		op.issue = nil
-		return fmt.Errorf("%w: the server is initialised without recovery keys, and its root token could not be encrypted: clear its storage and begin again: %w", ErrLost, err)
-	}
-	return nil
 }
 
 // initToken takes the root token of an ordinary init. One that was not asked for

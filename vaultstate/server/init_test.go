@@ -154,32 +154,55 @@ func TestInitLost(t *testing.T) {
 }
 
 // TestInitGap: the server is initialised and the recovery keys cannot be made:
-// the root token, its only authority, is handed out, and makes them later.
+// the root token, its only authority, is handed out, even if nobody asked for
+// it, and makes them later.
 func TestInitGap(t *testing.T) {
-	d := dialects[2]
-	f := newFake(t, d)
-	v := f.open("")
-	f.before = func(path string) {
-		f.standby = f.standby || path == "sys/rotate/recovery/init"
-	}
-	_, err := v.Begin(t.Context(), initOp)
-	if !errors.Is(err, server.ErrStandby) || !strings.Contains(err.Error(), "the only authority") {
-		t.Fatal(err)
-	}
-	issue, err := v.Take(t.Context(), "i")
-	if err != nil || len(issue.Shares) > 0 || string(issue.Token.Plain.Expose()) != f.root {
-		t.Fatalf("%+v, %v", issue, err)
-	}
-	f.before, f.standby = nil, false
-	r := &room{T: t, f: f, v: f.open(f.root)}
-	op := vaultstate.Operation{ID: "r", Kind: vaultstate.RecoveryRekey, Shares: 4, Threshold: 2}
-	p, err := r.v.Begin(t.Context(), op)
-	if err != nil || p.Phase != vaultstate.PhaseIssue || p.Needed != 0 {
-		t.Fatalf("%+v, %v", p, err)
-	}
-	r.end(op, p, nil)
-	if f.n != 4 {
-		t.Error("the recovery keys do not count")
+	list, keys := holders(t, 1)
+	for _, d := range []dialect{dialects[2], dialects[4]} {
+		for _, op := range []vaultstate.Operation{{RootToken: true}, {RootToken: true, RootTokenPGPKey: keys[0]}, {}} {
+			f := newFake(t, d)
+			v := f.open("")
+			f.before = func(path string) {
+				f.standby = f.standby || path == "sys/rotate/recovery/init"
+			}
+			op.ID, op.Kind, op.Shares, op.Threshold = "i", vaultstate.Init, 4, 2
+			_, err := v.Begin(t.Context(), op)
+			if !errors.Is(err, server.ErrStandby) || !strings.Contains(err.Error(), "the only authority") {
+				t.Fatal(err)
+			}
+			issue, err := v.Take(t.Context(), "i")
+			if err != nil || len(issue.Shares) > 0 || issue.Token == nil {
+				t.Fatalf("%+v, %v", issue, err)
+			}
+			token := issue.Token.Plain
+			if op.RootTokenPGPKey != nil {
+				if token, err = list[0].private.Decrypt(issue.Token.Encrypted); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if string(token.Expose()) != f.root {
+				t.Error("the token is another")
+			}
+			f.before, f.standby = nil, false
+			if _, err := v.Commit(t.Context(), "i"); err != nil || len(f.tokens) != 1 {
+				t.Errorf("%v, %d tokens: the only authority is revoked", err, len(f.tokens))
+			}
+			r := &room{T: t, f: f, v: f.open(f.root)}
+			for _, kind := range []vaultstate.Kind{vaultstate.Rekey, vaultstate.GenerateRoot} {
+				if _, err := r.v.Begin(t.Context(), vaultstate.Operation{ID: "x", Kind: kind}); d.offers(kind) && !errors.Is(err, vaultstate.ErrUnsupported) {
+					t.Errorf("%s without recovery keys: %v", kind, err)
+				}
+			}
+			later := vaultstate.Operation{ID: "r", Kind: vaultstate.RecoveryRekey, Shares: 4, Threshold: 2}
+			p, err := r.v.Begin(t.Context(), later)
+			if err != nil || p.Phase != vaultstate.PhaseIssue || p.Needed != 0 {
+				t.Fatalf("%+v, %v", p, err)
+			}
+			r.end(later, p, nil)
+			if f.n != 4 {
+				t.Error("the recovery keys do not count")
+			}
+		}
 	}
 }
 
@@ -194,6 +217,10 @@ func TestInitCancelled(t *testing.T) {
 		err := v.Cancel(t.Context(), "i")
 		if !errors.Is(err, vaultstate.ErrCommitted) || d.zero != strings.Contains(err.Error(), "only authority") || len(f.ops) > 0 {
 			t.Errorf("%s: %v", d.name, err)
+		}
+		issue, err := v.Take(t.Context(), "i")
+		if err != nil || issue.Token == nil || d.zero != (len(issue.Shares) == 0) {
+			t.Errorf("%s: afterwards: %+v, %v", d.name, issue, err)
 		}
 	}
 }

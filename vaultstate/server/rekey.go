@@ -31,10 +31,16 @@ func (v *Vault) beginRekey(ctx context.Context, op *operation) error {
 		}
 	}
 	op.verification = op.Shares > 0 && !op.SkipProof
-	if op.way, err = v.way(ctx, op.Kind); err != nil {
+	switch {
+	case op.auto && s.N == 0 && op.Kind == vaultstate.RecoveryRekey:
+		op.way, err = v.firstKeysWay(ctx)
+	default:
+		op.way, err = v.way(ctx, op.Kind)
+	}
+	if err != nil {
 		return err
 	}
-	if err := v.idle(ctx, op); err != nil {
+	if _, err := v.idle(ctx, op); err != nil {
 		return err
 	}
 	return v.start(ctx, op)
@@ -56,19 +62,35 @@ func (op *operation) singleValue() error {
 
 // idle refuses where something is pending, whoever began it, and learns how
 // many shares are needed.
-func (v *Vault) idle(ctx context.Context, op *operation) error {
+func (v *Vault) idle(ctx context.Context, op *operation) (pending, error) {
 	p, err := v.read(ctx, op)
 	if err != nil {
-		return fmt.Errorf("reading what is pending: %w", err)
+		return p, fmt.Errorf("reading what is pending: %w", err)
 	}
 	if p.Started {
-		return fmt.Errorf("%w: the server says that somebody began it: %s", vaultstate.ErrPending, describe(op.Kind, p))
+		return p, fmt.Errorf("%w: the server says that somebody began it: %s", vaultstate.ErrPending, describe(op.Kind, p))
 	}
-	if p.Required < 0 || p.Required > 255 {
-		return errAnswer
+	switch {
+	case p.Required < 0 || p.Required > 255:
+		return p, fmt.Errorf("how many shares are needed: %w", errAnswer)
+	case p.Required == 0 && op.Kind != vaultstate.RecoveryRekey:
+		return p, fmt.Errorf("%w: the server has no recovery keys, so nothing can be authorised with them; with a root token, a recovery rekey makes them", vaultstate.ErrUnsupported)
 	}
 	op.needed = p.Required
-	return nil
+	return p, nil
+}
+
+// firstKeysWay is how recovery keys are made where there are none: the older
+// endpoint would wait for shares for ever.
+func (v *Vault) firstKeysWay(ctx context.Context) (Way, error) {
+	c := firstKeys
+	access, err := v.probe(ctx, c)
+	if err != nil {
+		return Way{}, fmt.Errorf("asking whether recovery keys can be made: %w", err)
+	}
+	w := Way{Kind: vaultstate.RecoveryRekey, Path: c.path, Access: access, start: c.start, inData: c.inData}
+	w.Text = say(w)
+	return w.checked()
 }
 
 func describe(kind vaultstate.Kind, p pending) string {
@@ -214,12 +236,12 @@ func (v *Vault) hand(ctx context.Context, op *operation, s secret.Bytes, last bo
 	case reasonOf(err) == isQuorum:
 		return v.wrongQuorum(ctx, op, err)
 	case !answered(err):
-		if !v.arrived(ctx, op, last) {
+		if !v.arrived(context.WithoutCancel(ctx), op, last) {
 			return lost(err, "whether share %d of the quorum arrived is not known; the operation was not finished, as far as the server says", op.sent+1)
 		}
 		op.sent++
 		if last {
-			return v.lostEnd(ctx, op, err)
+			return v.lostEnd(context.WithoutCancel(ctx), op, err)
 		}
 		return nil
 	default:

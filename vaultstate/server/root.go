@@ -24,14 +24,10 @@ func (v *Vault) beginRoot(ctx context.Context, op *operation) error {
 	if op.way, err = v.way(ctx, op.Kind); err != nil {
 		return err
 	}
-	p, err := v.read(ctx, op)
+	p, err := v.idle(ctx, op)
 	if err != nil {
-		return fmt.Errorf("reading what is pending: %w", err)
+		return err
 	}
-	if p.Started {
-		return fmt.Errorf("%w: the server says that somebody began it: %s", vaultstate.ErrPending, describe(op.Kind, p))
-	}
-	op.needed = p.Required
 	if op.tokenKey == nil {
 		if p.OTPLength < 1 || p.OTPLength > maxOTP {
 			return fmt.Errorf("the length of the one-time pad: %w", errAnswer)
