@@ -46,6 +46,86 @@ func TestOpenBao(t *testing.T) {
 	}
 }
 
+// TestOpenBaoStranger: on a real server, somebody begins the operation anew for
+// their own PGP keys after our first share. And what the other test has not: an
+// ordinary init whose root token nobody wants, holders with PGP keys, a token for
+// one of them.
+func TestOpenBaoStranger(t *testing.T) {
+	bin := need.Tool(t, "openbao")
+	need.Tool(t, "softhsm")
+	b := startBao(t, bin, openEndpoints)
+	theirs, theirKeys := strangers(t, 4)
+	list, keys := holders(t, 4)
+	strike := func() {} // after our next share
+	v, err := server.Open(t.Context(), server.Config{Address: b, Sender: func(ctx context.Context, q server.Request) (server.Answer, error) {
+		a, err := server.Send(ctx, q)
+		strike()
+		return a, err
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := server.Open(t.Context(), server.Config{Address: b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &room{T: t, v: v}
+	r.held = r.finish(vaultstate.Operation{ID: "init", Kind: vaultstate.Init, Shares: 4, Threshold: 2, PGPKeys: keys, SkipProof: true}, list)
+
+	op := vaultstate.Operation{ID: "r", Kind: vaultstate.RecoveryRekey, Shares: 4, Threshold: 2, PGPKeys: keys}
+	begin(t, v, op)
+	shares := 0
+	strike = func() {
+		if shares++; shares > 1 {
+			return
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, b+"/v1/sys/rekey-recovery-key/init", strings.NewReader("{}"))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil || resp.StatusCode != http.StatusNoContent {
+			t.Errorf("the stranger cancels: %v, %v", resp, err)
+			return
+		}
+		_ = resp.Body.Close()
+		foreign := op
+		foreign.PGPKeys = theirKeys
+		begin(t, other, foreign)
+	}
+	_, err = v.Submit(t.Context(), "r", r.held[:2])
+	if !errors.Is(err, vaultstate.ErrChanged) || !strings.Contains(err.Error(), theirs[0].key.Fingerprint) || shares != 1 {
+		t.Errorf("after the stranger: %v, and %d shares were sent", err, shares)
+	}
+	strike = func() {}
+	for _, d := range []*server.Vault{v, other} {
+		if err := d.Cancel(t.Context(), "r"); err != nil {
+			t.Error(err)
+		}
+	}
+	op.ID = "again"
+	r.held = r.finish(op, list)
+
+	root := vaultstate.Operation{ID: "root", Kind: vaultstate.GenerateRoot, RootToken: true, RootTokenPGPKey: keys[0]}
+	begin(t, v, root)
+	submit(t, v, "root", r.held[:2]...)
+	issue, err := v.Take(t.Context(), "root")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := list[0].private.Decrypt(issue.Token.Encrypted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Commit(t.Context(), "root"); err != nil {
+		t.Error(err)
+	}
+	if check, err := v.Revoke(t.Context(), token); err != nil || !check.OK {
+		t.Errorf("revoking: %+v, %v", check, err)
+	}
+}
+
 func drive(t *testing.T, bin, options string, open bool) {
 	b := startBao(t, bin, options)
 	connect := func(token secret.Bytes) *server.Vault {
