@@ -325,4 +325,19 @@ func TestUnsealGuard(t *testing.T) {
 	if err := v.Cancel(t.Context(), "u"); err != nil || len(r.f.unseal) != 0 {
 		t.Errorf("%v, %d shares are left", err, len(r.f.unseal))
 	}
+	if _, err := v.Submit(t.Context(), "u", r.held[:1]); err == nil {
+		t.Error("a cancelled unseal goes on")
+	}
+	r.f.after = nil
+	r.f.unseal, r.f.unsealNonce = [][]byte{{1}}, "theirs"
+	st, err := v.Status(t.Context())
+	if err != nil || len(st.Pending) != 1 || st.Sealed != "yes" {
+		t.Fatalf("%+v, %v", st, err)
+	}
+	if err := v.Discard(t.Context(), st.Pending[0]); err != nil || r.f.unseal != nil {
+		t.Errorf("%v", err)
+	}
+	if err := v.Discard(t.Context(), st.Pending[0]); !errors.Is(err, vaultstate.ErrChanged) {
+		t.Errorf("twice: %v", err)
+	}
 }

@@ -393,6 +393,20 @@ func TestForeign(t *testing.T) {
 			if _, err := r.v.Progress(t.Context(), op.ID); err != nil {
 				t.Errorf("%s, %s: ours is disturbed: %v", d.name, kind, err)
 			}
+			gone := st.Pending[0]
+			gone.ID = "another"
+			if err := other.Discard(t.Context(), gone); !errors.Is(err, vaultstate.ErrChanged) || r.f.ops[kinds[kind]] == nil {
+				t.Errorf("%s, %s: another one is discarded: %v", d.name, kind, err)
+			}
+			if err := r.v.Discard(t.Context(), st.Pending[0]); !errors.Is(err, vaultstate.ErrChanged) {
+				t.Errorf("%s, %s: ours is discarded: %v", d.name, kind, err)
+			}
+			if err := other.Discard(t.Context(), st.Pending[0]); err != nil || r.f.ops[kinds[kind]] != nil {
+				t.Errorf("%s, %s: it is not discarded: %v", d.name, kind, err)
+			}
+			if _, err := r.v.Progress(t.Context(), op.ID); !errors.Is(err, vaultstate.ErrChanged) {
+				t.Errorf("%s, %s: ours is gone: %v", d.name, kind, err)
+			}
 		}
 	}
 }
