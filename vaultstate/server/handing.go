@@ -116,6 +116,9 @@ func (v *Vault) lostEnd(ctx context.Context, op *operation, cause error) error {
 		}
 		return lost(cause, "with the new shares, which count for nothing without verification (%v)", err)
 	}
+	if op.commits() {
+		return lost(cause, "the server says that nothing is pending any more: the root key is a new one, unless another node became active in between. Nothing that people hold depends on it")
+	}
 	return lost(cause, "with what the last share made: the server says that nothing is pending any more. Shares or a token that nobody has may count now: look at the status, and make new ones")
 }
 

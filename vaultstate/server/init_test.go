@@ -1,10 +1,12 @@
 package server_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"conclave/hsm/secret"
 	"conclave/vaultstate"
@@ -339,5 +341,26 @@ func TestUnsealGuard(t *testing.T) {
 	}
 	if err := v.Discard(t.Context(), st.Pending[0]); !errors.Is(err, vaultstate.ErrChanged) {
 		t.Errorf("twice: %v", err)
+	}
+}
+
+// TestSlowInit: an HSM may take its time with an init, and with nothing else.
+func TestSlowInit(t *testing.T) {
+	f := newFake(t, dialects[0])
+	v, err := server.Open(t.Context(), server.Config{Address: f.URL, Timeout: 200 * time.Millisecond, InitTimeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.drop = func(method, path string) bool {
+		if method == http.MethodPut || path == "sys/health" {
+			time.Sleep(500 * time.Millisecond)
+		}
+		return false
+	}
+	if _, err := v.Begin(t.Context(), initOp); err != nil {
+		t.Errorf("a slow init: %v", err)
+	}
+	if _, err := v.Ways(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("anything else that is slow: %v", err)
 	}
 }

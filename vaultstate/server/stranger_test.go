@@ -237,3 +237,39 @@ func TestLostVerification(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestLostEnds: the answer to the last share is lost where nothing tells what it
+// made: it is said, and nothing stays pending here that would be sent again.
+func TestLostEnds(t *testing.T) {
+	for _, c := range []struct {
+		op   vaultstate.Operation
+		says string
+	}{
+		{vaultstate.Operation{Kind: vaultstate.GenerateRoot}, "a token that nobody has may count"},
+		{vaultstate.Operation{Kind: vaultstate.RecoveryRekey, Shares: 4, Threshold: 2, SkipProof: true}, "Shares or a token that nobody has may count"},
+		{vaultstate.Operation{Kind: vaultstate.Rekey}, "the root key is a new one, unless"},
+	} {
+		r := newRoom(t, dialects[0])
+		c.op.ID = "x"
+		if _, err := r.v.Begin(t.Context(), c.op); err != nil {
+			t.Fatal(err)
+		}
+		from := r.f.shares
+		r.f.drop = func(_, path string) bool { return strings.HasSuffix(path, "/update") && r.f.shares == from+3 }
+		p, err := r.v.Submit(t.Context(), "x", r.held[:3])
+		if err == nil && p.Phase == vaultstate.PhaseReady {
+			_, err = r.v.Commit(t.Context(), "x")
+		}
+		r.f.drop = nil
+		if !errors.Is(err, server.ErrLost) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", c.op.Kind, err)
+		}
+		_, err = r.v.Commit(t.Context(), "x")
+		if err == nil || r.f.shares != from+3 {
+			t.Errorf("%s: afterwards: %v, %d shares", c.op.Kind, err, r.f.shares-from)
+		}
+		if err := r.v.Cancel(t.Context(), "x"); err != nil {
+			t.Errorf("%s: %v", c.op.Kind, err)
+		}
+	}
+}
