@@ -68,6 +68,13 @@ func showChecks(r *Run) *page {
 // meaning is what everybody must know afterwards.
 func (r *Run) meaning() []string {
 	text := []string{}
+	if r.remote() {
+		text = assets.Text("after-server")
+		if s := r.openItem(); s != "" {
+			text = append(text, s)
+		}
+		return text
+	}
 	switch r.plan.Kind {
 	case vaultstate.RecoveryRekey, vaultstate.Recover:
 		text = append(assets.Text("replaced-shares"), r.copiesKnown())

@@ -14,6 +14,8 @@ import (
 func commitStep(title string) []Step {
 	return step("commit", title, Program, func(r *Run) *page {
 		switch a := &r.aftermath; {
+		case r.remote():
+			return r.commitAtServer()
 		case !r.committed:
 			return r.work("commit", Prompt{IfPowerFails: "the vault is as before or as agreed; the program says which at the next start.",
 				Lines: []Line{{Text: "swapped in, one rename, and opened again through the HSM"}}}, r.commit)
@@ -38,7 +40,9 @@ func (r *Run) commit(ctx context.Context) ([]string, error) {
 	if now := r.plan.HashHex(); now != r.hello.agreedPlan {
 		return nil, fmt.Errorf("before the swap: the plan in memory is not the one that was agreed to (%s, now %s): %w", r.hello.agreedPlan, now, vaultstate.ErrChanged)
 	}
-	r.env.progress(Line{Mark: Now, Text: "swapped in, one rename, and opened again through the HSM"})
+	if !r.remote() {
+		r.env.progress(Line{Mark: Now, Text: "swapped in, one rename, and opened again through the HSM"})
+	}
 	if err := r.beginAnchor(ctx, r.agreed.Staged); err != nil {
 		return nil, err
 	}
@@ -87,10 +91,10 @@ func (r *Run) checked(out vaultstate.Outcome) ([]string, error) {
 		return nil, err
 	}
 	for _, c := range out.Checks {
-		if !c.OK && !r.plan.SkipProof {
+		if !c.OK && !r.plan.SkipProof && !r.remote() {
 			return nil, fmt.Errorf("%w: after the swap: %s", vaultstate.ErrCorrupt, c.Text)
 		}
-		r.env.progress(Line{Mark: Good, Text: c.Text, Took: c.Took})
+		r.env.progress(Line{Mark: markOf(c), Text: c.Text, Took: c.Took})
 	}
 	r.aftermath.checked = true
 	return checkTexts(out.Checks), nil

@@ -63,12 +63,17 @@ func goStep(prompt func(*Run) Prompt) []Step {
 					return nil, err
 				}
 				r.guarded = true
-				return []string{"the pending operation is the one that was agreed", "the vault on disk is what it was"}, nil
+				return r.unchanged(), nil
 			})
 		}
 		p := prompt(r)
 		p.Word, p.Badge = r.c.Word, "CHANGES THE VAULT"
-		p.Lines = append(p.Lines, Line{Mark: Good, Text: "the pending operation is the one that was agreed"}, Line{Mark: Good, Text: "the vault on disk is what it was"})
+		if r.remote() {
+			p.Badge = "CHANGES THE SERVER"
+		}
+		for _, s := range r.unchanged() {
+			p.Lines = append(p.Lines, Line{Mark: Good, Text: s})
+		}
 		if n := r.quorum.names; len(n) > 0 {
 			p.Lines = append([]Line{{Mark: Good, Text: fmt.Sprintf("%d of %d shares: %s", len(n), r.agreed.Needed, list(n))}}, p.Lines...)
 		}
@@ -79,4 +84,12 @@ func goStep(prompt func(*Run) Prompt) []Step {
 	})
 	list[0].Redo = func(r *Run) { r.going, r.guarded = going{}, false }
 	return list
+}
+
+// unchanged is what was compared before the first word is asked for.
+func (r *Run) unchanged() []string {
+	if r.remote() {
+		return []string{"what the server says is pending is what was agreed"}
+	}
+	return []string{"the pending operation is the one that was agreed", "the vault on disk is what it was"}
 }

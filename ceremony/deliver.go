@@ -65,6 +65,12 @@ func handOut(r *Run) *page {
 	switch {
 	case unreasoned:
 		return r.askWhyPlain(why)
+	case !r.begun && r.remote():
+		if p := r.beforehand(goServer); p != nil {
+			return p
+		}
+		return r.work("have the server make its keys", Prompt{IfPowerFails: "the server may be initialised, and its answer lost: it is asked before anything else.",
+			Lines: []Line{{Text: "one request, which is not sent twice; the answer may take minutes where the HSM is slow"}}}, r.begin)
 	case !r.begun: // an init: nobody's authority is needed
 		return r.work("make the new keys", Prompt{IfPowerFails: nothing,
 			Lines: []Line{{Text: "made, wrapped by the HSM, staged on disk, and opened again from there"}}}, r.begin)

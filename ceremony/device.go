@@ -37,6 +37,9 @@ type met struct {
 
 // devices are all of them; those that share a token as well.
 func (r *Run) devices() []*device {
+	if r.remote() {
+		return nil
+	}
 	if r.second == nil {
 		return []*device{r.first}
 	}
@@ -45,6 +48,9 @@ func (r *Run) devices() []*device {
 
 // tokens are the devices with a login of their own.
 func (r *Run) tokens() []*device {
+	if r.remote() {
+		return nil // the server's HSM is its own
+	}
 	if r.second == nil || r.second.shared {
 		return []*device{r.first}
 	}

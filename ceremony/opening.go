@@ -36,7 +36,7 @@ var Honesty = strings.Join(assets.Text("quorum"), " ")
 
 // opening are the steps that every ceremony begins with.
 func opening() []Step {
-	return []Step{
+	return steps([]Step{
 		{ID: "brief", Title: "Briefing", By: Operator, Next: brief, Redo: func(r *Run) { r.hello.briefed = false }},
 		{ID: "people", Title: "People", By: Operator, Next: people,
 			Note: func(r *Run) string { return fmt.Sprintf("%d here", len(r.present)) },
@@ -45,9 +45,10 @@ func opening() []Step {
 		roomStep(),
 		{ID: "plan", Title: "Plan", By: Operator, Next: planStep, Redo: func(r *Run) { r.hello.planned = false }},
 		{ID: "vault", Title: "Vault", By: Operator, Next: meetVault},
-		{ID: "hsm", Title: "HSM", By: Operator, Next: meetHSM,
-			Redo: func(r *Run) { r.met.found, r.met.compared, r.met.tested = false, false, false }},
-	}
+	}, onServer([]Step{{ID: "server", Title: "Server", By: Operator, Next: meetServer,
+		Redo: func(r *Run) { r.serving.asked, r.serving.compared = false, false }}},
+	), onDisk([]Step{{ID: "hsm", Title: "HSM", By: Operator, Next: meetHSM,
+		Redo: func(r *Run) { r.met.found, r.met.compared, r.met.tested = false, false, false }}}))
 }
 
 // open writes the header before anything else happens.
@@ -116,8 +117,8 @@ func brief(r *Run) *page {
 	if r.hello.briefed {
 		return nil
 	}
-	text := r.c.purpose()
-	if r.status.Can.Offline || r.plan.Storage != "" {
+	text := r.c.purpose(r.remote())
+	if !r.remote() && (r.status.Can.Offline || r.plan.Storage != "") {
 		text = append(text, Honesty)
 	}
 	text = append(text, r.standing()...)

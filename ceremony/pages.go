@@ -38,7 +38,7 @@ func (r *Run) work(name string, p Prompt, do func(context.Context) ([]string, er
 		r.working = name
 		from := r.now()
 		checks, err := do(ctx)
-		if e := r.recordCalls(); e != nil {
+		if e := errors.Join(r.recordCalls(), r.recordRequests()); e != nil {
 			return errors.Join(e, err)
 		}
 		var ask *again

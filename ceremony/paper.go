@@ -15,6 +15,7 @@ type PaperStep struct {
 
 // Paper is a ceremony's script for a plan whose people are named.
 func Paper(c Ceremony, p *plan.Plan) []PaperStep {
+	c = c.Of(p)
 	r := &Run{c: c, env: Env{Plan: p}}
 	r.first = &device{}
 	r.device = r.first

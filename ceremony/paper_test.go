@@ -19,11 +19,11 @@ func TestPaper(t *testing.T) {
 			t.Fatal(err)
 		}
 		steps := ceremony.Paper(c, p)
-		if len(steps) != len(c.Steps) {
-			t.Fatalf("%s: %d steps, want %d", c.ID, len(steps), len(c.Steps))
+		if len(steps) != len(c.Of(p).Steps) {
+			t.Fatalf("%s: %d steps, want %d", c.ID, len(steps), len(c.Of(p).Steps))
 		}
 		for i, st := range steps {
-			if st.Number != i+1 || st.Title != c.Steps[i].Title || len(st.By) == 0 || st.By[0].Name == "operator" {
+			if st.Number != i+1 || st.Title != c.Of(p).Steps[i].Title || len(st.By) == 0 || st.By[0].Name == "operator" {
 				t.Errorf("%s: step %+v", c.ID, st)
 			}
 			switch st.ID {

@@ -84,11 +84,16 @@ func collect(r *Run) *page {
 		return r.backTo(q.last, &q.back)
 	case !r.begun:
 		return r.work("announce the operation", Prompt{IfPowerFails: "the vault is as it was."}, r.begin)
+	case r.remote() && r.agreed.Needed == 0:
+		return nil // a server that asks for its token alone
 	case q.odd != nil:
 		return r.decideOdd()
 	case q.stuck:
 		return r.whatNow()
 	case len(q.given) >= r.needed():
+		if p := r.beforehand(goServer); p != nil {
+			return p
+		}
 		return r.work("check the shares", Prompt{IfPowerFails: "the vault is as it was."}, r.submit)
 	case q.pick:
 		return r.pickNext()

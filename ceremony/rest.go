@@ -135,7 +135,7 @@ func (r *Run) beginBreak(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	b.digest, b.known = st.Storage, err == nil
-	if err := r.endLogin(ctx, "break"); err != nil {
+	if err := errors.Join(r.endLogin(ctx, "break"), r.dropToken()); err != nil {
 		return nil, err
 	}
 	b.ready = true

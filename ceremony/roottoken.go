@@ -63,7 +63,11 @@ func (r *Run) askFate(who Person, t *vaultstate.IssuedToken) *page {
 		{"keep", "Keep it sealed away", "an open item for as long as it exists"},
 	}
 	text := []string{"It is valid once this ceremony is committed. It never expires, and no log of a server shows how it was made."}
-	if r.plan.Kind == vaultstate.Init {
+	if r.remote() {
+		text = []string{"It counts already, and never expires. A step of this ceremony revokes it."}
+		choices[0] = Choice{"use", "Do with it what it was made for, then revoke it", "the ceremony waits for that in its step Revoke"}
+	}
+	if r.plan.Kind == vaultstate.Init && !r.remote() {
 		text = append(text, "A default OpenBao from 2.5.3 on closes sys/generate-root: without this token nobody can set up the new vault.")
 	}
 	return &page{
@@ -90,6 +94,9 @@ func (r *Run) openItem() string {
 		return ""
 	}
 	a := d.issue.Token.Accessor
+	if d.fate == "revoked" {
+		return ""
+	}
 	if d.fate == "use" {
 		return fmt.Sprintf("Open item: the root token with the accessor %s is revoked once the vault is set up.", a)
 	}

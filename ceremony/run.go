@@ -75,6 +75,7 @@ const (
 
 // New prepares a run. Nothing is written and nobody is asked before Start.
 func New(c Ceremony, env Env) *Run {
+	c = c.Of(env.Plan)
 	r := &Run{c: c, env: env}
 	r.first = &device{hsm: env.HSM}
 	r.device = r.first
@@ -248,6 +249,9 @@ func (r *Run) advance() error {
 		p := r.interlude()
 		if p == nil {
 			p = r.loginAgain()
+		}
+		if p == nil {
+			p = r.tokenAgain()
 		}
 		if p == nil {
 			p = r.seated(s.Next(r))

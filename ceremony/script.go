@@ -15,27 +15,27 @@ var (
 	// Init makes the keys of a new vault and hands out its recovery shares.
 	// Nothing counts until every custodian has proven theirs.
 	Init = Ceremony{ID: "init", Title: "INIT", Word: "INIT", Steps: steps(
-		opening(), cardsStep(), handOutStep(), proveStep(), tokenStep(), goStep(goInit), commitStep("Initialise"), closing(keepStep()))}
+		opening(), cardsStep(), handOutStep(), proveStep(), tokenStep(), onDisk(goStep(goInit)), commitStep("Initialise"), closing(append(revokeStep(), keepStep())...))}
 
 	// Unseal opens the vault and every entry through the HSM, and changes nothing.
 	Unseal = Ceremony{ID: string(plan.Unseal), Title: "UNSEAL", Word: "UNSEAL", Steps: steps(
-		opening(), step("unseal", "Open", Program, unseal), closing())}
+		opening(), onDisk(step("unseal", "Open", Program, unseal)), onServer(quorumStep(), commitStep("Unseal")), closing())}
 
 	// Rekey replaces the root key.
 	Rekey = Ceremony{ID: "rekey", Title: "REKEY", Word: "REKEY", Steps: steps(
-		opening(), quorumStep(), goStep(goRekey), commitStep("Replace the key"), closing())}
+		opening(), quorumStep(), goStep(onEither(goRekey)), commitStep("Replace the key"), closing())}
 
 	// RecoveryRekey replaces the recovery key and its shares.
 	RecoveryRekey = Ceremony{ID: "recovery-rekey", Title: "RECOVERY REKEY", Word: "REKEY", Steps: steps(
-		opening(), cardsStep(), quorumStep(), handOutStep(), proveStep(), goStep(goRecoveryRekey), commitStep("Replace the key"), closing(oldSharesStep(), keepStep()))}
+		opening(), cardsStep(), quorumStep(), handOutStep(), proveStep(), goStep(onEither(goRecoveryRekey)), commitStep("Replace the key"), closing(oldSharesStep(), keepStep()))}
 
 	// Rotate adds a data encryption key.
 	Rotate = Ceremony{ID: "rotate", Title: "ROTATE", Word: "ROTATE", Steps: steps(
-		opening(), quorumStep(), goStep(goRotate), commitStep("Rotate"), closing())}
+		opening(), quorumStep(), goStep(onEither(goRotate)), commitStep("Rotate"), closing())}
 
 	// GenerateRoot makes a root token without the server.
 	GenerateRoot = Ceremony{ID: "generate-root", Title: "ROOT TOKEN", Word: "ROOT", Steps: steps(
-		opening(), quorumStep(), tokenStep(), goStep(goGenerateRoot), commitStep("Make it valid"), closing())}
+		opening(), quorumStep(), tokenStep(), onDisk(goStep(goGenerateRoot)), commitStep("Make it valid"), closing(revokeStep()...))}
 
 	// Recover replaces the recovery key and its shares where the shares are lost:
 	// in place of a quorum stands what authorityStep compares.
@@ -72,7 +72,12 @@ func step(id, title string, by Role, next func(*Run) *page) []Step {
 func steps(parts ...[]Step) []Step { return slices.Concat(parts...) }
 
 // purpose is what the ceremony is for, as it is read aloud.
-func (c Ceremony) purpose() []string { return assets.Text("brief-" + c.ID) }
+func (c Ceremony) purpose(remote bool) []string {
+	if remote {
+		return append(assets.Text("brief-"+c.ID+"-server"), assets.Text("brief-server")...)
+	}
+	return assets.Text("brief-" + c.ID)
+}
 
 // done says in words what a ceremony did.
 func (c Ceremony) done() string {

@@ -59,12 +59,15 @@ type state struct {
 	notices    notices
 	sealing    sealing
 	anchoring  anchoring
+	serving    serving
 	adoption   adoption
 }
 
 // wipe clears every secret that the run holds.
 func (r *Run) wipe() {
 	r.env.PIN.Wipe()
+	r.env.Token.Wipe()
+	r.serving.given.Wipe()
 	for _, d := range r.devices() {
 		d.pin.wipe()
 	}
@@ -84,6 +87,8 @@ func (r *Run) stands() string {
 	switch {
 	case r.committed:
 		return "The change is made: " + r.c.done() + "."
+	case r.begun && r.agreed.Counts:
+		return "The server has done it already: " + r.c.done() + "."
 	case r.begun && r.plan.Issues() && r.delivery.taken:
 		return "Nothing counts yet: the vault is as it was. The new shares are void if the ceremony stops here."
 	case r.retiring.stands() != "":

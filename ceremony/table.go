@@ -27,10 +27,11 @@ type Step struct {
 	ID    string
 	Title string
 	By    Role
-	Needs func(*Run) bool   // nil: always. Otherwise the step is marked skipped
-	Next  func(*Run) *page  // must not do I/O: what takes time is in a page's do
-	Note  func(*Run) string // "3 of 5", beside the title
-	Redo  func(*Run)        // forgets what the step did; nil: it cannot be done again
+	Only  func(*plan.Plan) bool // nil: always. Otherwise the ceremony of such a plan has no such step
+	Needs func(*Run) bool       // nil: always. Otherwise the step is marked skipped
+	Next  func(*Run) *page      // must not do I/O: what takes time is in a page's do
+	Note  func(*Run) string     // "3 of 5", beside the title
+	Redo  func(*Run)            // forgets what the step did; nil: it cannot be done again
 }
 
 // page is a prompt and what its answer does. do runs in a Job. It returns nil
@@ -71,6 +72,8 @@ type Env struct {
 	// environment has it; Machine.Login says which. The run owns it. Empty: the
 	// PIN is asked for.
 	PIN secret.Bytes
+	// Token is of a server, where the environment has it. The run owns it.
+	Token secret.Bytes
 }
 
 // Numbering is this run among all of its directory, of whatever vault, those
@@ -91,7 +94,9 @@ type Machine struct {
 	Shortfalls []string // of the hardening, in sentences
 	Recorders  []string // what may record this terminal, in sentences
 	Terminal   string
-	Login      string // where the PIN comes from: "typed", "configuration FILE", "environment NAME"
+	Token      string   // where a server's token comes from: "environment NAME"
+	Variables  []string // of the environment that mean something to a client of the server, as they are shown
+	Login      string   // where the PIN comes from: "typed", "configuration FILE", "environment NAME"
 	LookedAt   []string
 }
 

@@ -67,6 +67,12 @@ func (r *Run) showVault() *page {
 	if st.Initialized {
 		facts = append(facts, Fact{"recovery", fmt.Sprintf("%d shares, %d needed", st.Shares, st.Threshold)}, Fact{"sealed with", st.SealKeyID})
 	}
+	if r.remote() {
+		facts = []Fact{{"server", st.Name}, {"initialised", yesNo(st.Initialized)}, {"seal", st.SealType}, {"sealed", st.Sealed}}
+		if st.Initialized {
+			facts = append(facts, Fact{"shares", fmt.Sprintf("%d, %d needed", st.Shares, st.Threshold)})
+		}
+	}
 	var lines []Line
 	for _, s := range st.Warnings {
 		lines = append(lines, Line{Mark: Warn, Text: s})
@@ -106,8 +112,8 @@ func (r *Run) askStopped() *page {
 // copy of an old state is in nobody's way, and an unseal changes nothing: what
 // was found stands on the page of the vault then.
 func (r *Run) leftover() *page {
-	if r.plan.Kind == plan.Unseal {
-		return nil
+	if r.plan.Kind == plan.Unseal || r.remote() {
+		return nil // a server's are on its page; whoever began one ends it
 	}
 	for r.hello.leftovers < len(r.status.Pending) {
 		l := r.status.Pending[r.hello.leftovers]

@@ -21,7 +21,16 @@ var (
 	ErrUnsupported    = errors.New("this state is of a kind that Conclave does not change")
 	ErrNoExchange     = errors.New("this file system cannot exchange two directories")
 	ErrTooManySubsets = errors.New("too many combinations of shares to find the wrong one")
-	ErrSingleValue    = errors.New("the root key is not split under an HSM seal") // S2
+	// Of a running server.
+	ErrPinned  = errors.New("the server shows another certificate than before")
+	ErrUnsafe  = errors.New("this connection is not safe")
+	ErrSealed  = errors.New("the server is sealed")
+	ErrStandby = errors.New("this node is not the active one")
+	ErrClosed  = errors.New("the server does not offer this")
+	ErrToken   = errors.New("the server wants another token")
+	ErrLost    = errors.New("the server's answer was lost")
+
+	ErrSingleValue = errors.New("the root key is not split under an HSM seal") // S2
 )
 
 // QuorumError says that the shares do not make the key. Wrong lists the indexes

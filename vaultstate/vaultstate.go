@@ -92,6 +92,7 @@ type Progress struct {
 	Proven            []int    // share numbers (from 1) that were proven
 	SealKeyID         string   // of a rewrap that is staged: what its new state is wrapped with
 
+	Counts bool   // a server did it already: Commit only asks
 	State  Digest // digest of the state that the operation starts from
 	Staged *State // what Commit will make the vault's state; nil before it is staged, and where nothing of it changes
 	Nodes  []Node // of a server's unseal: one a node

@@ -72,8 +72,9 @@ type Plan struct {
 	Retention    int    // years that the record is kept; 0: not said
 	Drill        int    // months to the next proof of the shares
 
-	Storage string // absolute path of a local vault's storage directory
-	Config  string // the server's configuration, "" if none was given
+	Server  *Server // nil: the vault is local
+	Storage string  // absolute path of a local vault's storage directory, or the server's address
+	Config  string  // the server's configuration, "" if none was given
 
 	Shares, Threshold int // of the new recovery shares
 	Keys              []Key
@@ -165,9 +166,13 @@ func (p *Plan) Replaces() bool {
 // NeedsQuorum tells whether recovery shares authorise the ceremony.
 func (p *Plan) NeedsQuorum() bool {
 	switch p.Kind {
-	case vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.Rewrap:
+	case vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.GenerateRoot, vaultstate.Rewrap:
 		return true
-	case vaultstate.Init, vaultstate.Recover, Unseal, Retire:
+	case vaultstate.Rotate:
+		return p.Server == nil // a server wants a token for it
+	case Unseal:
+		return p.Server != nil
+	case vaultstate.Init, vaultstate.Recover, Retire:
 	}
 	return false
 }
@@ -176,6 +181,9 @@ func (p *Plan) NeedsQuorum() bool {
 func (p *Plan) VaultName() string {
 	if p.Practice {
 		return "throw-away vault"
+	}
+	if p.Server != nil {
+		return p.Server.Name()
 	}
 	return clean.Clean(filepath.Base(p.Storage))
 }

@@ -58,7 +58,11 @@ var (
 		{name: "stored_shares", flag: "stored-shares", kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.Rekey}},
 	}
 	blockArguments = map[string][]argument{
-		"vault": {{name: "config", flag: "config", path: true}, {name: "storage", flag: "storage", path: true}},
+		"vault": {{name: "config", flag: "config", path: true}, {name: "storage", flag: "storage", path: true},
+			{name: "address", flag: "address", kinds: serverKinds}, {name: "ca_cert", flag: "ca-cert", path: true, kinds: serverKinds},
+			{name: "tls_server_name", flag: "tls-server-name", kinds: serverKinds}, {name: "namespace", flag: "namespace", kinds: serverKinds},
+			{name: "proxy", flag: "proxy", kinds: serverKinds}, {name: "certificate", flag: "certificate", kinds: serverKinds},
+			{name: "nodes", flag: "node", kinds: []vaultstate.Kind{Unseal}}},
 		"hsm": {
 			{name: "lib", flag: "hsm-lib", path: true}, {name: "token_label", flag: "hsm-token-label"},
 			{name: "token_serial", flag: "hsm-token-serial"}, {name: "slot", flag: "hsm-slot"},

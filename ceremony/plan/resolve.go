@@ -36,8 +36,9 @@ type Request struct {
 	ID       string
 	Purpose  string
 	Practice bool
-	Storage  string
+	Storage  string // of a server: its address
 	Config   string
+	Server   *Server // nil: the vault is local
 
 	// Of the root key: 1 or absent (S2).
 	KeyShares, KeyThreshold, StoredShares Number
@@ -120,6 +121,7 @@ func (q Request) Resolve(now time.Time) (*Plan, error) {
 	q.arrangements(p, refuse)
 	q.signRecord(p, refuse)
 	q.anchor(p, refuse)
+	q.server(p, refuse)
 	p.Values = append(p.Values, q.Values...)
 	q.override(p)
 	q.recoverable(p, now, refuse)

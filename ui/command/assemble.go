@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,12 +24,14 @@ import (
 	"conclave/ui/term"
 	"conclave/vaultstate"
 	"conclave/vaultstate/local"
+	"conclave/vaultstate/server"
 )
 
 // Job is a ceremony to hold, resolved and checked.
 type Job struct {
 	Plan      *plan.Plan
-	Parent    string // the directory in which the record's directory is made
+	Parent    string         // the directory in which the record's directory is made
+	Server    *server.Config // nil: a local vault. The caller wipes its token
 	HSM       hsm.Config
 	OtherHSM  *hsm.Config  // what a rewrap moves to or a retire destroys; nil: there is none
 	PIN       secret.Bytes // empty: it is typed. The run owns it
@@ -45,7 +48,10 @@ type Job struct {
 type Assembled struct {
 	Run    *ceremony.Run
 	Folder *folder.Folder
-	vault  *local.Vault
+	vault  interface {
+		vaultstate.Vault
+		io.Closer
+	}
 	medium *folder.Medium // nil for none
 	token  *lateToken
 	second *lateToken // of a rewrap or a retire; nil: there is none
@@ -53,7 +59,7 @@ type Assembled struct {
 
 // Assemble opens the vault and makes the record's directory. The HSM is not
 // asked yet.
-func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
+func Assemble(ctx context.Context, j Job) (_ *Assembled, err error) {
 	ceremonyOf, ok := ceremony.ByID(string(j.Plan.Kind))
 	if !ok {
 		return nil, fmt.Errorf("assembling: there is no ceremony %q", j.Plan.Kind)
@@ -67,18 +73,7 @@ func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	o := local.Options{Storage: j.Plan.Storage, Seal: a.token, Addresses: j.Addresses, Practice: j.Plan.Practice, Now: j.Now}
-	if j.OtherHSM != nil {
-		a.second = &lateToken{cfg: *j.OtherHSM}
-		if !j.Plan.OtherToken {
-			a.second.of = a.token
-		}
-		if j.Plan.Kind == vaultstate.Rewrap {
-			o.NewSeal = a.second
-		}
-	}
-	a.vault, err = local.Open(o)
-	if err != nil {
+	if err := a.openVault(ctx, j); err != nil {
 		return nil, err
 	}
 	chain, err := custodyHead(j.Parent, j.Plan.Storage, j.Plan.Practice)
@@ -101,12 +96,17 @@ func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
 		return nil, err
 	}
 	env := ceremony.Env{
-		Plan: j.Plan, Vault: a.vault, HSM: a.token, Journal: a.Folder, Shelf: a.Folder, Roster: j.Roster, Custody: chain,
+		Plan: j.Plan, Vault: a.vault, Journal: a.Folder, Shelf: a.Folder, Roster: j.Roster, Custody: chain,
 		Machine: j.Machine, Now: j.Now, Number: ceremony.Numbering{Run: number.Number, Head: number.Head, Outcome: number.Outcome}, Explain: ui.Explain, Progress: j.Progress, PIN: j.PIN,
 		Seal: func(signers ...transcript.Signer) error {
 			_, err := a.Folder.SealSigned(signers, rosterOf(j.Roster), report, reportHTML)
 			return err
 		},
+	}
+	if j.Server == nil {
+		env.HSM = a.token
+	} else if j.Server.Token.Len() > 0 {
+		env.Token = j.Server.Token.Clone()
 	}
 	if a.second != nil {
 		env.OtherHSM = a.second
@@ -117,6 +117,34 @@ func Assemble(_ context.Context, j Job) (_ *Assembled, err error) {
 	}
 	a.Run = ceremony.New(ceremonyOf, env)
 	return a, nil
+}
+
+// openVault opens the storage directory, or the connection to the server.
+func (a *Assembled) openVault(ctx context.Context, j Job) error {
+	if j.Server != nil {
+		c := *j.Server
+		c.Token = secret.Bytes{} // the run uses it, once it knows that it is needed
+		v, err := server.Open(ctx, c)
+		if err == nil {
+			a.vault = v
+		}
+		return err
+	}
+	o := local.Options{Storage: j.Plan.Storage, Seal: a.token, Addresses: j.Addresses, Practice: j.Plan.Practice, Now: j.Now}
+	if j.OtherHSM != nil {
+		a.second = &lateToken{cfg: *j.OtherHSM}
+		if !j.Plan.OtherToken {
+			a.second.of = a.token
+		}
+		if j.Plan.Kind == vaultstate.Rewrap {
+			o.NewSeal = a.second
+		}
+	}
+	v, err := local.Open(o)
+	if err == nil {
+		a.vault = v
+	}
+	return err
 }
 
 // Waiting is since when an HSM has not answered; zero: they all have.

@@ -43,6 +43,7 @@ type flags struct {
 	witnessKey, challenge                 string
 
 	arrangements
+	serving       serverFlags
 	recovering    recovering
 	recordsBefore string // the record that the roster comes from
 	moves
@@ -102,6 +103,7 @@ func ceremonyFlags(c *cobra.Command) *flags {
 	s.BoolVar(&f.piped, "allow-piped-secrets", false, "secrets through a pipe: an override")
 	s.BoolVar(&f.recorder, "allow-recorder", false, "although the terminal is recorded: an override")
 	f.arrangementFlags()
+	f.serverFlags()
 	common(s)
 	return f
 }

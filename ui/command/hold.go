@@ -26,6 +26,11 @@ func (p *Process) hold(ctx context.Context, kind vaultstate.Kind, f *flags) erro
 	if err != nil {
 		return err
 	}
+	if remote, err := f.onServer(); err != nil {
+		return err
+	} else if remote {
+		return p.holdServer(ctx, kind, f, digest)
+	}
 	t, err := f.target()
 	if e := forgetPIN(); err == nil {
 		err = e
@@ -74,21 +79,7 @@ func (p *Process) job(kind vaultstate.Kind, f *flags, t *target) (Job, error) {
 		return j, err
 	}
 	j.OtherHSM = t.second
-	number, err := folder.NextRun(f.dir, false)
-	if err != nil {
-		return j, usage("-dir: %v. Nothing was touched.", err)
-	}
-	j.Run = number.Number
-	q.Values = append(q.Values, f.taken...)
-	q.Values = append(q.Values, runValue(f.dir, number))
-	j.Roster = roster
-	if err := p.terminal(f, &q); err != nil {
-		return j, err
-	}
-	if j.Plan, err = f.agreed(q, p.Now()); err != nil {
-		return j, err
-	}
-	if j.Machine, err = p.machine(describeTerminal(f.plain, p.pipedIn())); err != nil {
+	if err := p.finish(f, q, roster, &j); err != nil {
 		return j, err
 	}
 	j.Machine.Login, j.PIN = t.login, t.pin.Clone()

@@ -27,7 +27,7 @@ func TestSecretsInFlags(t *testing.T) {
 	// somebody else.
 	other := strings.Fields("plan config storage dir previous hsm-lib hsm-token-label hsm-token-serial hsm-slot hsm-key-label hsm-key-id hsm-mechanism " +
 		"hsm-hmac-key-label hsm-hmac-key-id hsm-sign-record hsm-rsa-oaep-hash hsm-pin-file root-token-pgp-key recovery-pgp-keys attendance retention-years drill-months recovery-shares recovery-threshold " +
-		"key-shares key-threshold stored-shares pgp-keys second-medium root-token")
+		"address ca-cert tls-server-name namespace proxy certificate node key-shares key-threshold stored-shares pgp-keys second-medium root-token")
 	known := map[string]bool{}
 	for _, name := range other {
 		known[name] = true
@@ -57,5 +57,32 @@ func TestSecretsInFlags(t *testing.T) {
 	}
 	if tried < 25 {
 		t.Errorf("%d flags were tried", tried)
+	}
+}
+
+// TestSecretsInServerFlags is the same for what names a running server.
+func TestSecretsInServerFlags(t *testing.T) {
+	raw := secret.Random(33)
+	defer raw.Wipe()
+	p := &Process{Now: time.Now}
+	for _, text := range []string{hex.EncodeToString(raw.Expose()), "hvs.CAESIJq0u1ZkPb7vT2mR9xWc"} {
+		for _, name := range []string{"address", "node", "namespace", "proxy", "tls-server-name"} {
+			f := p.flagsOf(vaultstate.Rotate)
+			f.id, f.dir = "KC-1", t.TempDir()
+			if err := f.set.Set("address", "https://vault.example:8200"); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.set.Set(name, text); err != nil {
+				t.Fatal(err)
+			}
+			to, err := f.serverTarget()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _, err = p.serverRequest(vaultstate.Rotate, f, to)
+			if err == nil || !strings.Contains(err.Error(), "looks like a share") || strings.Contains(err.Error(), text) {
+				t.Errorf("-%s takes a secret: %v", name, err)
+			}
+		}
 	}
 }

@@ -39,23 +39,19 @@
 // That the answers of real servers are understood is shown by TestRecordings.
 package server
 
-import (
-	"errors"
-
-	"conclave/vaultstate"
-)
+import "conclave/vaultstate"
 
 // Unseal submits shares to every node that is named: a Shamir seal's unseal
 // keys, or recovery shares on a sealed server with an HSM seal.
 const Unseal vaultstate.Kind = "unseal"
 
-// The errors that callers branch on, besides those of vaultstate.
+// The errors that callers branch on, besides the others of vaultstate.
 var (
-	ErrPinned  = errors.New("the server shows another certificate than before")
-	ErrUnsafe  = errors.New("this connection is not safe")
-	ErrSealed  = errors.New("the server is sealed")
-	ErrStandby = errors.New("this node is not the active one")
-	ErrClosed  = errors.New("the server does not offer this")
-	ErrToken   = errors.New("the server wants another token")
-	ErrLost    = errors.New("the server's answer was lost")
+	ErrPinned  = vaultstate.ErrPinned
+	ErrUnsafe  = vaultstate.ErrUnsafe
+	ErrSealed  = vaultstate.ErrSealed
+	ErrStandby = vaultstate.ErrStandby
+	ErrClosed  = vaultstate.ErrClosed
+	ErrToken   = vaultstate.ErrToken
+	ErrLost    = vaultstate.ErrLost
 )

@@ -76,6 +76,7 @@ func (op *operation) progress() vaultstate.Progress {
 	p := vaultstate.Progress{
 		ID: op.ID, Kind: op.Kind, Phase: op.phase, Needed: op.needed, Wrong: slices.Clone(op.wrong),
 		Shares: op.Shares, Threshold: op.Threshold, PGP: op.fingerprints(),
+		Counts: op.early,
 		Proven: slices.Sorted(maps.Keys(op.proven)), State: op.base, Nodes: slices.Clone(op.nodes),
 	}
 	if op.Shares > 0 {

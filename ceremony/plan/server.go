@@ -1,0 +1,72 @@
+package plan
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"conclave/assets/clean"
+	"conclave/vaultstate"
+)
+
+// Server is the running server that a ceremony acts on, in place of a storage
+// directory and an HSM.
+type Server struct {
+	Address     string
+	Nodes       []string // of an unseal: further nodes that the shares go to
+	Namespace   string
+	ServerName  string // in its certificate, where it is another than the address's
+	CACert      string // file, read once: its bytes are used
+	Proxy       string
+	Certificate string // SHA-256 of its certificate's public key (SPKI), hex; "" if people compare it
+}
+
+// serverKinds are the ceremonies that a server can be asked for.
+var serverKinds = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot}
+
+// server checks what is asked of a running server. The values of the agreed plan
+// are the caller's: it knows where each comes from.
+func (q Request) server(p *Plan, refuse func(string, string, ...any)) {
+	s := q.Server
+	if s == nil {
+		return
+	}
+	p.Server = s
+	known := false
+	for _, k := range serverKinds {
+		known = known || k == q.Kind
+	}
+	if !known {
+		refuse("address", "a %s acts on a storage directory and its HSM, not on a running server: stop the server, and name its configuration", q.Kind)
+	}
+	for _, address := range append([]string{s.Address}, s.Nodes...) {
+		u, err := url.Parse(address)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" && u.Scheme != "unix" || u.User != nil || u.RawQuery != "" {
+			refuse("address", "%q: say https://HOST:PORT, http:// to this machine, or unix:///PATH", clean.Clean(address))
+		}
+	}
+	if len(s.Nodes) > 0 && q.Kind != Unseal {
+		refuse("node", "only an unseal goes to more nodes than one: the others act at the active one")
+	}
+	if b, err := hex.DecodeString(strings.ReplaceAll(s.Certificate, " ", "")); err != nil || len(b) != 32 && s.Certificate != "" {
+		refuse("certificate", "it is the SHA-256 of the public key of the server's certificate: 64 hex digits")
+	}
+	for field, given := range map[string]bool{"anchor": q.Anchor != "", "hsm-sign-record": q.SignRecord.Label != "", "adopt-state": q.AdoptState != "", "deep": q.Deep} {
+		if given {
+			refuse(field, "that needs the HSM or the storage, and a running server has both")
+		}
+	}
+}
+
+// Name is the server's address without what is the same for all.
+func (s *Server) Name() string {
+	u, err := url.Parse(s.Address)
+	if err != nil || u.Host == "" {
+		return clean.Clean(s.Address)
+	}
+	return clean.Clean(u.Host)
+}
+
+// String is the address, for texts.
+func (s *Server) String() string { return fmt.Sprintf("the server at %s", clean.Clean(s.Address)) }

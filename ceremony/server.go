@@ -1,0 +1,408 @@
+package ceremony
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+
+	"conclave/assets/clean"
+	"conclave/ceremony/plan"
+	"conclave/ceremony/transcript"
+	"conclave/hsm/secret"
+	"conclave/vaultstate"
+)
+
+// On a running server the vault's keys are the server's: there is no HSM here
+// and no state on disk. In place of the HSM the people meet the server: who
+// answers at the address, what it can do and what it wants for that. A token
+// that it wants is typed, or comes from the environment; it lies in locked memory
+// and is dropped in a break.
+
+// serving is where the meeting of the server stands.
+type serving struct {
+	about    vaultstate.About
+	doors    []vaultstate.Door
+	asked    bool
+	compared bool         // its certificate is the one that was meant
+	token    bool         // one is in use
+	given    secret.Bytes // the token of the environment, until it was tried
+	refused  bool         // …and the server did not take it
+	going    going        // agreed before what cannot be undone
+	nonce    string       // the last that was recorded
+	revoke   revoking
+}
+
+// remote tells whether the vault is a running server.
+func (r *Run) remote() bool { return r.plan.Server != nil }
+
+func (r *Run) server() (vaultstate.Remote, error) {
+	v, ok := r.env.Vault.(vaultstate.Remote)
+	if !ok {
+		return nil, fmt.Errorf("this vault is no server: %w", vaultstate.ErrUnsupported)
+	}
+	return v, nil
+}
+
+// onServer and onDisk are steps of a ceremony on a server, and on a local vault.
+func onServer(list ...[]Step) []Step { return where(true, list) }
+func onDisk(list ...[]Step) []Step   { return where(false, list) }
+
+func where(remote bool, list [][]Step) []Step {
+	all := steps(list...)
+	for i := range all {
+		all[i].Only = func(p *plan.Plan) bool { return (p.Server != nil) == remote }
+	}
+	return all
+}
+
+// Of is the ceremony with the steps that a plan's vault has.
+func (c Ceremony) Of(p *plan.Plan) Ceremony {
+	c.Steps = slices.DeleteFunc(slices.Clone(c.Steps), func(s Step) bool { return s.Only != nil && !s.Only(p) })
+	return c
+}
+
+func meetServer(r *Run) *page {
+	s := &r.serving
+	unchanged := Prompt{IfPowerFails: "nothing has been changed."}
+	switch {
+	case !s.asked:
+		return r.work("ask the server what it can do", unchanged, r.askServer)
+	case !s.compared:
+		return r.compareServer()
+	case r.wantsToken() && !s.token:
+		return r.askToken()
+	}
+	return nil
+}
+
+// askServer asks what the server is and what it can do, and records both.
+func (r *Run) askServer(ctx context.Context) ([]string, error) {
+	s := &r.serving
+	v, err := r.server()
+	if err != nil {
+		return nil, err
+	}
+	if s.about, err = v.About(ctx); err != nil {
+		return nil, err
+	}
+	if !s.token && s.given.Len() == 0 && r.env.Token.Len() > 0 && !s.refused {
+		s.given = r.env.Token.Clone()
+		if err := v.UseToken(s.given); err != nil {
+			return nil, err
+		}
+	}
+	s.doors = nil
+	if r.status.Initialized && r.plan.Kind != plan.Unseal {
+		if s.doors, err = v.Doors(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.judgeToken(v); err != nil {
+		return nil, err
+	}
+	var ways, certificates []string
+	for _, d := range s.doors {
+		ways = append(ways, d.Text)
+	}
+	for address, sum := range v.Certificates() {
+		certificates = append(certificates, address+" "+sum.String())
+	}
+	slices.Sort(certificates)
+	facts := facted(transcript.Facts{"address": r.status.Name, "version": s.about.Version, "cluster": s.about.Cluster, "cluster_id": s.about.ClusterID,
+		"token": r.tokenText()}, lists{"ways": ways, "certificates": certificates, "variables": r.env.Machine.Variables})
+	if err := r.record("server", Program, "", facts); err != nil {
+		return nil, err
+	}
+	if d, ok := r.door(); ok && !d.Open && !d.NeedsToken {
+		return nil, &toldError{Problem{Happened: "The server does not offer this: " + sentence(d.Text), State: "Nothing is changed.",
+			Do: "What stands there is done by whoever runs the server. Then try again, or stop."}, vaultstate.ErrUnsupported}
+	}
+	s.asked = true
+	return append([]string{"the server says that it is version " + s.about.Version}, ways...), nil
+}
+
+// judgeToken tells whether the token that was given is of use.
+func (r *Run) judgeToken(v vaultstate.Remote) error {
+	s := &r.serving
+	if s.given.Len() == 0 {
+		return nil
+	}
+	d, ok := r.door()
+	switch {
+	case ok && d.Open && d.NeedsToken:
+		s.token = true
+		if err := r.override("given-token", "Single control: whoever can read the "+r.env.Machine.Token+" has the server's token.", r.person(Operator).Name, ""); err != nil {
+			return err
+		}
+	case ok && d.NeedsToken:
+		s.refused = true
+	}
+	s.given.Wipe()
+	s.given = secret.Bytes{}
+	if s.token {
+		return nil
+	}
+	return v.UseToken(secret.Bytes{}) // what needs none gets none
+}
+
+func (r *Run) tokenText() string {
+	switch {
+	case r.serving.token && r.env.Token.Len() > 0:
+		return "from the " + r.env.Machine.Token
+	case r.serving.token:
+		return "typed"
+	case r.serving.refused:
+		return "refused"
+	}
+	return "none"
+}
+
+// door is the way that this ceremony goes.
+func (r *Run) door() (vaultstate.Door, bool) {
+	i := slices.IndexFunc(r.serving.doors, func(d vaultstate.Door) bool { return d.Kind == r.plan.Kind })
+	if i < 0 {
+		return vaultstate.Door{}, false
+	}
+	return r.serving.doors[i], true
+}
+
+func (r *Run) wantsToken() bool {
+	d, ok := r.door()
+	return ok && d.NeedsToken
+}
+
+// compareServer has the witness compare the certificate, unless the plan names
+// it: then a connection to another is refused by itself.
+func (r *Run) compareServer() *page {
+	s, who := &r.serving, r.person(Operator)
+	v, err := r.server()
+	if err != nil {
+		return r.work("look at the server's certificate", Prompt{}, func(context.Context) ([]string, error) { return nil, err })
+	}
+	facts := []Fact{{"address", r.status.Name}, {"says it is", clean.Clean("version " + s.about.Version)}, {"cluster", s.about.Cluster}}
+	var lines []Line
+	sum, encrypted := v.Certificates()[r.status.Name]
+	text := []string{"What the server says was read; a dishonest server, or somebody between, can say anything but this certificate's key."}
+	switch pin := r.plan.Server.Certificate; {
+	case encrypted && pin != "":
+		lines = append(lines, Line{Mark: Good, Text: "its certificate is the one that the plan names"})
+	case encrypted:
+		facts = append(facts, aloud(sum)...)
+		text = append(text, "The rows are the SHA-256 of its certificate's public key. Compare them with what its administrator says, not with this machine.")
+	default:
+		lines = append(lines, Line{Mark: Warn, Text: "this connection is not encrypted: it does not leave this machine"})
+	}
+	for _, d := range s.doors {
+		if d.Kind == r.plan.Kind {
+			lines = append(lines, Line{Mark: markOf(vaultstate.Check{OK: d.Open || d.NeedsToken}), Text: d.Text})
+		}
+	}
+	return &page{
+		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": is this the server that was meant?", Facts: facts, Lines: lines, Text: text,
+			Recorded: "the lines above; the values are the server's own, but for the certificate."},
+		do: func(context.Context, Input) error {
+			s.compared = true
+			what := "the server is the one that was meant"
+			if encrypted {
+				what += ", certificate " + hex.EncodeToString(sum[:])
+			}
+			return r.record("confirmed", Operator, who.Name, transcript.Facts{"role": string(Operator), "word": "", "what": what})
+		},
+	}
+}
+
+// askToken takes the token that the server wants besides shares, or for itself.
+func (r *Run) askToken() *page {
+	who := r.person(Operator)
+	d, _ := r.door()
+	p := Prompt{Kind: AskSecret, By: who, Heading: who.Name + ": type the server's token. It is not shown.", Field: "token",
+		Facts: []Fact{{"server", r.status.Name}, {"for", d.Path}}, Text: []string{d.Text},
+		Recorded: "that a token was typed, and whether the server takes it for this. No character of it."}
+	if r.serving.refused {
+		p.Lines = []Line{{Mark: Warn, Text: "the token from the " + r.env.Machine.Token + " is not good for this"}}
+	}
+	return &page{Prompt: p, do: r.takeToken}
+}
+
+func (r *Run) takeToken(ctx context.Context, in Input) error {
+	s, who := &r.serving, r.person(Operator)
+	v, err := r.server()
+	if err != nil {
+		return err
+	}
+	result, why := "accepted", ""
+	if err := v.UseToken(in.Secret); err != nil {
+		result, why = "refused", sentence(err.Error())
+	} else if s.doors, err = v.Doors(ctx); err != nil {
+		return errors.Join(err, v.UseToken(secret.Bytes{}))
+	} else if d, _ := r.door(); !d.Open {
+		result, why = "refused", d.Text
+	}
+	if e := r.record("answer", Operator, who.Name, transcript.Facts{"field": "token", "value": result, "source": in.Source}); e != nil {
+		return e
+	}
+	if e := r.recordRequests(); e != nil {
+		return e
+	}
+	if why != "" {
+		if err := v.UseToken(secret.Bytes{}); err != nil {
+			return err
+		}
+		return askAgain("The server does not take this token for "+string(r.plan.Kind)+".", "Nothing is changed.", why)
+	}
+	s.token, s.refused = true, false
+	return nil
+}
+
+// dropToken forgets the token; it is asked for again where it is needed.
+func (r *Run) dropToken() error {
+	if !r.serving.token {
+		return nil
+	}
+	v, err := r.server()
+	if err != nil {
+		return err
+	}
+	r.serving.token, r.serving.refused = false, r.env.Token.Len() > 0
+	return v.UseToken(secret.Bytes{})
+}
+
+// tokenAgain asks for it once more after a break.
+func (r *Run) tokenAgain() *page {
+	if !r.remote() || r.closed || r.committed || r.atSignOff() || !r.serving.compared || r.serving.token || !r.wantsToken() {
+		return nil
+	}
+	p := r.askToken()
+	p.Text = append(p.Text, "The program dropped it for the break. Then this step goes on from where it stands.")
+	return p
+}
+
+// recordRequests records what was asked of the server since it was asked last.
+func (r *Run) recordRequests() error {
+	v, ok := r.env.Vault.(vaultstate.Remote)
+	if !ok || r.events == 0 || r.closed {
+		return nil
+	}
+	list := v.Requests()
+	if len(list) == 0 {
+		return nil
+	}
+	for i, s := range list {
+		list[i] = clean.Cut(s, mostObject)
+	}
+	facts := transcript.Facts{"requests": list}
+	if nonce := v.Nonce(); nonce != r.serving.nonce {
+		r.serving.nonce, facts["nonce"] = nonce, nonce
+	}
+	return r.record("requests", Program, "", facts)
+}
+
+// beforehand is the agreement before the server does what cannot be undone: an
+// init, which is done when it is asked for, and a root token, which counts from
+// the last share on.
+func (r *Run) beforehand(prompt func(*Run) Prompt) *page {
+	if !r.remote() || !r.irrevocable() {
+		return nil
+	}
+	p := prompt(r)
+	p.Word, p.Badge = r.c.Word, "CHANGES THE SERVER"
+	return r.confirmTwice(&r.serving.going, p, p.Action)
+}
+
+func (r *Run) irrevocable() bool {
+	return r.plan.Kind == vaultstate.Init || r.plan.Kind == vaultstate.GenerateRoot
+}
+
+// revoking is where the revocation of a root token stands.
+type revoking struct {
+	done bool // it is revoked, or people leave it
+	why  bool // they say why
+}
+
+func revokeStep() []Step {
+	return onServer([]Step{{ID: "revoke", Title: "Revoke", By: Operator, Next: revokeToken,
+		Needs: func(r *Run) bool { return r.plan.RootToken }}})
+}
+
+// revokeToken has the token revoked once its work is done. Closing without is a
+// deviation.
+func revokeToken(r *Run) *page {
+	v, who := &r.serving.revoke, r.person(Operator)
+	if r.delivery.issue == nil || r.delivery.issue.Token == nil {
+		return nil
+	}
+	t := r.delivery.issue.Token
+	switch {
+	case v.done:
+		return nil
+	case v.why:
+		return &page{
+			Prompt: Prompt{Kind: Ask, By: who, Heading: who.Name + ": why does the root token stay, and until when?", Field: "reason",
+				Recorded: "the reason, as a deviation; the token as an open item."},
+			do: func(_ context.Context, in Input) error {
+				if in.Text == "" {
+					return askAgain("A reason is needed.", "The root token counts.", "Say who needs it until when, or go back and revoke it.")
+				}
+				if bad, err := r.refuses("reason", in.Text); err != nil || bad {
+					if err != nil {
+						return err
+					}
+					return askAgain("This looks like a secret. It was not recorded.", "The root token counts.", "Say it without the secret.")
+				}
+				v.done = true
+				return r.deviate(Deviation{Expected: "the root token is revoked before the ceremony ends", Happened: "the root token with the accessor " + t.Accessor + " was not revoked",
+					Decided: clean.Cut(in.Text, mostText), By: who.Name, Effect: GoOn})
+			},
+		}
+	}
+	choices := []Choice{
+		{"revoke", "Revoke it now", "its work is done; the server is asked whether it is gone"},
+		{"stay", "Leave it", "a deviation, with the reason: it may do everything and never expires"},
+	}
+	if t.Plain.Len() == 0 && t.Encrypted != nil {
+		choices = choices[1:]
+	}
+	return &page{
+		Prompt: Prompt{Kind: Choose, By: who, Heading: "Is the root token's work done?", Facts: []Fact{{"accessor", t.Accessor}},
+			Text:    []string{"The program can wait on this page for as long as the token is used at another terminal."},
+			Choices: choices, Recorded: "what you choose, and what the server says then."},
+		do: func(ctx context.Context, in Input) error {
+			switch {
+			case !pick(choices, in.Choice):
+				return r.chooseAgain()
+			case in.Choice == "stay":
+				v.why = true
+				return nil
+			}
+			remote, err := r.server()
+			if err != nil {
+				return err
+			}
+			check, err := remote.RevokeIssued(ctx, r.op)
+			if e := r.recordRequests(); e != nil {
+				return e
+			}
+			if err != nil {
+				return err
+			}
+			v.done = true
+			r.delivery.fate = "revoked"
+			return r.record("token", Operator, who.Name, transcript.Facts{"accessor": t.Accessor, "fate": "revoked", "receiver": check.Text})
+		},
+	}
+}
+
+// commitAtServer has the server do what makes the change count, where that is
+// left to us, and asks it what is so.
+func (r *Run) commitAtServer() *page {
+	p := Prompt{IfPowerFails: "the server is as before or as agreed; it says which when it is asked."}
+	switch {
+	case !r.committed:
+		return r.work("have it count at the server", p, r.commit)
+	case !r.aftermath.checked:
+		return r.work("ask the server what is so", p, r.checkAgain)
+	}
+	return nil
+}
