@@ -247,3 +247,30 @@ func TestVariables(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+// TestOneConnectionEach: no connection is used again, over which net/http might
+// send a request a second time, or past the look at the certificate.
+func TestOneConnectionEach(t *testing.T) {
+	var opened atomic.Int32
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !r.Close {
+			t.Error("the connection is to stay open")
+		}
+		_, _ = io.WriteString(w, idle)
+	}))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	s.Start()
+	defer s.Close()
+	v, err := server.Open(t.Context(), server.Config{Address: s.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = v.Ways(t.Context())
+	if n := len(v.Exchanges()); n < 3 || int(opened.Load()) != n {
+		t.Errorf("%d requests over %d connections", n, opened.Load())
+	}
+}

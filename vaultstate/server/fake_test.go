@@ -60,6 +60,7 @@ type fake struct {
 	unseal       [][]byte
 	unsealNonce  string
 	newer        bool // the request is to rotate
+	keep         bool // tokens survive their revocation
 	otps         []string
 	echo         bool                           // a refusal repeats the key that it was given
 	shares       int                            // requests with a share, so far
@@ -173,7 +174,9 @@ func (f *fake) handle(r *http.Request, path string, in m) reply {
 	case path == "auth/token/lookup-self" && known:
 		return reply{200, m{"data": m{"accessor": f.tokens[r.Header.Get("X-Vault-Token")], "policies": []string{"root"}}}}
 	case path == "auth/token/revoke-self" && known:
-		delete(f.tokens, r.Header.Get("X-Vault-Token"))
+		if !f.keep {
+			delete(f.tokens, r.Header.Get("X-Vault-Token"))
+		}
 		return reply{204, nil}
 	case !isSys:
 		return refuse(403, "permission denied")

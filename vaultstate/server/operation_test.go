@@ -426,3 +426,81 @@ func TestSecondRule(t *testing.T) {
 		}
 	}
 }
+
+// TestStandby: a node that is not the active one is not worked with, and says
+// which is.
+func TestStandby(t *testing.T) {
+	r := newRoom(t, dialects[0])
+	r.f.standby = true
+	st, err := r.v.Status(t.Context())
+	if err != nil || len(st.Warnings) != 1 || !strings.Contains(st.Warnings[0], "https://active.example:8200") {
+		t.Errorf("%+v, %v", st, err)
+	}
+	for _, kind := range []vaultstate.Kind{vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.GenerateRoot, vaultstate.Rotate} {
+		if _, err := r.v.Begin(t.Context(), r.operation(kind, nil)); !errors.Is(err, server.ErrStandby) || !strings.Contains(err.Error(), "https://active.example:8200") {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
+// TestWrongProof: a share that is not the one that was handed out is named, as
+// soon as that can be known.
+func TestWrongProof(t *testing.T) {
+	list, keys := holders(t, 4)
+	for _, c := range []struct {
+		keys [][]byte
+		list []holder
+	}{{nil, nil}, {keys, list}} {
+		r := newRoom(t, dialects[0])
+		op := r.operation(vaultstate.RecoveryRekey, c.keys)
+		begin(t, r.v, op)
+		submit(t, r.v, op.ID, r.held[:3]...)
+		issue, err := r.v.Take(t.Context(), op.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mine := received(t, issue, c.list)
+		bad := mine[2].Clone()
+		bad.Expose()[5] ^= 4
+		verify := func(number int, s secret.Bytes) (p vaultstate.Progress, wrong []int) {
+			p, err := r.v.Verify(t.Context(), op.ID, number, s)
+			var q *vaultstate.QuorumError
+			if errors.As(err, &q) {
+				wrong = q.Wrong
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			return p, wrong
+		}
+		if _, wrong := verify(3, bad); c.keys == nil && !slices.Equal(wrong, []int{3}) {
+			t.Errorf("a wrong share, alone: %v", wrong)
+		}
+		verify(1, mine[0])
+		if _, wrong := verify(2, mine[0]); !slices.Equal(wrong, []int{2}) {
+			t.Errorf("somebody else's share: %v", wrong)
+		}
+		verify(2, mine[1])
+		verify(4, mine[3])
+		p, wrong := verify(3, bad)
+		if !slices.Equal(wrong, []int{3}) || p.Phase != vaultstate.PhaseProof || !slices.Equal(p.Proven, []int{1, 2, 4}) {
+			t.Errorf("a wrong share: %v, %+v", wrong, p)
+		}
+		if p, wrong = verify(3, mine[2]); wrong != nil || p.Phase != vaultstate.PhaseReady {
+			t.Errorf("the right one: %v, %+v", wrong, p)
+		}
+	}
+}
+
+// TestRevoke: a token that survives its revocation is not said to be revoked.
+func TestRevoke(t *testing.T) {
+	r := newRoom(t, dialects[0])
+	token := secret.Take([]byte(r.f.root))
+	r.f.keep = true
+	if check, err := r.v.Revoke(t.Context(), token); err == nil || check.OK || !strings.Contains(check.Text, "may still count") {
+		t.Errorf("%+v, %v", check, err)
+	}
+	r.f.keep = false
+	if check, err := r.v.Revoke(t.Context(), token); err != nil || !check.OK {
+		t.Errorf("%+v, %v", check, err)
+	}
+}
