@@ -201,7 +201,7 @@ type Status struct {
 type Leftover struct {
 	ID      ID
 	Kind    Kind
-	State   string // "staged", "rollback", "broken"
+	State   string // "staged", "rollback", "broken"; at a server "pending", and ID is its nonce
 	Set     string // of staged shares: void once removed
 	Path    string
 	Made    time.Time

@@ -174,7 +174,7 @@ func TestAnswersAreHeld(t *testing.T) {
 	}{
 		{"a redirect", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://192.0.2.1/", http.StatusTemporaryRedirect)
-		}, server.ErrStandby, "", 2}, // it asks for the leader
+		}, server.ErrStandby, "points to https://192.0.2.1/, which is not followed", 2}, // it asks for the leader
 		{"no end", func(w http.ResponseWriter, _ *http.Request) {
 			for range 9 << 10 {
 				_, _ = io.WriteString(w, strings.Repeat(" ", 1<<10))

@@ -36,7 +36,11 @@
 //     key at first, the recovery key is made by a verified rotation, and counts
 //     with Commit; until then the root token is the only authority.
 //
-// That the answers of real servers are understood is shown by TestRecordings.
+// What a run of the program leaves pending at the server, the next one can go on
+// with (Adopt) or cancel (Discard).
+//
+// That the answers of real servers are understood is shown by TestRecordings and
+// TestReplay*, and TestOpenBao drives a real one.
 package server
 
 import "conclave/vaultstate"

@@ -23,6 +23,9 @@ func (r *Refusal) Error() string {
 	if says == "" {
 		says = "no reason"
 	}
+	if r.location != "" {
+		says = "it points to " + r.location + ", which is not followed"
+	}
 	return fmt.Sprintf("the server refuses with %d (%s)", r.Status, says)
 }
 

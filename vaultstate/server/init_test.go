@@ -2,7 +2,9 @@ package server_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -362,5 +364,34 @@ func TestSlowInit(t *testing.T) {
 	}
 	if _, err := v.Ways(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("anything else that is slow: %v", err)
+	}
+}
+
+// TestUnsealLateNode: a node that is reached for the first time when the shares
+// are there gets none: nobody saw its certificate.
+func TestUnsealLateNode(t *testing.T) {
+	r := newRoom(t, dialects[5])
+	r.f.sealed = true
+	late, _, reached := tlsServer(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"initialized":true,"sealed":true,"t":3,"n":5}`)
+	})
+	address := late.Listener.Addr().String()
+	tlsConfig := late.TLS
+	late.Close()
+	v, err := server.Open(t.Context(), server.Config{Address: r.f.URL, Nodes: []string{"https://" + address}, SkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	op := vaultstate.Operation{ID: "u", Kind: server.Unseal}
+	begin(t, v, op)
+	l, err := tls.Listen("tcp", address, tlsConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = http.Serve(l, late.Config.Handler) }()
+	defer func() { _ = l.Close() }()
+	p := submit(t, v, "u", r.held[:3]...)
+	if r.f.sealed || !p.Nodes[1].Sealed || !strings.Contains(p.Nodes[1].Err, "certificate was not seen before") || reached.Load() > 0 {
+		t.Errorf("%+v, %d requests", p.Nodes, reached.Load())
 	}
 }

@@ -13,6 +13,17 @@ import (
 )
 
 func (v *Vault) beginRekey(ctx context.Context, op *operation) error {
+	if err := v.prepareRekey(ctx, op); err != nil {
+		return err
+	}
+	if _, err := v.idle(ctx, op); err != nil {
+		return err
+	}
+	return v.start(ctx, op)
+}
+
+// prepareRekey holds what is asked against the seal, and finds the endpoint.
+func (v *Vault) prepareRekey(ctx context.Context, op *operation) error {
 	s, err := v.active(ctx)
 	if err != nil {
 		return err
@@ -37,13 +48,7 @@ func (v *Vault) beginRekey(ctx context.Context, op *operation) error {
 	default:
 		op.way, err = v.way(ctx, op.Kind)
 	}
-	if err != nil {
-		return err
-	}
-	if _, err := v.idle(ctx, op); err != nil {
-		return err
-	}
-	return v.start(ctx, op)
+	return err
 }
 
 // singleValue is rule S2: a server would force other values to 1 without a word.

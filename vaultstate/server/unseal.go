@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"conclave/assets/clean"
 	"conclave/hsm/secret"
@@ -74,6 +75,9 @@ func (v *Vault) submitToNodes(ctx context.Context, op *operation, quorum []secre
 }
 
 func (v *Vault) unsealNode(ctx context.Context, op *operation, i int, n *node, quorum []secret.Bytes) (sealStatus, error) {
+	if strings.HasPrefix(n.target.Address, "https:") && n.target.Pin == (vaultstate.Digest{}) {
+		return sealStatus{Sealed: true}, fmt.Errorf("%w: its certificate was not seen before: begin again, so that it can be compared", ErrUnsafe)
+	}
 	s, err := v.sealStatus(ctx, n)
 	if err != nil || !s.Sealed {
 		return s, err
