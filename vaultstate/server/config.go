@@ -23,8 +23,11 @@ type Config struct {
 	CA         []byte // PEM, before CAFile
 	CAPath     string // a directory of PEM files
 	ServerName string // other than the address's
-	Namespace  string
-	Proxy      string // "": none, whatever the environment says
+	// ClientCert and ClientKey are PEM files, for servers that want a certificate.
+	// The library reads them for each connection, to ordinary memory.
+	ClientCert, ClientKey string
+	Namespace             string
+	Proxy                 string // "": none, whatever the environment says
 
 	// SkipVerify has the certificate compared with the pin alone. It is refused
 	// but in a practice and to this machine.
@@ -89,7 +92,7 @@ func checkToken(token secret.Bytes) error {
 // target is all that a connection to one node needs to know.
 func (c Config) target(address string) (Target, error) {
 	t := Target{
-		Address: address, CA: c.CA, CAPath: c.CAPath, ServerName: c.ServerName,
+		Address: address, CA: c.CA, CAPath: c.CAPath, ServerName: c.ServerName, ClientCert: c.ClientCert, ClientKey: c.ClientKey,
 		Namespace: c.Namespace, Proxy: c.Proxy, SkipVerify: c.SkipVerify,
 		Pin: c.Pins[address], Timeout: c.Timeout,
 	}

@@ -3,12 +3,14 @@ package server_test
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -272,5 +274,46 @@ func TestOneConnectionEach(t *testing.T) {
 	_, _ = v.Ways(t.Context())
 	if n := len(v.Exchanges()); n < 3 || int(opened.Load()) != n {
 		t.Errorf("%d requests over %d connections", n, opened.Load())
+	}
+}
+
+// TestCertificateFiles: certificates come from files, too, and a server may want
+// one of ours.
+func TestCertificateFiles(t *testing.T) {
+	s, ca, _ := tlsServer(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, idle) })
+	s.TLS.ClientAuth = tls.RequireAnyClientCert
+	dir := t.TempDir()
+	mine := otherCertificate(t)
+	key, err := x509.MarshalPKCS8PrivateKey(mine.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := func(name, kind string, raw []byte) string {
+		path := filepath.Join(dir, name)
+		if kind != "" {
+			raw = pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: raw})
+		}
+		if err := os.WriteFile(path, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	c := server.Config{
+		Address: s.URL, CAFile: file("ca.pem", "", ca),
+		ClientCert: file("cert.pem", "CERTIFICATE", mine.Certificate[0]), ClientKey: file("key.pem", "PRIVATE KEY", key),
+	}
+	if _, err := server.Open(t.Context(), c); err != nil {
+		t.Error(err)
+	}
+	for what, c := range map[string]server.Config{
+		"none of ours":      {Address: s.URL, CA: ca},
+		"no key":            {Address: s.URL, CA: ca, ClientCert: c.ClientCert},
+		"no such file":      {Address: s.URL, CAFile: filepath.Join(dir, "nothing")},
+		"a file of no CA":   {Address: s.URL, CAFile: c.ClientKey, ClientCert: c.ClientCert, ClientKey: c.ClientKey},
+		"no such directory": {Address: s.URL, CAPath: filepath.Join(dir, "nothing")},
+	} {
+		if _, err := server.Open(t.Context(), c); err == nil {
+			t.Errorf("%s: no error", what)
+		}
 	}
 }

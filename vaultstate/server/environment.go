@@ -72,6 +72,8 @@ func FromEnvironment(environ []string) Config {
 		CA:         []byte(get("CACERT_BYTES")),
 		CAPath:     get("CAPATH"),
 		ServerName: get("TLS_SERVER_NAME"),
+		ClientCert: get("CLIENT_CERT"),
+		ClientKey:  get("CLIENT_KEY"),
 		Namespace:  get("NAMESPACE"),
 		SkipVerify: slices.Contains([]string{"1", "t", "true"}, strings.ToLower(get("SKIP_VERIFY"))),
 		Token:      secret.Take([]byte(get("TOKEN"))),

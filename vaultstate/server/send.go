@@ -20,13 +20,15 @@ import (
 	"conclave/vaultstate"
 )
 
-// Target is one node, with all that a connection to it needs: no file, no
-// variable, no other state. Nothing of it is secret.
+// Target is one node, with all that a connection to it needs: no variable, no
+// other state, and no file but those that it names. Nothing of it is secret.
 type Target struct {
 	Address    string
 	CA         []byte
 	CAPath     string
 	ServerName string
+	ClientCert string // a file
+	ClientKey  string // a file
 	Namespace  string
 	Proxy      string
 	SkipVerify bool
@@ -126,8 +128,9 @@ func connection(t Target, see func(vaultstate.Digest)) (*http.Client, string, er
 	}
 	cfg.MaxRetries = 0
 	cfg.Address = t.Address
-	if err := cfg.ConfigureTLS(&api.TLSConfig{CACertBytes: t.CA, CAPath: t.CAPath, TLSServerName: t.ServerName, Insecure: t.SkipVerify}); err != nil {
-		return nil, "", fmt.Errorf("reading the CA certificates: %w", err)
+	if err := cfg.ConfigureTLS(&api.TLSConfig{CACertBytes: t.CA, CAPath: t.CAPath, ClientCert: t.ClientCert, ClientKey: t.ClientKey,
+		TLSServerName: t.ServerName, Insecure: t.SkipVerify}); err != nil {
+		return nil, "", fmt.Errorf("reading the certificates: %w", err)
 	}
 	transport, ok := cfg.HttpClient.Transport.(*http.Transport)
 	if !ok {
