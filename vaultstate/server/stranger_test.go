@@ -273,3 +273,30 @@ func TestLostEnds(t *testing.T) {
 		}
 	}
 }
+
+// TestStrangerInTheGap: the stranger comes between our look and our share. The
+// server refuses the share by its nonce, and no other follows.
+func TestStrangerInTheGap(t *testing.T) {
+	theirs, _ := strangers(t, 1)
+	for _, d := range dialects {
+		for _, kind := range withQuorum {
+			if !d.offers(kind) {
+				continue
+			}
+			r := newRoom(t, d)
+			op := r.operation(kind, nil)
+			begin(t, r.v, op)
+			from, struck := r.f.shares, false
+			r.f.before = func(path string) {
+				if strings.HasSuffix(path, "/update") && !struck {
+					struck = true
+					r.f.stranger(kinds[kind], theirs[0].key)
+				}
+			}
+			_, err := r.v.Submit(t.Context(), op.ID, r.held[:3])
+			if !errors.Is(err, vaultstate.ErrChanged) || r.f.shares != from+1 || len(r.f.ops[kinds[kind]].given) != 0 {
+				t.Errorf("%s, %s: %v, %d shares were sent", d.name, kind, err, r.f.shares-from)
+			}
+		}
+	}
+}
