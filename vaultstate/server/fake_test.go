@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -60,6 +61,7 @@ type fake struct {
 	unseal       [][]byte
 	unsealNonce  string
 	newer        bool // the request is to rotate
+	swap         bool // the shares are made for the holders in another order
 	keep         bool // tokens survive their revocation
 	otps         []string
 	echo         bool                           // a refusal repeats the key that it was given
@@ -453,6 +455,12 @@ func (f *fake) finish(kind string, op *fakeOp) reply {
 		delete(f.ops, kind)
 		out["keys"] = []string{hex.EncodeToString([]byte("junk"))}
 		return reply{200, out}
+	}
+	if prints, ok := f.pending(kind)["pgp_fingerprints"].([]string); ok {
+		out["pgp_fingerprints"] = prints
+		if f.swap {
+			slices.Reverse(prints)
+		}
 	}
 	var made []string
 	op.key, made = f.makeShares(op.n, op.t, op.pgp)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"conclave/hsm/secret"
 	"conclave/vaultstate"
@@ -135,6 +137,10 @@ func (v *Vault) finish(ctx context.Context, op *operation, p *pending) error {
 	}
 	op.verifyNonce = p.VerificationNonce
 	op.early = !op.verification
+	if want := op.fingerprints(); !op.early && !slices.EqualFunc(p.PGP, want, strings.EqualFold) {
+		return errors.Join(fmt.Errorf("%w: the server says that the new shares went to the PGP keys %s, and %s were agreed",
+			vaultstate.ErrChanged, list(p.PGP), list(want)), v.stop(ctx, op))
+	}
 	shares, err := op.issueOf(p.Keys)
 	if err != nil {
 		if op.early {

@@ -115,8 +115,9 @@ func (v *Vault) initInTwo(ctx context.Context, op *operation) (done bool, err er
 	var a initAnswer
 	defer a.wipe()
 	asIs, err := v.initialize(ctx, body, &a)
-	if asIs {
-		return false, nil
+	var r *Refusal
+	if asIs && errors.As(err, &r) && r.Status == http.StatusBadRequest {
+		return false, nil // it does not do this
 	}
 	if err != nil {
 		return false, err

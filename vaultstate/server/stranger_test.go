@@ -300,3 +300,17 @@ func TestStrangerInTheGap(t *testing.T) {
 		}
 	}
 }
+
+// TestSwappedShares: the new shares come for other holders than were agreed.
+func TestSwappedShares(t *testing.T) {
+	_, keys := holders(t, 4)
+	for _, d := range dialects[:5] {
+		r := newRoom(t, d)
+		r.f.swap = true
+		op := r.operation(vaultstate.RecoveryRekey, keys)
+		begin(t, r.v, op)
+		if _, err := r.v.Submit(t.Context(), op.ID, r.held[:3]); !errors.Is(err, vaultstate.ErrChanged) || len(r.f.ops) > 0 {
+			t.Errorf("%s: %v", d.name, err)
+		}
+	}
+}
