@@ -34,9 +34,10 @@ type aftermath struct {
 func closing(own ...Step) []Step {
 	return steps([]Step{
 		{ID: "checks", Title: "Checks", By: Witness, Next: showChecks, Redo: func(r *Run) { r.aftermath.attested = false }},
+	}, onDisk([]Step{
 		{ID: "rollback", Title: "Old state", By: Operator, Next: oldState,
 			Needs: func(r *Run) bool { return r.aftermath.left != nil || len(r.aftermath.older) > 0 }},
-	}, own, signOffStep(), step("close", "Close", Operator, closeRecord))
+	}), own, signOffStep(), step("close", "Close", Operator, closeRecord))
 }
 
 // showChecks shows what was checked after the change, and what it means.

@@ -105,7 +105,7 @@ func collect(r *Run) *page {
 
 func (r *Run) begin(ctx context.Context) ([]string, error) {
 	p := r.plan
-	op := vaultstate.Operation{ID: r.op, Kind: p.Kind, RootToken: p.RootToken, NewRoot: p.NewRoot}
+	op := vaultstate.Operation{ID: r.op, Kind: p.Kind, RootToken: p.RootToken, NewRoot: p.NewRoot, AtOnce: r.remote() && p.AtOnce()}
 	if p.Issues() {
 		op.Shares, op.Threshold, op.SkipProof = p.Shares, p.Threshold, p.SkipProof
 		for _, k := range p.Keys {

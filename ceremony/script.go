@@ -15,7 +15,7 @@ var (
 	// Init makes the keys of a new vault and hands out its recovery shares.
 	// Nothing counts until every custodian has proven theirs.
 	Init = Ceremony{ID: "init", Title: "INIT", Word: "INIT", Steps: steps(
-		opening(), cardsStep(), handOutStep(), proveStep(), tokenStep(), onDisk(goStep(goInit)), commitStep("Initialise"), closing(append(revokeStep(), keepStep())...))}
+		opening(), cardsStep(), handOutStep(), proveStep(), tokenStep(), later(goStep(goInit)), commitStep("Initialise"), closing(append(revokeStep(), keepStep())...))}
 
 	// Unseal opens the vault and every entry through the HSM, and changes nothing.
 	Unseal = Ceremony{ID: string(plan.Unseal), Title: "UNSEAL", Word: "UNSEAL", Steps: steps(
@@ -23,19 +23,19 @@ var (
 
 	// Rekey replaces the root key.
 	Rekey = Ceremony{ID: "rekey", Title: "REKEY", Word: "REKEY", Steps: steps(
-		opening(), quorumStep(), goStep(onEither(goRekey)), commitStep("Replace the key"), closing())}
+		opening(), quorumStep(), later(goStep(onEither(goRekey))), commitStep("Replace the key"), closing())}
 
 	// RecoveryRekey replaces the recovery key and its shares.
 	RecoveryRekey = Ceremony{ID: "recovery-rekey", Title: "RECOVERY REKEY", Word: "REKEY", Steps: steps(
-		opening(), cardsStep(), quorumStep(), handOutStep(), proveStep(), goStep(onEither(goRecoveryRekey)), commitStep("Replace the key"), closing(oldSharesStep(), keepStep()))}
+		opening(), cardsStep(), quorumStep(), handOutStep(), proveStep(), later(goStep(onEither(goRecoveryRekey))), commitStep("Replace the key"), closing(oldSharesStep(), keepStep()))}
 
 	// Rotate adds a data encryption key.
 	Rotate = Ceremony{ID: "rotate", Title: "ROTATE", Word: "ROTATE", Steps: steps(
-		opening(), quorumStep(), goStep(onEither(goRotate)), commitStep("Rotate"), closing())}
+		opening(), quorumStep(), later(goStep(onEither(goRotate))), commitStep("Rotate"), closing())}
 
 	// GenerateRoot makes a root token without the server.
 	GenerateRoot = Ceremony{ID: "generate-root", Title: "ROOT TOKEN", Word: "ROOT", Steps: steps(
-		opening(), quorumStep(), tokenStep(), onDisk(goStep(goGenerateRoot)), commitStep("Make it valid"), closing(revokeStep()...))}
+		opening(), quorumStep(), tokenStep(), later(goStep(goGenerateRoot)), commitStep("Make it valid"), closing(revokeStep()...))}
 
 	// Recover replaces the recovery key and its shares where the shares are lost:
 	// in place of a quorum stands what authorityStep compares.

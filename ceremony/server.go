@@ -57,6 +57,14 @@ func where(remote bool, list [][]Step) []Step {
 	return all
 }
 
+// later is goStep where the change is not made before it.
+func later(list []Step) []Step {
+	for i := range list {
+		list[i].Only = func(p *plan.Plan) bool { return p.Server == nil || !p.AtOnce() }
+	}
+	return list
+}
+
 // Of is the ceremony with the steps that a plan's vault has.
 func (c Ceremony) Of(p *plan.Plan) Ceremony {
 	c.Steps = slices.DeleteFunc(slices.Clone(c.Steps), func(s Step) bool { return s.Only != nil && !s.Only(p) })
@@ -299,20 +307,14 @@ func (r *Run) recordRequests() error {
 	return r.record("requests", Program, "", facts)
 }
 
-// beforehand is the agreement before the server does what cannot be undone: an
-// init, which is done when it is asked for, and a root token, which counts from
-// the last share on.
+// beforehand is the agreement before the server does what cannot be undone.
 func (r *Run) beforehand(prompt func(*Run) Prompt) *page {
-	if !r.remote() || !r.irrevocable() {
+	if !r.remote() || !r.plan.AtOnce() {
 		return nil
 	}
 	p := prompt(r)
 	p.Word, p.Badge = r.c.Word, "CHANGES THE SERVER"
 	return r.confirmTwice(&r.serving.going, p, p.Action)
-}
-
-func (r *Run) irrevocable() bool {
-	return r.plan.Kind == vaultstate.Init || r.plan.Kind == vaultstate.GenerateRoot
 }
 
 // revoking is where the revocation of a root token stands.

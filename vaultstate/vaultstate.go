@@ -57,6 +57,10 @@ type Operation struct {
 	RootToken       bool
 	RootTokenPGPKey []byte // binary public key; nil: shown
 
+	// The people agreed already, so the server may do it when the quorum is in: a
+	// wrong quorum shows in Submit then. Only a Remote heeds it.
+	AtOnce bool
+
 	// Of a rewrap: a new root key, too.
 	NewRoot bool
 

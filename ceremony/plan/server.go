@@ -59,6 +59,19 @@ func (q Request) server(p *Plan, refuse func(string, string, ...any)) {
 	}
 }
 
+// AtOnce tells whether a server does what is asked before anything can be looked
+// at: an init when it is asked for, the others with the last share. The people
+// agree to it before that.
+func (p *Plan) AtOnce() bool {
+	switch p.Kind {
+	case vaultstate.Init, vaultstate.GenerateRoot, vaultstate.Rekey:
+		return true
+	case vaultstate.RecoveryRekey:
+		return p.SkipProof
+	}
+	return false
+}
+
 // Name is the server's address without what is the same for all.
 func (s *Server) Name() string {
 	u, err := url.Parse(s.Address)

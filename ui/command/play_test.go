@@ -62,6 +62,8 @@ type player struct {
 	holder string            // who has the keyboard
 	pin    string            // of the token, where it is typed
 	pins   map[string]string // of several, by their labels
+	token  string            // the root token that was shown, or is typed where a server wants one
+	keeps  bool              // a root token is not revoked at the end
 	use    bool              // what the records call an old share is used all the same
 }
 
@@ -70,6 +72,7 @@ var (
 	stop  = regexp.MustCompile(`(\d) = Stop`)
 	word  = regexp.MustCompile(`^Type ([A-Z]+|\S+:\S+) `)
 	token = regexp.MustCompile(`(?m)\] token: ([^\n,]+)`)
+	root  = regexp.MustCompile(`(?m)^\[token\] ((?:s|hvs)\.\S+)$`)
 	lines = regexp.MustCompile(`(?m)^\[issue\] \d+: (\S.{7}\S)$`)
 
 	errKill = errors.New("the program is killed here")
@@ -153,6 +156,9 @@ func (p *player) answer(prompt, page string) (string, error) {
 		}
 		p.shown[p.holder] = text
 	}
+	if m := root.FindStringSubmatch(page); m != nil {
+		p.token = m[1]
+	}
 	switch m := word.FindStringSubmatch(prompt); {
 	case m != nil:
 		if m[1] != "SHOW" {
@@ -171,12 +177,16 @@ func (p *player) answer(prompt, page string) (string, error) {
 		return p.pins[m[1]], nil
 	case prompt == "PIN":
 		return p.pin, nil
+	case prompt == "token":
+		return p.token, nil
 	case prompt == "part 1 of the PIN":
 		return p.pin[:5], nil
 	case prompt == "part 2 of the PIN":
 		return p.pin[5:], nil
 	case prompt == "key's backup":
 		return "a clone in the other safe", nil
+	case prompt == "reason" && strings.Contains(page, "[revoke]"):
+		return "it is needed for the tests that follow, until tonight", nil
 	case prompt == "reason": // of shares that are shown
 		return "no keys yet", nil
 	case strings.HasPrefix(prompt, "Press enter"):
@@ -184,6 +194,9 @@ func (p *player) answer(prompt, page string) (string, error) {
 	case strings.HasPrefix(prompt, "Type the number"):
 		if p.use && strings.Contains(page, "3 = Use it all the same") {
 			return "3", nil
+		}
+		if p.keeps && strings.Contains(page, "2 = Leave it") {
+			return "2", nil
 		}
 		// After a failure nothing is tried again.
 		if m := stop.FindStringSubmatch(page); m != nil && (strings.Contains(page, "Try again") || strings.Contains(page, "is wrong")) {

@@ -32,7 +32,7 @@ func (v *Vault) Commit(ctx context.Context, id vaultstate.ID) (vaultstate.Outcom
 		v.checkToken(ctx, op, &out)
 	case op.Kind == Unseal:
 		v.commitUnseal(ctx, op, &out)
-	case op.commits():
+	case op.commits() && !op.early:
 		err = v.commitHeld(ctx, op)
 	case op.verification && op.Shares > 0:
 		err = v.commitVerified(ctx, op)
