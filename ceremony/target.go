@@ -113,7 +113,7 @@ func (r *Run) askStopped() *page {
 // was found stands on the page of the vault then.
 func (r *Run) leftover() *page {
 	if r.plan.Kind == plan.Unseal || r.remote() {
-		return nil // a server's are on its page; whoever began one ends it
+		return nil // what is pending at a server is dealt with where its token is known
 	}
 	for r.hello.leftovers < len(r.status.Pending) {
 		l := r.status.Pending[r.hello.leftovers]

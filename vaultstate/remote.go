@@ -24,6 +24,9 @@ type Remote interface {
 	Requests() []string
 	// Nonce is the server's own name of what is pending, "" if nothing is.
 	Nonce() string
+	// Discard cancels at the server what Status lists as pending, whoever began
+	// it. It is refused if something else is pending by now.
+	Discard(ctx context.Context, pending Leftover) error
 	// RevokeIssued revokes the root token that the operation made, and asks
 	// whether it is gone.
 	RevokeIssued(ctx context.Context, id ID) (Check, error)

@@ -62,6 +62,9 @@ type Mistakes struct {
 }
 
 func (m *Mistakes) Error() string {
+	if m.Count == 1 {
+		return "the plan has a mistake:\n" + m.Text
+	}
 	return fmt.Sprintf("the plan has %d mistakes:\n%s", m.Count, m.Text)
 }
 

@@ -197,8 +197,14 @@ func (r *reader) needed(b *hcl.Block, seen map[string]bool) {
 	}
 	_, config := r.d.Setting("config")
 	_, storage := r.d.Setting("storage")
-	if !config && !storage {
-		r.refuse(b.DefRange, "No vault", "Say which: vault { config = … } or vault { storage = … }.")
+	address, remote := r.d.Setting("address")
+	switch {
+	case !config && !storage && !remote:
+		r.refuse(b.DefRange, "No vault", "Say which: vault { config = … }, vault { storage = … } or, of a running server, vault { address = … }.")
+	case remote && (config || storage):
+		r.refuse(address.where, "Two vaults", "A ceremony is held on a running server, or on a storage directory while its server is stopped: say one.")
+	case remote && seen["hsm"]:
+		r.refuse(address.where, "An HSM", "A running server has its own: leave the block hsm out.")
 	}
 	if !seen["operator"] {
 		r.refuse(b.DefRange, "No operator", "Say who sits at the keyboard: operator \"Name\" {}.")

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -68,20 +69,7 @@ func (p *Process) planned(ctx context.Context, name, dir string) (*plan.Plan, er
 	if err != nil {
 		return nil, err
 	}
-	t, err := f.target()
-	if e := forgetPIN(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer t.Wipe()
-	t.values = append(t.values, digest...)
-	t.adopt(ctx)
-	if _, err := t.hsmConfig(); err != nil {
-		return nil, err
-	}
-	q, _, err := p.request(doc.Kind, f, t)
+	q, err := p.asked(ctx, doc.Kind, f, digest)
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +90,43 @@ func (p *Process) planned(ctx context.Context, name, dir string) (*plan.Plan, er
 		return nil, err
 	}
 	return agreed, screened(reasons(agreed.Overrides), secret.Bytes{})
+}
+
+// asked is what a plan asks for, of a server or of a local vault. Neither is
+// touched.
+func (p *Process) asked(ctx context.Context, kind vaultstate.Kind, f *flags, digest []plan.Value) (plan.Request, error) {
+	remote, err := f.onServer()
+	if err != nil {
+		return plan.Request{}, err
+	}
+	if remote {
+		t, err := f.serverTarget()
+		if e := errors.Join(forgetToken(), forgetPIN()); err == nil {
+			err = e
+		}
+		if err != nil {
+			return plan.Request{}, err
+		}
+		defer t.Wipe()
+		t.values = append(t.values, digest...)
+		q, _, err := p.serverRequest(kind, f, t)
+		return q, err
+	}
+	t, err := f.target()
+	if e := forgetPIN(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return plan.Request{}, err
+	}
+	defer t.Wipe()
+	t.values = append(t.values, digest...)
+	t.adopt(ctx)
+	if _, err := t.hsmConfig(); err != nil {
+		return plan.Request{}, err
+	}
+	q, _, err := p.request(kind, f, t)
+	return q, err
 }
 
 // wrong writes everything that is wrong, and ends with code 2.

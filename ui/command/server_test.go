@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,13 +29,20 @@ func TestOnServer(t *testing.T) {
 	s.hold(0, "ecovery key and its shares are replaced", "rekey", "-target=recovery", "-key-shares=3", "-key-threshold=2")
 	s.player.shares = s.shares("ALICE", "BOB")
 	s.hold(0, "oot key is replaced", "rekey")
+	// Somebody begins the same for keys of their own: it is cancelled, by two.
+	s.put("sys/rekey-recovery-key/init", `{"secret_shares":1,"secret_threshold":1}`)
+	s.player.shares = s.shares("ALICE", "BOB")
+	said := s.hold(0, "ecovery key and its shares are replaced", "rekey", "-target=recovery", "-key-shares=3", "-key-threshold=2")
+	if !strings.Contains(said, "Cancel what is pending at the server") {
+		t.Error("nobody was asked about what was pending")
+	}
 	s.player.shares = []string{strings.Repeat("5a", 32) + "01", s.player.shown["BOB"]}
 	s.hold(3, "do not make the recovery key", "rekey", "-previous", "none")
 	s.hold(0, "data encryption key is rotated", "rotate")
 	s.player.shares = s.shares("ALICE", "BOB")
 	s.hold(0, "root token", "generate-root")
 	dirs, err := filepath.Glob(filepath.Join(s.player.dir, "*-*"))
-	if err != nil || len(dirs) != 6 {
+	if err != nil || len(dirs) != 7 {
 		t.Fatal(dirs, err)
 	}
 	for _, d := range dirs {
@@ -68,4 +76,18 @@ func (s *onServer) hold(want int, has string, args ...string) string {
 		s.Fatalf("conclave %s: code %d, %v; want code %d and %q in\n%s", strings.Join(args, " "), code, err, want, has, text)
 	}
 	return string(text)
+}
+
+// put is a stranger at the server.
+func (s *onServer) put(path, body string) {
+	s.Helper()
+	q, err := http.NewRequestWithContext(s.Context(), http.MethodPut, s.address+"/v1/"+path, strings.NewReader(body))
+	if err != nil {
+		s.Fatal(err)
+	}
+	a, err := http.DefaultClient.Do(q)
+	if err != nil || a.StatusCode != http.StatusOK {
+		s.Fatalf("%s: %v, %v", path, a, err)
+	}
+	_ = a.Body.Close()
 }
