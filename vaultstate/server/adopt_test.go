@@ -6,6 +6,7 @@ import (
 
 	"conclave/hsm/secret"
 	"conclave/vaultstate"
+	"conclave/vaultstate/server/servertest"
 )
 
 // TestAdopt: another run of the program goes on with what the server still has,
@@ -13,17 +14,17 @@ import (
 func TestAdopt(t *testing.T) {
 	list, keys := holders(t, 4)
 	_, foreign := strangers(t, 4)
-	for _, d := range dialects[:5] {
+	for _, d := range servertest.Dialects[:5] {
 		for _, step := range []int{0, 1, 3, 4} { // shares sent by the earlier run: of the quorum, then of the verification
 			r := newRoom(t, d)
 			op := r.operation(vaultstate.RecoveryRekey, keys)
 			begin(t, r.v, op)
 			var issue *vaultstate.Issue
-			from := r.f.shares
+			from := r.f.Shares
 			switch step {
 			case 0:
 			case 1:
-				r.f.after = func(shares int) { r.f.standby = shares == from+1 }
+				r.f.After = func(shares int) { r.f.Standby = shares == from+1 }
 				if _, err := r.v.Submit(t.Context(), op.ID, r.held[:3]); err == nil {
 					t.Fatal("the first run did not end")
 				}
@@ -40,14 +41,14 @@ func TestAdopt(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				r.f.after = func(shares int) { r.f.standby = shares == from+4 }
+				r.f.After = func(shares int) { r.f.Standby = shares == from+4 }
 				if _, err := r.v.Commit(t.Context(), op.ID); err == nil {
 					t.Fatal("the first run did not end")
 				}
 			}
-			r.f.after, r.f.standby = nil, false
+			r.f.After, r.f.Standby = nil, false
 
-			r.v = r.f.open(r.f.root)
+			r.v = open(t, r.f, r.f.Root)
 			st, err := r.v.Status(t.Context())
 			if err != nil || len(st.Pending) != 1 {
 				t.Fatalf("%+v, %v", st, err)
@@ -61,25 +62,25 @@ func TestAdopt(t *testing.T) {
 			} {
 				other.ID, other.Kind = op.ID, op.Kind
 				if _, err := r.v.Adopt(t.Context(), other, left); !errors.Is(err, vaultstate.ErrChanged) {
-					t.Errorf("%s, %s: %v", d.name, what, err)
+					t.Errorf("%s, %s: %v", d.Name, what, err)
 				}
 			}
 			gone := left
 			gone.ID = "another"
 			if _, err := r.v.Adopt(t.Context(), op, gone); !errors.Is(err, vaultstate.ErrChanged) {
-				t.Errorf("%s, another nonce: %v", d.name, err)
+				t.Errorf("%s, another nonce: %v", d.Name, err)
 			}
 			p, err := r.v.Adopt(t.Context(), op, left)
 			if err != nil {
-				t.Fatalf("%s, %d: %v", d.name, step, err)
+				t.Fatalf("%s, %d: %v", d.Name, step, err)
 			}
 			if step < 3 {
 				r.goOn(op, p, list)
 			} else {
 				r.prove(op, p, received(t, issue, list))
 			}
-			if r.f.n != 4 || len(r.f.ops) > 0 {
-				t.Errorf("%s, %d: the new shares do not count", d.name, step)
+			if r.f.N != 4 || len(r.f.Ops) > 0 {
+				t.Errorf("%s, %d: the new shares do not count", d.Name, step)
 			}
 		}
 	}

@@ -1,6 +1,10 @@
 package server_test
 
 import (
+	"conclave/hsm/secret"
+	"conclave/vaultstate"
+	"conclave/vaultstate/server"
+	"conclave/vaultstate/server/servertest"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -34,3 +38,17 @@ func otherCertificate(t *testing.T) tls.Certificate {
 	}
 	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}
 }
+
+// open is the driver of a server in memory.
+func open(t *testing.T, f *servertest.Server, token string) *server.Vault {
+	t.Helper()
+	v, err := server.Open(t.Context(), server.Config{Address: f.URL, Token: secret.Take([]byte(token)), Timeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+var kinds = map[vaultstate.Kind]string{vaultstate.Rekey: "rekey", vaultstate.RecoveryRekey: "recovery", vaultstate.GenerateRoot: "root"}
+
+type m = map[string]any

@@ -14,6 +14,7 @@ import (
 	"conclave/vaultstate"
 	"conclave/vaultstate/pgp"
 	"conclave/vaultstate/server"
+	"conclave/vaultstate/server/servertest"
 )
 
 var initOp = vaultstate.Operation{ID: "i", Kind: vaultstate.Init, Shares: 4, Threshold: 2, RootToken: true}
@@ -22,14 +23,14 @@ var initOp = vaultstate.Operation{ID: "i", Kind: vaultstate.Init, Shares: 4, Thr
 // without a root token, and uses what came out.
 func TestInit(t *testing.T) {
 	list, keys := holders(t, 4)
-	for _, d := range dialects {
+	for _, d := range servertest.Dialects {
 		for _, c := range []struct {
 			what  string
 			pgp   bool
 			token bool
 		}{{"plain", false, true}, {"PGP", true, true}, {"no token", true, false}} {
-			f := newFake(t, d)
-			r := &room{T: t, f: f, v: f.open("")}
+			f := servertest.New(t, d)
+			r := &room{T: t, f: f, v: open(t, f, "")}
 			op := initOp
 			op.RootToken = c.token
 			people := []holder(nil)
@@ -40,35 +41,35 @@ func TestInit(t *testing.T) {
 				}
 			}
 			p, err := r.v.Begin(t.Context(), op)
-			if d.shamir && !c.token {
-				if !errors.Is(err, vaultstate.ErrUnsupported) || f.initialized {
-					t.Errorf("%s, %s: %v", d.name, c.what, err)
+			if d.Shamir && !c.token {
+				if !errors.Is(err, vaultstate.ErrUnsupported) || f.Initialized {
+					t.Errorf("%s, %s: %v", d.Name, c.what, err)
 				}
 				continue
 			}
 			if err != nil || p.Phase != vaultstate.PhaseIssue || p.Shares != 4 || p.Set == "" {
-				t.Fatalf("%s, %s: %+v, %v", d.name, c.what, p, err)
+				t.Fatalf("%s, %s: %+v, %v", d.Name, c.what, p, err)
 			}
-			if d.zero && f.n != 0 {
-				t.Errorf("%s, %s: the shares count before they are proven", d.name, c.what)
+			if d.Zero && f.N != 0 {
+				t.Errorf("%s, %s: the shares count before they are proven", d.Name, c.what)
 			}
 			r.held = r.end(op, p, people)
-			if f.n != 4 || f.threshold != 2 || len(f.ops) > 0 {
-				t.Errorf("%s, %s: %d/%d", d.name, c.what, f.n, f.threshold)
+			if f.N != 4 || f.Threshold != 2 || len(f.Ops) > 0 {
+				t.Errorf("%s, %s: %d/%d", d.Name, c.what, f.N, f.Threshold)
 			}
 			want := 1
 			if !c.token {
 				want = 0
 			}
-			if len(f.tokens) != want {
-				t.Errorf("%s, %s: %d tokens are left", d.name, c.what, len(f.tokens))
+			if len(f.Tokens) != want {
+				t.Errorf("%s, %s: %d tokens are left", d.Name, c.what, len(f.Tokens))
 			}
-			f.sealed = false
-			r.v = f.open(f.root)
+			f.Sealed = false
+			r.v = open(t, f, f.Root)
 			if _, err := r.v.Begin(t.Context(), initOp); !errors.Is(err, vaultstate.ErrInitialized) {
-				t.Errorf("%s, %s: a second init: %v", d.name, c.what, err)
+				t.Errorf("%s, %s: a second init: %v", d.Name, c.what, err)
 			}
-			if c.token && d.offers(vaultstate.GenerateRoot) {
+			if c.token && offers(d, vaultstate.GenerateRoot) {
 				r.finish(vaultstate.Operation{ID: "root", Kind: vaultstate.GenerateRoot}, nil)
 			}
 		}
@@ -78,10 +79,10 @@ func TestInit(t *testing.T) {
 // TestInitToken: the token reaches its holder, encrypted here or there.
 func TestInitToken(t *testing.T) {
 	list, keys := holders(t, 4)
-	for _, d := range dialects {
+	for _, d := range servertest.Dialects {
 		for _, key := range [][]byte{nil, keys[1]} {
-			f := newFake(t, d)
-			v := f.open("")
+			f := servertest.New(t, d)
+			v := open(t, f, "")
 			op := initOp
 			op.RootTokenPGPKey = key
 			if _, err := v.Begin(t.Context(), op); err != nil {
@@ -89,19 +90,19 @@ func TestInitToken(t *testing.T) {
 			}
 			issue, err := v.Take(t.Context(), "i")
 			if err != nil || issue.Token == nil {
-				t.Fatalf("%s: %+v, %v", d.name, issue, err)
+				t.Fatalf("%s: %+v, %v", d.Name, issue, err)
 			}
 			token := issue.Token.Plain
 			if key != nil {
 				if issue.Token.PGP != list[1].key.Fingerprint || token.Len() > 0 {
-					t.Errorf("%s: the token is for %q", d.name, issue.Token.PGP)
+					t.Errorf("%s: the token is for %q", d.Name, issue.Token.PGP)
 				}
 				if token, err = list[1].private.Decrypt(issue.Token.Encrypted); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if string(token.Expose()) != f.root {
-				t.Errorf("%s: the token is another", d.name)
+			if string(token.Expose()) != f.Root {
+				t.Errorf("%s: the token is another", d.Name)
 			}
 		}
 	}
@@ -110,38 +111,40 @@ func TestInitToken(t *testing.T) {
 // TestInitLost: what a server can do to the answer of an init, and what is said
 // of it.
 func TestInitLost(t *testing.T) {
-	for _, d := range dialects {
+	for _, d := range servertest.Dialects {
 		for _, c := range []struct {
 			what  string
-			spoil func(*fake)
+			spoil func(*servertest.Server)
 			says  string
 			lost  bool
 			is    bool // initialised
 		}{
-			{"500, and it did", func(f *fake) { f.refuseInit = true }, "the server refused, and is initialised all the same", true, true},
-			{"the connection drops after it", func(f *fake) {
-				f.drop = func(method, path string) bool { return method == http.MethodPut && path == "sys/init" && f.initialized }
+			{"500, and it did", func(f *servertest.Server) { f.RefuseInit = true }, "the server refused, and is initialised all the same", true, true},
+			{"the connection drops after it", func(f *servertest.Server) {
+				f.Drop = func(method, path string) bool { return method == http.MethodPut && path == "sys/init" && f.Initialized }
 			}, "come no second time", true, true},
-			{"the connection drops before it", func(f *fake) {
-				f.drop = func(method, path string) bool {
+			{"the connection drops before it", func(f *servertest.Server) {
+				f.Drop = func(method, path string) bool {
 					if method == http.MethodPut && path == "sys/init" {
-						f.initialized = false
+						f.Initialized = false
 						return true
 					}
 					return false
 				}
 			}, "it may still be at it", true, false},
-			{"the server is gone", func(f *fake) { f.drop = func(_, path string) bool { return path == "sys/init" && f.initialized } }, "is not known", true, true},
+			{"the server is gone", func(f *servertest.Server) {
+				f.Drop = func(_, path string) bool { return path == "sys/init" && f.Initialized }
+			}, "is not known", true, true},
 		} {
-			f := newFake(t, d)
-			v := f.open("")
+			f := servertest.New(t, d)
+			v := open(t, f, "")
 			c.spoil(f)
 			_, err := v.Begin(t.Context(), initOp)
-			if !errors.Is(err, server.ErrLost) || !strings.Contains(err.Error(), c.says) || f.initialized != c.is {
-				t.Errorf("%s, %s: %v", d.name, c.what, err)
+			if !errors.Is(err, server.ErrLost) || !strings.Contains(err.Error(), c.says) || f.Initialized != c.is {
+				t.Errorf("%s, %s: %v", d.Name, c.what, err)
 			}
 			if _, err := v.Take(t.Context(), "i"); !errors.Is(err, vaultstate.ErrNoOperation) {
-				t.Errorf("%s, %s: Take: %v", d.name, c.what, err)
+				t.Errorf("%s, %s: Take: %v", d.Name, c.what, err)
 			}
 			puts := 0
 			for _, x := range v.Exchanges() {
@@ -150,8 +153,8 @@ func TestInitLost(t *testing.T) {
 				}
 			}
 			// The first asks for no recovery keys, which some refuse.
-			if puts > 2 || puts != 1 && (d.zero || d.shamir) {
-				t.Errorf("%s, %s: %d requests that change something", d.name, c.what, puts)
+			if puts > 2 || puts != 1 && (d.Zero || d.Shamir) {
+				t.Errorf("%s, %s: %d requests that change something", d.Name, c.what, puts)
 			}
 		}
 	}
@@ -162,12 +165,12 @@ func TestInitLost(t *testing.T) {
 // it, and makes them later.
 func TestInitGap(t *testing.T) {
 	list, keys := holders(t, 1)
-	for _, d := range []dialect{dialects[2], dialects[4]} {
+	for _, d := range []servertest.Dialect{servertest.Dialects[2], servertest.Dialects[4]} {
 		for _, op := range []vaultstate.Operation{{RootToken: true}, {RootToken: true, RootTokenPGPKey: keys[0]}, {}} {
-			f := newFake(t, d)
-			v := f.open("")
-			f.before = func(path string) {
-				f.standby = f.standby || path == "sys/rotate/recovery/init"
+			f := servertest.New(t, d)
+			v := open(t, f, "")
+			f.Before = func(path string) {
+				f.Standby = f.Standby || path == "sys/rotate/recovery/init"
 			}
 			op.ID, op.Kind, op.Shares, op.Threshold = "i", vaultstate.Init, 4, 2
 			_, err := v.Begin(t.Context(), op)
@@ -184,16 +187,16 @@ func TestInitGap(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if string(token.Expose()) != f.root {
+			if string(token.Expose()) != f.Root {
 				t.Error("the token is another")
 			}
-			f.before, f.standby = nil, false
-			if _, err := v.Commit(t.Context(), "i"); err != nil || len(f.tokens) != 1 {
-				t.Errorf("%v, %d tokens: the only authority is revoked", err, len(f.tokens))
+			f.Before, f.Standby = nil, false
+			if _, err := v.Commit(t.Context(), "i"); err != nil || len(f.Tokens) != 1 {
+				t.Errorf("%v, %d tokens: the only authority is revoked", err, len(f.Tokens))
 			}
-			r := &room{T: t, f: f, v: f.open(f.root)}
+			r := &room{T: t, f: f, v: open(t, f, f.Root)}
 			for _, kind := range []vaultstate.Kind{vaultstate.Rekey, vaultstate.GenerateRoot} {
-				if _, err := r.v.Begin(t.Context(), vaultstate.Operation{ID: "x", Kind: kind}); d.offers(kind) && !errors.Is(err, vaultstate.ErrUnsupported) {
+				if _, err := r.v.Begin(t.Context(), vaultstate.Operation{ID: "x", Kind: kind}); offers(d, kind) && !errors.Is(err, vaultstate.ErrUnsupported) {
 					t.Errorf("%s without recovery keys: %v", kind, err)
 				}
 			}
@@ -203,7 +206,7 @@ func TestInitGap(t *testing.T) {
 				t.Fatalf("%+v, %v", p, err)
 			}
 			r.end(later, p, nil)
-			if f.n != 4 {
+			if f.N != 4 {
 				t.Error("the recovery keys do not count")
 			}
 		}
@@ -212,19 +215,19 @@ func TestInitGap(t *testing.T) {
 
 // TestInitCancelled: an init is not undone, and the gap is said to be open.
 func TestInitCancelled(t *testing.T) {
-	for _, d := range dialects {
-		f := newFake(t, d)
-		v := f.open("")
+	for _, d := range servertest.Dialects {
+		f := servertest.New(t, d)
+		v := open(t, f, "")
 		if _, err := v.Begin(t.Context(), initOp); err != nil {
 			t.Fatal(err)
 		}
 		err := v.Cancel(t.Context(), "i")
-		if !errors.Is(err, vaultstate.ErrCommitted) || d.zero != strings.Contains(err.Error(), "only authority") || len(f.ops) > 0 {
-			t.Errorf("%s: %v", d.name, err)
+		if !errors.Is(err, vaultstate.ErrCommitted) || d.Zero != strings.Contains(err.Error(), "only authority") || len(f.Ops) > 0 {
+			t.Errorf("%s: %v", d.Name, err)
 		}
 		issue, err := v.Take(t.Context(), "i")
-		if err != nil || issue.Token == nil || d.zero != (len(issue.Shares) == 0) {
-			t.Errorf("%s: afterwards: %+v, %v", d.name, issue, err)
+		if err != nil || issue.Token == nil || d.Zero != (len(issue.Shares) == 0) {
+			t.Errorf("%s: afterwards: %+v, %v", d.Name, issue, err)
 		}
 	}
 }
@@ -233,8 +236,8 @@ func TestInitCancelled(t *testing.T) {
 // server, which would lock everybody out with it.
 func TestBadKeys(t *testing.T) {
 	_, keys := holders(t, 2)
-	f := newFake(t, dialects[0])
-	v := f.open("")
+	f := servertest.New(t, servertest.Dialects[0])
+	v := open(t, f, "")
 	before := len(v.Exchanges())
 	for what, op := range map[string]vaultstate.Operation{
 		"not a key":           {PGPKeys: [][]byte{keys[0], []byte("x")}},
@@ -270,14 +273,14 @@ func signOnly(t *testing.T, key []byte) []byte {
 
 // TestUnseal unseals a cluster from one entry of the shares.
 func TestUnseal(t *testing.T) {
-	for _, d := range []dialect{dialects[0], dialects[5]} {
+	for _, d := range []servertest.Dialect{servertest.Dialects[0], servertest.Dialects[5]} {
 		a := newRoom(t, d)
-		b, c := newFake(t, d), newFake(t, d)
-		for _, f := range []*fake{b, c} {
-			f.initialized, f.n, f.threshold, f.key = true, 5, 3, a.f.key
+		b, c := servertest.New(t, d), servertest.New(t, d)
+		for _, f := range []*servertest.Server{b, c} {
+			f.Initialized, f.N, f.Threshold, f.Key = true, 5, 3, a.f.Key
 		}
-		a.f.sealed, c.sealed = true, false
-		b2 := newFake(t, d) // gone
+		a.f.Sealed, c.Sealed = true, false
+		b2 := servertest.New(t, d) // gone
 		gone := b2.URL
 		b2.Close()
 		v, err := server.Open(t.Context(), server.Config{Address: a.f.URL, Nodes: []string{b.URL, c.URL, gone}})
@@ -292,13 +295,13 @@ func TestUnseal(t *testing.T) {
 		bad := a.held[1].Clone()
 		bad.Expose()[0] ^= 1
 		var q *vaultstate.QuorumError
-		if _, err := v.Submit(t.Context(), "u", []secret.Bytes{a.held[0], bad, a.held[2]}); !errors.As(err, &q) || !a.f.sealed || b.shares > 0 {
+		if _, err := v.Submit(t.Context(), "u", []secret.Bytes{a.held[0], bad, a.held[2]}); !errors.As(err, &q) || !a.f.Sealed || b.Shares > 0 {
 			t.Errorf("a wrong share: %v", err)
 		}
 		if p, err = v.Submit(t.Context(), "u", a.held[:3]); err != nil || p.Phase != vaultstate.PhaseReady {
 			t.Errorf("%+v, %v", p, err)
 		}
-		if a.f.sealed || b.sealed || c.shares > 0 {
+		if a.f.Sealed || b.Sealed || c.Shares > 0 {
 			t.Error("a node is sealed, or the open one was given shares")
 		}
 		out, err := v.Commit(t.Context(), "u")
@@ -311,34 +314,34 @@ func TestUnseal(t *testing.T) {
 // TestUnsealGuard: shares of somebody else among ours stop it, and Cancel has
 // the node forget ours.
 func TestUnsealGuard(t *testing.T) {
-	r := newRoom(t, dialects[5])
-	r.f.sealed = true
-	v := r.f.open("")
+	r := newRoom(t, servertest.Dialects[5])
+	r.f.Sealed = true
+	v := open(t, r.f, "")
 	if _, err := v.Begin(t.Context(), vaultstate.Operation{ID: "u", Kind: server.Unseal}); err != nil {
 		t.Fatal(err)
 	}
-	from := r.f.shares
-	r.f.after = func(shares int) {
+	from := r.f.Shares
+	r.f.After = func(shares int) {
 		if shares == from+1 {
-			r.f.unseal = append(r.f.unseal, []byte("theirs"))
+			r.f.Unseal = append(r.f.Unseal, []byte("theirs"))
 		}
 	}
-	if _, err := v.Submit(t.Context(), "u", r.held[:3]); !errors.Is(err, vaultstate.ErrChanged) || r.f.shares != from+1 {
-		t.Errorf("%v, %d shares", err, r.f.shares-from)
+	if _, err := v.Submit(t.Context(), "u", r.held[:3]); !errors.Is(err, vaultstate.ErrChanged) || r.f.Shares != from+1 {
+		t.Errorf("%v, %d shares", err, r.f.Shares-from)
 	}
-	if err := v.Cancel(t.Context(), "u"); err != nil || len(r.f.unseal) != 0 {
-		t.Errorf("%v, %d shares are left", err, len(r.f.unseal))
+	if err := v.Cancel(t.Context(), "u"); err != nil || len(r.f.Unseal) != 0 {
+		t.Errorf("%v, %d shares are left", err, len(r.f.Unseal))
 	}
 	if _, err := v.Submit(t.Context(), "u", r.held[:1]); err == nil {
 		t.Error("a cancelled unseal goes on")
 	}
-	r.f.after = nil
-	r.f.unseal, r.f.unsealNonce = [][]byte{{1}}, "theirs"
+	r.f.After = nil
+	r.f.Unseal, r.f.UnsealNonce = [][]byte{{1}}, "theirs"
 	st, err := v.Status(t.Context())
 	if err != nil || len(st.Pending) != 1 || st.Sealed != "yes" {
 		t.Fatalf("%+v, %v", st, err)
 	}
-	if err := v.Discard(t.Context(), st.Pending[0]); err != nil || r.f.unseal != nil {
+	if err := v.Discard(t.Context(), st.Pending[0]); err != nil || r.f.Unseal != nil {
 		t.Errorf("%v", err)
 	}
 	if err := v.Discard(t.Context(), st.Pending[0]); !errors.Is(err, vaultstate.ErrChanged) {
@@ -348,12 +351,12 @@ func TestUnsealGuard(t *testing.T) {
 
 // TestSlowInit: an HSM may take its time with an init, and with nothing else.
 func TestSlowInit(t *testing.T) {
-	f := newFake(t, dialects[0])
+	f := servertest.New(t, servertest.Dialects[0])
 	v, err := server.Open(t.Context(), server.Config{Address: f.URL, Timeout: 200 * time.Millisecond, InitTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.drop = func(method, path string) bool {
+	f.Drop = func(method, path string) bool {
 		if method == http.MethodPut || path == "sys/health" {
 			time.Sleep(500 * time.Millisecond)
 		}
@@ -370,8 +373,8 @@ func TestSlowInit(t *testing.T) {
 // TestUnsealLateNode: a node that is reached for the first time when the shares
 // are there gets none: nobody saw its certificate.
 func TestUnsealLateNode(t *testing.T) {
-	r := newRoom(t, dialects[5])
-	r.f.sealed = true
+	r := newRoom(t, servertest.Dialects[5])
+	r.f.Sealed = true
 	late, _, reached := tlsServer(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"initialized":true,"sealed":true,"t":3,"n":5}`)
 	})
@@ -391,7 +394,7 @@ func TestUnsealLateNode(t *testing.T) {
 	go func() { _ = http.Serve(l, late.Config.Handler) }()
 	defer func() { _ = l.Close() }()
 	p := submit(t, v, "u", r.held[:3]...)
-	if r.f.sealed || !p.Nodes[1].Sealed || !strings.Contains(p.Nodes[1].Err, "certificate was not seen before") || reached.Load() > 0 {
+	if r.f.Sealed || !p.Nodes[1].Sealed || !strings.Contains(p.Nodes[1].Err, "certificate was not seen before") || reached.Load() > 0 {
 		t.Errorf("%+v, %d requests", p.Nodes, reached.Load())
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"conclave/vaultstate"
 	"conclave/vaultstate/pgp"
 	"conclave/vaultstate/server"
+	"conclave/vaultstate/server/servertest"
 )
 
 // holder is a custodian with a PGP key.
@@ -77,19 +78,19 @@ func received(t *testing.T, issue *vaultstate.Issue, list []holder) []secret.Byt
 // room is a fake server, its driver, and the people.
 type room struct {
 	*testing.T
-	f    *fake
+	f    *servertest.Server
 	v    *server.Vault
 	held []secret.Bytes
 }
 
 // newRoom initialises a server 3 of 5 and gives the driver the root token.
-func newRoom(t *testing.T, d dialect) *room {
+func newRoom(t *testing.T, d servertest.Dialect) *room {
 	t.Helper()
-	f := newFake(t, d)
-	r := &room{T: t, f: f, v: f.open("")}
+	f := servertest.New(t, d)
+	r := &room{T: t, f: f, v: open(t, f, "")}
 	r.held = r.finish(vaultstate.Operation{ID: "init", Kind: vaultstate.Init, Shares: 5, Threshold: 3, RootToken: true}, nil)
-	f.sealed = false
-	r.v = f.open(f.root)
+	f.Sealed = false
+	r.v = open(t, f, f.Root)
 	return r
 }
 
@@ -151,12 +152,12 @@ func (r *room) end(op vaultstate.Operation, p vaultstate.Progress, list []holder
 }
 
 // offers tells whether a dialect has an operation.
-func (d dialect) offers(kind vaultstate.Kind) bool {
+func offers(d servertest.Dialect, kind vaultstate.Kind) bool {
 	switch kind { //nolint:exhaustive // the others are offered by all
 	case vaultstate.GenerateRoot:
-		return d.old || d.rootToken
+		return d.Old || d.RootToken
 	case vaultstate.RecoveryRekey:
-		return !d.shamir
+		return !d.Shamir
 	}
 	return true
 }
@@ -165,7 +166,7 @@ func (r *room) operation(kind vaultstate.Kind, keys [][]byte) vaultstate.Operati
 	op := vaultstate.Operation{ID: vaultstate.ID("our-" + string(kind)), Kind: kind}
 	switch kind { //nolint:exhaustive // the others have nothing more
 	case vaultstate.Rekey:
-		if r.f.d.shamir {
+		if r.f.Dialect.Shamir {
 			op.Shares, op.Threshold, op.PGPKeys = 4, 2, keys
 		}
 	case vaultstate.RecoveryRekey:
@@ -179,13 +180,13 @@ var withQuorum = []vaultstate.Kind{vaultstate.Rekey, vaultstate.RecoveryRekey, v
 // TestOperations plays every operation on every dialect, with a wrong share on
 // the way, and the good ones handed in again.
 func TestOperations(t *testing.T) {
-	for _, d := range dialects {
-		t.Run(d.name, func(t *testing.T) {
+	for _, d := range servertest.Dialects {
+		t.Run(d.Name, func(t *testing.T) {
 			for _, kind := range withQuorum {
 				r := newRoom(t, d)
-				if !d.offers(kind) {
+				if !offers(d, kind) {
 					want := server.ErrClosed
-					if d.shamir {
+					if d.Shamir {
 						want = vaultstate.ErrUnsupported
 					}
 					if _, err := r.v.Begin(t.Context(), r.operation(kind, nil)); !errors.Is(err, want) {
@@ -198,8 +199,8 @@ func TestOperations(t *testing.T) {
 			}
 			r := newRoom(t, d)
 			r.finish(vaultstate.Operation{ID: "rotate", Kind: vaultstate.Rotate}, nil)
-			if r.f.term != 2 {
-				t.Errorf("the term is %d", r.f.term)
+			if r.f.Term != 2 {
+				t.Errorf("the term is %d", r.f.Term)
 			}
 		})
 	}
@@ -207,7 +208,7 @@ func TestOperations(t *testing.T) {
 
 func (r *room) wrongShareFirst(kind vaultstate.Kind, op vaultstate.Operation, list []holder) {
 	r.Helper()
-	old := string(r.f.key)
+	old := string(r.f.Key)
 	p, err := r.v.Begin(r.Context(), op)
 	if err != nil || p.Phase != vaultstate.PhaseAuthority || p.Needed != 3 {
 		r.Fatalf("Begin of %s: %+v, %v", kind, p, err)
@@ -219,7 +220,7 @@ func (r *room) wrongShareFirst(kind vaultstate.Kind, op vaultstate.Operation, li
 	bad.Expose()[3] ^= 1
 	var q *vaultstate.QuorumError
 	p, err = r.v.Submit(r.Context(), op.ID, []secret.Bytes{r.held[0], bad, r.held[2]})
-	if kind == vaultstate.Rekey && !r.f.d.shamir {
+	if kind == vaultstate.Rekey && !r.f.Dialect.Shamir {
 		if err != nil || p.Phase != vaultstate.PhaseReady {
 			r.Fatalf("Submit of %s: %+v, %v", kind, p, err)
 		}
@@ -231,24 +232,24 @@ func (r *room) wrongShareFirst(kind vaultstate.Kind, op vaultstate.Operation, li
 	if p, err = r.v.Progress(r.Context(), op.ID); err != nil || p.Phase != vaultstate.PhaseAuthority {
 		r.Fatalf("%s after a wrong share: %+v, %v", kind, p, err)
 	}
-	tokens := len(r.f.tokens)
+	tokens := len(r.f.Tokens)
 	r.held = []secret.Bytes{r.held[0], r.held[1], r.held[2]}
 	made := r.goOn(op, p, list)
 	switch {
 	case kind == vaultstate.GenerateRoot:
-		if len(r.f.tokens) != tokens+1 {
-			r.Errorf("%d tokens", len(r.f.tokens))
+		if len(r.f.Tokens) != tokens+1 {
+			r.Errorf("%d tokens", len(r.f.Tokens))
 		}
 	case op.Shares > 0:
-		if string(r.f.key) == old || r.f.n != 4 || r.f.threshold != 2 {
+		if string(r.f.Key) == old || r.f.N != 4 || r.f.Threshold != 2 {
 			r.Error("the new shares do not count")
 		}
 		r.held = made
-		if r.f.d.offers(vaultstate.GenerateRoot) {
+		if offers(r.f.Dialect, vaultstate.GenerateRoot) {
 			r.finish(vaultstate.Operation{ID: "after", Kind: vaultstate.GenerateRoot}, nil)
 		}
 	}
-	if len(r.f.ops) > 0 {
+	if len(r.f.Ops) > 0 {
 		r.Errorf("%s left something pending", kind)
 	}
 }
@@ -256,7 +257,7 @@ func (r *room) wrongShareFirst(kind vaultstate.Kind, op vaultstate.Operation, li
 // TestQuorumHere: what cannot be a quorum is refused before a share is sent, and
 // with two more than needed the wrong one is named.
 func TestQuorumHere(t *testing.T) {
-	r := newRoom(t, dialects[0])
+	r := newRoom(t, servertest.Dialects[0])
 	if _, err := r.v.Begin(t.Context(), vaultstate.Operation{ID: "x", Kind: vaultstate.GenerateRoot}); err != nil {
 		t.Fatal(err)
 	}
@@ -264,7 +265,7 @@ func TestQuorumHere(t *testing.T) {
 	bad := h[1].Clone()
 	bad.Expose()[3] ^= 1
 	short := h[1].Slice(0, 20)
-	sent := r.f.shares
+	sent := r.f.Shares
 	for _, c := range []struct {
 		what  string
 		give  []secret.Bytes
@@ -285,8 +286,8 @@ func TestQuorumHere(t *testing.T) {
 			t.Errorf("%s: %v, %v", c.what, err, q)
 		}
 	}
-	if r.f.shares != sent {
-		t.Errorf("%d shares were sent", r.f.shares-sent)
+	if r.f.Shares != sent {
+		t.Errorf("%d shares were sent", r.f.Shares-sent)
 	}
 	if _, err := r.v.Submit(t.Context(), "x", h); err != nil {
 		t.Error(err)
@@ -296,7 +297,7 @@ func TestQuorumHere(t *testing.T) {
 // TestVerificationFails: custodians who prove shares that the server does not
 // know are asked again, and the old shares count until then.
 func TestVerificationFails(t *testing.T) {
-	for _, d := range dialects[:4] {
+	for _, d := range servertest.Dialects[:4] {
 		r := newRoom(t, d)
 		list, keys := holders(t, 2)
 		op := vaultstate.Operation{ID: "r", Kind: vaultstate.RecoveryRekey, Shares: 2, Threshold: 2, PGPKeys: keys}
@@ -306,7 +307,7 @@ func TestVerificationFails(t *testing.T) {
 		if _, err := r.v.Submit(t.Context(), "r", r.held[:3]); err != nil {
 			t.Fatal(err)
 		}
-		old := string(r.f.key)
+		old := string(r.f.Key)
 		issue, err := r.v.Take(t.Context(), "r")
 		if err != nil {
 			t.Fatal(err)
@@ -324,29 +325,29 @@ func TestVerificationFails(t *testing.T) {
 		prove(bad, mine[1])
 		var q *vaultstate.QuorumError
 		if _, err := r.v.Commit(t.Context(), "r"); !errors.As(err, &q) {
-			t.Fatalf("%s: a wrong share: %v", d.name, err)
+			t.Fatalf("%s: a wrong share: %v", d.Name, err)
 		}
-		if p, err := r.v.Progress(t.Context(), "r"); err != nil || p.Phase != vaultstate.PhaseProof || len(p.Proven) > 0 || string(r.f.key) != old {
-			t.Errorf("%s: after it: %+v, %v", d.name, p, err)
+		if p, err := r.v.Progress(t.Context(), "r"); err != nil || p.Phase != vaultstate.PhaseProof || len(p.Proven) > 0 || string(r.f.Key) != old {
+			t.Errorf("%s: after it: %+v, %v", d.Name, p, err)
 		}
 		prove(mine...)
 		out, err := r.v.Commit(t.Context(), "r")
-		if err != nil || string(r.f.key) == old || out.After.Shares != 2 || out.After.RecoveryKey != vaultstate.KeyDigest("recovery-key", secret.Take([]byte(string(r.f.key)))) {
-			t.Errorf("%s: the right shares: %+v, %v", d.name, out, err)
+		if err != nil || string(r.f.Key) == old || out.After.Shares != 2 || out.After.RecoveryKey != vaultstate.KeyDigest("recovery-key", secret.Take([]byte(string(r.f.Key)))) {
+			t.Errorf("%s: the right shares: %+v, %v", d.Name, out, err)
 		}
 	}
 }
 
 // TestCancel: nothing stays pending, and a token that was made is revoked.
 func TestCancel(t *testing.T) {
-	for _, d := range dialects {
+	for _, d := range servertest.Dialects {
 		for _, kind := range withQuorum {
-			if !d.offers(kind) {
+			if !offers(d, kind) {
 				continue
 			}
 			for _, submit := range []bool{false, true} {
 				r := newRoom(t, d)
-				key, tokens := string(r.f.key), len(r.f.tokens)
+				key, tokens := string(r.f.Key), len(r.f.Tokens)
 				op := r.operation(kind, nil)
 				if _, err := r.v.Begin(t.Context(), op); err != nil {
 					t.Fatal(err)
@@ -357,13 +358,13 @@ func TestCancel(t *testing.T) {
 					}
 				}
 				if err := r.v.Cancel(t.Context(), op.ID); err != nil {
-					t.Errorf("%s, %s: %v", d.name, kind, err)
+					t.Errorf("%s, %s: %v", d.Name, kind, err)
 				}
-				if len(r.f.ops) > 0 || string(r.f.key) != key || len(r.f.tokens) != tokens {
-					t.Errorf("%s, %s: something is left", d.name, kind)
+				if len(r.f.Ops) > 0 || string(r.f.Key) != key || len(r.f.Tokens) != tokens {
+					t.Errorf("%s, %s: something is left", d.Name, kind)
 				}
 				if _, err := r.v.Progress(t.Context(), op.ID); !errors.Is(err, vaultstate.ErrNoOperation) {
-					t.Errorf("%s, %s: %v", d.name, kind, err)
+					t.Errorf("%s, %s: %v", d.Name, kind, err)
 				}
 			}
 		}
@@ -372,9 +373,9 @@ func TestCancel(t *testing.T) {
 
 // TestForeign: what somebody else began is shown, and neither used nor cancelled.
 func TestForeign(t *testing.T) {
-	for _, d := range dialects {
+	for _, d := range servertest.Dialects {
 		for _, kind := range withQuorum {
-			if !d.offers(kind) {
+			if !offers(d, kind) {
 				continue
 			}
 			r := newRoom(t, d)
@@ -382,30 +383,30 @@ func TestForeign(t *testing.T) {
 			if _, err := r.v.Begin(t.Context(), op); err != nil {
 				t.Fatal(err)
 			}
-			other := r.f.open(r.f.root)
+			other := open(t, r.f, r.f.Root)
 			st, err := other.Status(t.Context())
-			if err != nil || len(st.Pending) == 0 || st.Pending[0].Kind != kind || !strings.Contains(st.Pending[0].Text, r.f.ops[kinds[kind]].nonce) {
-				t.Errorf("%s, %s: the status is %+v, %v", d.name, kind, st, err)
+			if err != nil || len(st.Pending) == 0 || st.Pending[0].Kind != kind || !strings.Contains(st.Pending[0].Text, r.f.Ops[kinds[kind]].Nonce) {
+				t.Errorf("%s, %s: the status is %+v, %v", d.Name, kind, st, err)
 			}
 			if _, err := other.Begin(t.Context(), op); !errors.Is(err, vaultstate.ErrPending) {
-				t.Errorf("%s, %s: %v", d.name, kind, err)
+				t.Errorf("%s, %s: %v", d.Name, kind, err)
 			}
 			if _, err := r.v.Progress(t.Context(), op.ID); err != nil {
-				t.Errorf("%s, %s: ours is disturbed: %v", d.name, kind, err)
+				t.Errorf("%s, %s: ours is disturbed: %v", d.Name, kind, err)
 			}
 			gone := st.Pending[0]
 			gone.ID = "another"
-			if err := other.Discard(t.Context(), gone); !errors.Is(err, vaultstate.ErrChanged) || r.f.ops[kinds[kind]] == nil {
-				t.Errorf("%s, %s: another one is discarded: %v", d.name, kind, err)
+			if err := other.Discard(t.Context(), gone); !errors.Is(err, vaultstate.ErrChanged) || r.f.Ops[kinds[kind]] == nil {
+				t.Errorf("%s, %s: another one is discarded: %v", d.Name, kind, err)
 			}
 			if err := r.v.Discard(t.Context(), st.Pending[0]); !errors.Is(err, vaultstate.ErrChanged) {
-				t.Errorf("%s, %s: ours is discarded: %v", d.name, kind, err)
+				t.Errorf("%s, %s: ours is discarded: %v", d.Name, kind, err)
 			}
-			if err := other.Discard(t.Context(), st.Pending[0]); err != nil || r.f.ops[kinds[kind]] != nil {
-				t.Errorf("%s, %s: it is not discarded: %v", d.name, kind, err)
+			if err := other.Discard(t.Context(), st.Pending[0]); err != nil || r.f.Ops[kinds[kind]] != nil {
+				t.Errorf("%s, %s: it is not discarded: %v", d.Name, kind, err)
 			}
 			if _, err := r.v.Progress(t.Context(), op.ID); !errors.Is(err, vaultstate.ErrChanged) {
-				t.Errorf("%s, %s: ours is gone: %v", d.name, kind, err)
+				t.Errorf("%s, %s: ours is gone: %v", d.Name, kind, err)
 			}
 		}
 	}
@@ -413,7 +414,7 @@ func TestForeign(t *testing.T) {
 
 // TestSecondRule is rule S2: nothing that a server would force silently is sent.
 func TestSecondRule(t *testing.T) {
-	r := newRoom(t, dialects[0])
+	r := newRoom(t, servertest.Dialects[0])
 	for _, op := range []vaultstate.Operation{{Shares: 5, Threshold: 3}, {Shares: 1, Threshold: 3}, {Shares: -1}} {
 		op.ID, op.Kind = "x", vaultstate.Rekey
 		if _, err := r.v.Begin(t.Context(), op); !errors.Is(err, vaultstate.ErrSingleValue) {
@@ -430,8 +431,8 @@ func TestSecondRule(t *testing.T) {
 // TestStandby: a node that is not the active one is not worked with, and says
 // which is.
 func TestStandby(t *testing.T) {
-	r := newRoom(t, dialects[0])
-	r.f.standby = true
+	r := newRoom(t, servertest.Dialects[0])
+	r.f.Standby = true
 	st, err := r.v.Status(t.Context())
 	if err != nil || len(st.Warnings) != 1 || !strings.Contains(st.Warnings[0], "https://active.example:8200") {
 		t.Errorf("%+v, %v", st, err)
@@ -451,7 +452,7 @@ func TestWrongProof(t *testing.T) {
 		keys [][]byte
 		list []holder
 	}{{nil, nil}, {keys, list}} {
-		r := newRoom(t, dialects[0])
+		r := newRoom(t, servertest.Dialects[0])
 		op := r.operation(vaultstate.RecoveryRekey, c.keys)
 		begin(t, r.v, op)
 		submit(t, r.v, op.ID, r.held[:3]...)
@@ -493,13 +494,13 @@ func TestWrongProof(t *testing.T) {
 
 // TestRevoke: a token that survives its revocation is not said to be revoked.
 func TestRevoke(t *testing.T) {
-	r := newRoom(t, dialects[0])
-	token := secret.Take([]byte(r.f.root))
-	r.f.keep = true
+	r := newRoom(t, servertest.Dialects[0])
+	token := secret.Take([]byte(r.f.Root))
+	r.f.Keep = true
 	if check, err := r.v.Revoke(t.Context(), token); err == nil || check.OK || !strings.Contains(check.Text, "may still count") {
 		t.Errorf("%+v, %v", check, err)
 	}
-	r.f.keep = false
+	r.f.Keep = false
 	if check, err := r.v.Revoke(t.Context(), token); err != nil || !check.OK {
 		t.Errorf("%+v, %v", check, err)
 	}

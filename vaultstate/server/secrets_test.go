@@ -13,23 +13,24 @@ import (
 	"conclave/hsm/secret"
 	"conclave/vaultstate"
 	"conclave/vaultstate/server"
+	"conclave/vaultstate/server/servertest"
 )
 
 // TestHeldShare: the share that waits for Commit is not sent into an operation
 // that changed meanwhile.
 func TestHeldShare(t *testing.T) {
 	theirs, _ := strangers(t, 1)
-	for _, d := range dialects[:5] {
+	for _, d := range servertest.Dialects[:5] {
 		r := newRoom(t, d)
 		op := r.operation(vaultstate.Rekey, nil)
 		begin(t, r.v, op)
-		from := r.f.shares
-		if p := submit(t, r.v, op.ID, r.held[:3]...); p.Phase != vaultstate.PhaseReady || r.f.shares != from+2 {
-			t.Fatalf("%s: %+v, %d shares", d.name, p, r.f.shares-from)
+		from := r.f.Shares
+		if p := submit(t, r.v, op.ID, r.held[:3]...); p.Phase != vaultstate.PhaseReady || r.f.Shares != from+2 {
+			t.Fatalf("%s: %+v, %d shares", d.Name, p, r.f.Shares-from)
 		}
-		r.f.stranger("rekey", theirs[0].key)
-		if _, err := r.v.Commit(t.Context(), op.ID); !errors.Is(err, vaultstate.ErrChanged) || r.f.shares != from+2 {
-			t.Errorf("%s: %v, %d shares", d.name, err, r.f.shares-from)
+		r.f.Stranger("rekey", theirs[0].key)
+		if _, err := r.v.Commit(t.Context(), op.ID); !errors.Is(err, vaultstate.ErrChanged) || r.f.Shares != from+2 {
+			t.Errorf("%s: %v, %d shares", d.Name, err, r.f.Shares-from)
 		}
 	}
 }
@@ -37,7 +38,7 @@ func TestHeldShare(t *testing.T) {
 // TestPad: the one-time pad is drawn here, anew each time, from the servers' own
 // alphabet.
 func TestPad(t *testing.T) {
-	r := newRoom(t, dialects[0])
+	r := newRoom(t, servertest.Dialects[0])
 	for range 20 {
 		begin(t, r.v, vaultstate.Operation{ID: "g", Kind: vaultstate.GenerateRoot})
 		if err := r.v.Cancel(t.Context(), "g"); err != nil {
@@ -46,15 +47,15 @@ func TestPad(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	var all strings.Builder
-	for _, otp := range r.f.otps {
+	for _, otp := range r.f.OTPs {
 		if seen[otp] || len(otp) != 26 || strings.Trim(otp, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") != "" {
 			t.Errorf("the pad %q", otp)
 		}
 		seen[otp] = true
 		all.WriteString(otp)
 	}
-	if len(r.f.otps) != 20 {
-		t.Errorf("%d pads", len(r.f.otps))
+	if len(r.f.OTPs) != 20 {
+		t.Errorf("%d pads", len(r.f.OTPs))
 	}
 	for _, c := range "Az9" { // 520 characters miss none of the three but once in thousands
 		if !strings.ContainsRune(all.String(), c) {
@@ -66,9 +67,9 @@ func TestPad(t *testing.T) {
 // TestSender: whatever carries a share goes through it, nothing else does, and
 // its body is wiped afterwards.
 func TestSender(t *testing.T) {
-	r := newRoom(t, dialects[0])
+	r := newRoom(t, servertest.Dialects[0])
 	var bodies []secret.Bytes
-	v, err := server.Open(t.Context(), server.Config{Address: r.f.URL, Token: secret.Take([]byte(r.f.root)),
+	v, err := server.Open(t.Context(), server.Config{Address: r.f.URL, Token: secret.Take([]byte(r.f.Root)),
 		Sender: func(ctx context.Context, q server.Request) (server.Answer, error) {
 			if !bytes.Contains(q.Body.Expose(), []byte(`"key":"`)) {
 				t.Errorf("%s has no share", q.Path)
@@ -83,12 +84,12 @@ func TestSender(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.v = v
-	from := r.f.shares
+	from := r.f.Shares
 	made := r.finish(r.operation(vaultstate.RecoveryRekey, nil), nil)
 	r.held = made
 	r.finish(r.operation(vaultstate.Rekey, nil), nil)
-	if len(bodies) != r.f.shares-from || len(bodies) != 3+2+2 {
-		t.Errorf("%d shares went through it, and %d arrived", len(bodies), r.f.shares-from)
+	if len(bodies) != r.f.Shares-from || len(bodies) != 3+2+2 {
+		t.Errorf("%d shares went through it, and %d arrived", len(bodies), r.f.Shares-from)
 	}
 	for _, b := range bodies {
 		if b.Len() > 0 {
@@ -111,20 +112,20 @@ func TestSender(t *testing.T) {
 func TestNoSecretIsPublic(t *testing.T) {
 	var said bytes.Buffer
 	say := func(what any, err error) { fmt.Fprintf(&said, "%+v %#v %s %v\n", what, what, what, err) }
-	for _, d := range dialects {
-		if !d.offers(vaultstate.GenerateRoot) {
+	for _, d := range servertest.Dialects {
+		if !offers(d, vaultstate.GenerateRoot) {
 			continue
 		}
 		r := newRoom(t, d)
-		r.f.echo = true
-		canaries := [][]byte{[]byte(r.f.root)}
+		r.f.Echo = true
+		canaries := [][]byte{[]byte(r.f.Root)}
 		bad := r.held[2].Clone()
 		bad.Expose()[0] ^= 1
 		for _, s := range append(r.held, bad) {
 			canaries = append(canaries, s.Expose())
 		}
 		for _, kind := range withQuorum {
-			if !d.offers(kind) {
+			if !offers(d, kind) {
 				continue
 			}
 			op := r.operation(kind, nil)
@@ -154,12 +155,12 @@ func TestNoSecretIsPublic(t *testing.T) {
 			say(r.v.Progress(t.Context(), op.ID))
 			say(r.v.Commit(t.Context(), op.ID))
 			say(r.v.Status(t.Context()))
-			if r.f.threshold != 3 {
+			if r.f.Threshold != 3 {
 				break
 			}
 		}
 		say(r.v.Exchanges(), nil)
-		for _, otp := range r.f.otps {
+		for _, otp := range r.f.OTPs {
 			if otp != "" {
 				canaries = append(canaries, []byte(otp))
 			}
@@ -170,7 +171,7 @@ func TestNoSecretIsPublic(t *testing.T) {
 					t.Fatal("a canary is too short")
 				}
 				if bytes.Contains(said.Bytes(), form[:12]) {
-					t.Errorf("%s: a secret is in what is public", d.name)
+					t.Errorf("%s: a secret is in what is public", d.Name)
 				}
 			}
 		}

@@ -9,6 +9,7 @@ import (
 
 	"conclave/vaultstate"
 	"conclave/vaultstate/server"
+	"conclave/vaultstate/server/servertest"
 )
 
 // TestStranger: somebody cancels the operation between two shares and begins it
@@ -16,17 +17,17 @@ import (
 // No further share is sent, on any dialect, in the quorum and in the
 // verification.
 func TestStranger(t *testing.T) {
-	for _, d := range dialects {
+	for _, d := range servertest.Dialects {
 		for _, kind := range withQuorum {
-			if !d.offers(kind) {
+			if !offers(d, kind) {
 				continue
 			}
 			steps := []int{0, 1, 2} // shares sent before the stranger comes
-			if kind == vaultstate.RecoveryRekey || d.shamir && kind == vaultstate.Rekey {
+			if kind == vaultstate.RecoveryRekey || d.Shamir && kind == vaultstate.Rekey {
 				steps = append(steps, 3, 4) // then those of the verification
 			}
 			for _, step := range steps {
-				t.Run(fmt.Sprintf("%s/%s/%d", d.name, kind, step), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/%s/%d", d.Name, kind, step), func(t *testing.T) {
 					newRoom(t, d).stranger(kind, step)
 				})
 			}
@@ -44,9 +45,9 @@ func (r *room) stranger(kind vaultstate.Kind, step int) {
 	if _, err := r.v.Begin(r.Context(), op); err != nil {
 		r.Fatal(err)
 	}
-	from := r.f.shares
-	strike := func() { r.f.stranger(kinds[kind], theirs[0].key) }
-	r.f.after = func(shares int) {
+	from := r.f.Shares
+	strike := func() { r.f.Stranger(kinds[kind], theirs[0].key) }
+	r.f.After = func(shares int) {
 		if shares-from == step {
 			strike()
 		}
@@ -55,25 +56,25 @@ func (r *room) stranger(kind vaultstate.Kind, step int) {
 		strike()
 	}
 	err := r.all(op, ours)
-	r.f.after = nil
+	r.f.After = nil
 	if !errors.Is(err, vaultstate.ErrChanged) || !strings.Contains(err.Error(), "the server says that") {
 		r.Fatalf("after the stranger: %v", err)
 	}
-	if kind != vaultstate.Rekey || r.f.d.shamir {
+	if kind != vaultstate.Rekey || r.f.Dialect.Shamir {
 		if !strings.Contains(err.Error(), theirs[0].key.Fingerprint) {
 			r.Errorf("it does not say for whom the operation is now: %v", err)
 		}
 	}
-	if sent := r.f.shares - from; sent != step {
+	if sent := r.f.Shares - from; sent != step {
 		r.Errorf("%d shares were sent, want %d", sent, step)
 	}
 	// Whatever is called afterwards sends nothing, and leaves theirs alone.
 	_ = r.all(op, ours)
-	if sent := r.f.shares - from; sent != step {
+	if sent := r.f.Shares - from; sent != step {
 		r.Errorf("later, %d shares were sent, want %d", sent, step)
 	}
 	_ = r.v.Cancel(r.Context(), op.ID)
-	if r.f.ops[kinds[kind]] == nil {
+	if r.f.Ops[kinds[kind]] == nil {
 		r.Error("the stranger's operation was cancelled")
 	}
 }
@@ -108,34 +109,34 @@ func (r *room) all(op vaultstate.Operation, list []holder) error {
 func TestChangedFields(t *testing.T) {
 	theirs, _ := strangers(t, 1)
 	for _, c := range []struct {
-		change func(op *fakeOp, f *fake)
+		change func(op *servertest.Op, f *servertest.Server)
 		says   string
 	}{
-		{func(op *fakeOp, _ *fake) { op.nonce = "other" }, `has the nonce "other"`},
-		{func(op *fakeOp, _ *fake) { op.n = 5 }, "5 new shares with the threshold 2"},
-		{func(op *fakeOp, _ *fake) { op.t = 3 }, "4 new shares with the threshold 3"},
-		{func(op *fakeOp, _ *fake) { op.verification = false }, "verification is required: false"},
-		{func(op *fakeOp, _ *fake) { op.backup = true }, "a backup of the new shares is kept"},
-		{func(op *fakeOp, _ *fake) { op.verifyNonce = "there" }, `the verification has the nonce "there"`},
-		{func(op *fakeOp, _ *fake) { op.pgp = nil }, "the PGP keys of nobody"},
-		{func(op *fakeOp, _ *fake) { op.pgp[0], op.pgp[1] = op.pgp[1], op.pgp[0] }, "the new shares go to the PGP keys"},
-		{func(op *fakeOp, _ *fake) { op.pgp[3] = string(theirs[0].key.Binary) }, theirs[0].key.Fingerprint},
-		{func(op *fakeOp, _ *fake) { op.given = append(op.given, []byte("x")) }, "it has 1 shares of the quorum, and 0 were sent"},
-		{func(_ *fakeOp, f *fake) { f.threshold = 2 }, "2 shares are needed"},
-		{func(_ *fakeOp, f *fake) { delete(f.ops, "recovery") }, "nothing is pending any more"},
+		{func(op *servertest.Op, _ *servertest.Server) { op.Nonce = "other" }, `has the nonce "other"`},
+		{func(op *servertest.Op, _ *servertest.Server) { op.N = 5 }, "5 new shares with the threshold 2"},
+		{func(op *servertest.Op, _ *servertest.Server) { op.T = 3 }, "4 new shares with the threshold 3"},
+		{func(op *servertest.Op, _ *servertest.Server) { op.Verification = false }, "verification is required: false"},
+		{func(op *servertest.Op, _ *servertest.Server) { op.Backup = true }, "a backup of the new shares is kept"},
+		{func(op *servertest.Op, _ *servertest.Server) { op.VerifyNonce = "there" }, `the verification has the nonce "there"`},
+		{func(op *servertest.Op, _ *servertest.Server) { op.PGP = nil }, "the PGP keys of nobody"},
+		{func(op *servertest.Op, _ *servertest.Server) { op.PGP[0], op.PGP[1] = op.PGP[1], op.PGP[0] }, "the new shares go to the PGP keys"},
+		{func(op *servertest.Op, _ *servertest.Server) { op.PGP[3] = string(theirs[0].key.Binary) }, theirs[0].key.Fingerprint},
+		{func(op *servertest.Op, _ *servertest.Server) { op.Given = append(op.Given, []byte("x")) }, "it has 1 shares of the quorum, and 0 were sent"},
+		{func(_ *servertest.Op, f *servertest.Server) { f.Threshold = 2 }, "2 shares are needed"},
+		{func(_ *servertest.Op, f *servertest.Server) { delete(f.Ops, "recovery") }, "nothing is pending any more"},
 	} {
-		r := newRoom(t, dialects[0])
+		r := newRoom(t, servertest.Dialects[0])
 		_, keys := holders(t, 4)
 		op := r.operation(vaultstate.RecoveryRekey, keys)
 		if _, err := r.v.Begin(t.Context(), op); err != nil {
 			t.Fatal(err)
 		}
-		c.change(r.f.ops["recovery"], r.f)
-		sent := r.f.shares
+		c.change(r.f.Ops["recovery"], r.f)
+		sent := r.f.Shares
 		if _, err := r.v.Submit(t.Context(), op.ID, r.held[:3]); !errors.Is(err, vaultstate.ErrChanged) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.says, err)
 		}
-		if r.f.shares != sent {
+		if r.f.Shares != sent {
 			t.Errorf("%s: a share was sent", c.says)
 		}
 	}
@@ -144,32 +145,32 @@ func TestChangedFields(t *testing.T) {
 // TestStepDown: a node that seals itself or is not active any more is recognised
 // in the middle, and no further share is sent to it.
 func TestStepDown(t *testing.T) {
-	for _, d := range dialects {
+	for _, d := range servertest.Dialects {
 		for what, c := range map[string]struct {
-			change func(*fake)
+			change func(*servertest.Server)
 			want   error
 		}{
-			"sealed":    {func(f *fake) { f.sealed = true }, server.ErrSealed},
-			"standby":   {func(f *fake) { f.standby = true }, server.ErrStandby},
-			"forgotten": {func(f *fake) { clear(f.ops) }, vaultstate.ErrChanged},
+			"sealed":    {func(f *servertest.Server) { f.Sealed = true }, server.ErrSealed},
+			"standby":   {func(f *servertest.Server) { f.Standby = true }, server.ErrStandby},
+			"forgotten": {func(f *servertest.Server) { clear(f.Ops) }, vaultstate.ErrChanged},
 		} {
 			r := newRoom(t, d)
 			op := r.operation(vaultstate.Rekey, nil)
 			if _, err := r.v.Begin(t.Context(), op); err != nil {
 				t.Fatal(err)
 			}
-			from := r.f.shares
-			r.f.after = func(shares int) {
+			from := r.f.Shares
+			r.f.After = func(shares int) {
 				if shares == from+1 {
 					c.change(r.f)
 				}
 			}
 			_, err := r.v.Submit(t.Context(), op.ID, r.held[:3])
-			if !errors.Is(err, c.want) || r.f.shares != from+1 {
-				t.Errorf("%s, %s: %v, and %d shares were sent", d.name, what, err, r.f.shares-from)
+			if !errors.Is(err, c.want) || r.f.Shares != from+1 {
+				t.Errorf("%s, %s: %v, and %d shares were sent", d.Name, what, err, r.f.Shares-from)
 			}
 			if what == "standby" && !strings.Contains(err.Error(), "https://active.example:8200") {
-				t.Errorf("%s: the active node is not named: %v", d.name, err)
+				t.Errorf("%s: the active node is not named: %v", d.Name, err)
 			}
 		}
 	}
@@ -178,53 +179,53 @@ func TestStepDown(t *testing.T) {
 // TestLostAnswers: an answer that is lost is said to be, what is so is asked,
 // and nothing is sent twice.
 func TestLostAnswers(t *testing.T) {
-	for _, d := range dialects[:5] {
+	for _, d := range servertest.Dialects[:5] {
 		for _, lostShare := range []int{1, 3} {
 			r := newRoom(t, d)
 			op := r.operation(vaultstate.RecoveryRekey, nil)
 			if _, err := r.v.Begin(t.Context(), op); err != nil {
 				t.Fatal(err)
 			}
-			from := r.f.shares
-			r.f.drop = func(method, path string) bool {
-				return strings.HasSuffix(path, "/update") && r.f.shares == from+lostShare
+			from := r.f.Shares
+			r.f.Drop = func(method, path string) bool {
+				return strings.HasSuffix(path, "/update") && r.f.Shares == from+lostShare
 			}
 			p, err := r.v.Submit(t.Context(), op.ID, r.held[:3])
-			r.f.drop = nil
+			r.f.Drop = nil
 			if lostShare == 1 { // it was counted, and the others followed
-				if err != nil || p.Phase != vaultstate.PhaseIssue || r.f.shares != from+3 {
-					t.Errorf("%s, share 1: %+v, %v", d.name, p, err)
+				if err != nil || p.Phase != vaultstate.PhaseIssue || r.f.Shares != from+3 {
+					t.Errorf("%s, share 1: %+v, %v", d.Name, p, err)
 				}
 				continue
 			}
-			if !errors.Is(err, server.ErrLost) || p.Phase != vaultstate.PhaseAuthority || r.f.shares != from+3 {
-				t.Errorf("%s, share 3: %+v, %v", d.name, p, err)
+			if !errors.Is(err, server.ErrLost) || p.Phase != vaultstate.PhaseAuthority || r.f.Shares != from+3 {
+				t.Errorf("%s, share 3: %+v, %v", d.Name, p, err)
 			}
 			r.goOn(op, p, nil) // the operation was begun anew
 		}
 		r := newRoom(t, d)
-		r.f.drop = func(method, path string) bool {
+		r.f.Drop = func(method, path string) bool {
 			return method == http.MethodPost && strings.HasSuffix(path, "sys/rotate")
 		}
 		r.finish(vaultstate.Operation{ID: "rotate", Kind: vaultstate.Rotate}, nil)
-		if r.f.term != 2 {
-			t.Errorf("%s: rotated to %d", d.name, r.f.term)
+		if r.f.Term != 2 {
+			t.Errorf("%s: rotated to %d", d.Name, r.f.Term)
 		}
 	}
 }
 
 // TestLostVerification: the answer that has the new shares count is lost.
 func TestLostVerification(t *testing.T) {
-	r := newRoom(t, dialects[0])
+	r := newRoom(t, servertest.Dialects[0])
 	op := r.operation(vaultstate.RecoveryRekey, nil)
 	p, err := r.v.Begin(t.Context(), op)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.f.drop = func(_, path string) bool { return strings.HasSuffix(path, "/verify") && r.f.ops["recovery"] == nil }
+	r.f.Drop = func(_, path string) bool { return strings.HasSuffix(path, "/verify") && r.f.Ops["recovery"] == nil }
 	r.goOn(op, p, nil) // n and t tell that it counts
 
-	r = newRoom(t, dialects[0])
+	r = newRoom(t, servertest.Dialects[0])
 	op.Shares, op.Threshold = 5, 3 // as before: nothing tells
 	if _, err = r.v.Begin(t.Context(), op); err != nil {
 		t.Fatal(err)
@@ -232,7 +233,7 @@ func TestLostVerification(t *testing.T) {
 	if _, err = r.v.Submit(t.Context(), op.ID, r.held[:3]); err != nil {
 		t.Fatal(err)
 	}
-	r.f.drop = func(_, path string) bool { return strings.HasSuffix(path, "/verify") && r.f.ops["recovery"] == nil }
+	r.f.Drop = func(_, path string) bool { return strings.HasSuffix(path, "/verify") && r.f.Ops["recovery"] == nil }
 	if err := r.all(op, nil); !errors.Is(err, server.ErrLost) {
 		t.Errorf("%v", err)
 	}
@@ -249,24 +250,24 @@ func TestLostEnds(t *testing.T) {
 		{vaultstate.Operation{Kind: vaultstate.RecoveryRekey, Shares: 4, Threshold: 2, SkipProof: true}, "Shares or a token that nobody has may count"},
 		{vaultstate.Operation{Kind: vaultstate.Rekey}, "the root key is a new one, unless"},
 	} {
-		r := newRoom(t, dialects[0])
+		r := newRoom(t, servertest.Dialects[0])
 		c.op.ID = "x"
 		if _, err := r.v.Begin(t.Context(), c.op); err != nil {
 			t.Fatal(err)
 		}
-		from := r.f.shares
-		r.f.drop = func(_, path string) bool { return strings.HasSuffix(path, "/update") && r.f.shares == from+3 }
+		from := r.f.Shares
+		r.f.Drop = func(_, path string) bool { return strings.HasSuffix(path, "/update") && r.f.Shares == from+3 }
 		p, err := r.v.Submit(t.Context(), "x", r.held[:3])
 		if err == nil && p.Phase == vaultstate.PhaseReady {
 			_, err = r.v.Commit(t.Context(), "x")
 		}
-		r.f.drop = nil
+		r.f.Drop = nil
 		if !errors.Is(err, server.ErrLost) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.op.Kind, err)
 		}
 		_, err = r.v.Commit(t.Context(), "x")
-		if err == nil || r.f.shares != from+3 {
-			t.Errorf("%s: afterwards: %v, %d shares", c.op.Kind, err, r.f.shares-from)
+		if err == nil || r.f.Shares != from+3 {
+			t.Errorf("%s: afterwards: %v, %d shares", c.op.Kind, err, r.f.Shares-from)
 		}
 		if err := r.v.Cancel(t.Context(), "x"); err != nil {
 			t.Errorf("%s: %v", c.op.Kind, err)
@@ -278,24 +279,24 @@ func TestLostEnds(t *testing.T) {
 // server refuses the share by its nonce, and no other follows.
 func TestStrangerInTheGap(t *testing.T) {
 	theirs, _ := strangers(t, 1)
-	for _, d := range dialects {
+	for _, d := range servertest.Dialects {
 		for _, kind := range withQuorum {
-			if !d.offers(kind) {
+			if !offers(d, kind) {
 				continue
 			}
 			r := newRoom(t, d)
 			op := r.operation(kind, nil)
 			begin(t, r.v, op)
-			from, struck := r.f.shares, false
-			r.f.before = func(path string) {
+			from, struck := r.f.Shares, false
+			r.f.Before = func(path string) {
 				if strings.HasSuffix(path, "/update") && !struck {
 					struck = true
-					r.f.stranger(kinds[kind], theirs[0].key)
+					r.f.Stranger(kinds[kind], theirs[0].key)
 				}
 			}
 			_, err := r.v.Submit(t.Context(), op.ID, r.held[:3])
-			if !errors.Is(err, vaultstate.ErrChanged) || r.f.shares != from+1 || len(r.f.ops[kinds[kind]].given) != 0 {
-				t.Errorf("%s, %s: %v, %d shares were sent", d.name, kind, err, r.f.shares-from)
+			if !errors.Is(err, vaultstate.ErrChanged) || r.f.Shares != from+1 || len(r.f.Ops[kinds[kind]].Given) != 0 {
+				t.Errorf("%s, %s: %v, %d shares were sent", d.Name, kind, err, r.f.Shares-from)
 			}
 		}
 	}
@@ -304,13 +305,13 @@ func TestStrangerInTheGap(t *testing.T) {
 // TestSwappedShares: the new shares come for other holders than were agreed.
 func TestSwappedShares(t *testing.T) {
 	_, keys := holders(t, 4)
-	for _, d := range dialects[:5] {
+	for _, d := range servertest.Dialects[:5] {
 		r := newRoom(t, d)
-		r.f.swap = true
+		r.f.Swap = true
 		op := r.operation(vaultstate.RecoveryRekey, keys)
 		begin(t, r.v, op)
-		if _, err := r.v.Submit(t.Context(), op.ID, r.held[:3]); !errors.Is(err, vaultstate.ErrChanged) || len(r.f.ops) > 0 {
-			t.Errorf("%s: %v", d.name, err)
+		if _, err := r.v.Submit(t.Context(), op.ID, r.held[:3]); !errors.Is(err, vaultstate.ErrChanged) || len(r.f.Ops) > 0 {
+			t.Errorf("%s: %v", d.Name, err)
 		}
 	}
 }
