@@ -27,6 +27,7 @@ type serving struct {
 	asked    bool
 	compared bool         // its certificate is the one that was meant
 	token    bool         // one is in use
+	had      bool         // …or was, before a break
 	given    secret.Bytes // the token of the environment, until it was tried
 	refused  bool         // …and the server did not take it
 	going    going        // agreed before what cannot be undone
@@ -127,11 +128,20 @@ func (r *Run) askServer(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	if d, ok := r.door(); ok && !d.Open && !d.NeedsToken {
-		return nil, &toldError{Problem{Happened: "The server does not offer this: " + sentence(d.Text), State: "Nothing is changed.",
-			Do: "What stands there is done by whoever runs the server. Then try again, or stop."}, vaultstate.ErrUnsupported}
+		return nil, notOffered(d)
+	}
+	if s.token {
+		if err := r.lookWithToken(ctx); err != nil {
+			return nil, err
+		}
 	}
 	s.asked = true
 	return append([]string{"the server says that it is version " + s.about.Version}, ways...), nil
+}
+
+func notOffered(d vaultstate.Door) error {
+	return &toldError{Problem{Happened: "The server does not offer this: " + sentence(d.Text), State: "Nothing is changed.",
+		Do: "What stands there is done by whoever runs the server. Then try again, or stop."}, vaultstate.ErrClosed}
 }
 
 // pendingThere deals with an operation of this kind that is pending at the
@@ -174,7 +184,7 @@ func (r *Run) judgeToken(v vaultstate.Remote) error {
 	d, ok := r.door()
 	switch {
 	case ok && d.Open && d.NeedsToken:
-		s.token = true
+		s.token, s.had = true, true
 		if err := r.override("given-token", "Single control: whoever can read the "+r.env.Machine.Token+" has the server's token.", r.person(Operator).Name, ""); err != nil {
 			return err
 		}
@@ -274,13 +284,19 @@ func (r *Run) takeToken(ctx context.Context, in Input) error {
 	if err != nil {
 		return err
 	}
-	result, why := "accepted", ""
+	result, why, without := "accepted", "", s.doors
+	var closed error
 	if err := v.UseToken(in.Secret); err != nil {
 		result, why = "refused", sentence(err.Error())
 	} else if s.doors, err = v.Doors(ctx); err != nil {
+		s.doors = without
 		return errors.Join(err, v.UseToken(secret.Bytes{}))
 	} else if d, _ := r.door(); !d.Open {
 		result, why = "refused", d.Text
+		if !d.NeedsToken { // with it the server says that there is no such thing
+			closed = notOffered(d)
+		}
+		s.doors = without
 	}
 	if e := r.record("answer", Operator, who.Name, transcript.Facts{"field": "token", "value": result, "source": in.Source}); e != nil {
 		return e
@@ -292,10 +308,23 @@ func (r *Run) takeToken(ctx context.Context, in Input) error {
 		if err := v.UseToken(secret.Bytes{}); err != nil {
 			return err
 		}
+		if closed != nil {
+			return closed
+		}
 		return askAgain("The server does not take this token for "+string(r.plan.Kind)+".", "Nothing is changed.", why)
 	}
-	s.token, s.refused = true, false
-	return nil
+	s.token, s.refused, s.had = true, false, true
+	return r.lookWithToken(ctx)
+}
+
+// lookWithToken reads the status once more: what is pending is told only to a
+// token by some servers.
+func (r *Run) lookWithToken(ctx context.Context) error {
+	st, err := r.env.Vault.Status(ctx)
+	if err == nil {
+		r.status = st
+	}
+	return err
 }
 
 // dropToken forgets the token; it is asked for again where it is needed.
@@ -313,7 +342,7 @@ func (r *Run) dropToken() error {
 
 // tokenAgain asks for it once more after a break.
 func (r *Run) tokenAgain() *page {
-	if !r.remote() || r.closed || r.committed || r.atSignOff() || !r.serving.compared || r.serving.token || !r.wantsToken() {
+	if !r.remote() || r.closed || r.committed || r.atSignOff() || !r.serving.had || r.serving.token || !r.wantsToken() {
 		return nil
 	}
 	p := r.askToken()
