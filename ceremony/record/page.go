@@ -47,6 +47,8 @@ type Page struct {
 	Comings   []Act            `json:"comings"`             // breaks, who left and who arrived
 	LoggedOut []Act            `json:"logged_out"`
 	Machine   transcript.Facts `json:"machine,omitempty"`
+	Server    transcript.Facts `json:"server,omitempty"`   // a running one, as it says
+	Requests  []Act            `json:"requests,omitempty"` // to it
 	Token                      // that the vault's keys are wrapped with
 	New       *Token           `json:"new,omitempty"`       // that a rewrap moved them to
 	Old       *Token           `json:"old,omitempty"`       // that a retire destroyed
@@ -222,6 +224,10 @@ func (p *Page) add(ev transcript.Event) {
 		p.token(f).Key = f
 	case "self-test":
 		p.token(f).SelfTest = f.List("lines")
+	case "server":
+		p.Server = f
+	case "requests":
+		p.Requests = append(p.Requests, act)
 	case "anchor":
 		p.Anchors = append(p.Anchors, act)
 	case "adopted":

@@ -62,8 +62,8 @@ var Sources = []Source{
 	{Group: "Target", Field: "digest after", From: []string{"outcome.digest", "swapped.after"}},
 	{Group: "Target", Field: "seal and mechanism", From: []string{"target.seal_key", "outcome.seal_key", "outcome.mechanism"}},
 	{Group: "Target", Field: "shares and threshold, old and new", From: []string{"target.shares", "target.threshold", "issued.shares", "issued.threshold", "outcome.shares", "outcome.threshold"}},
-	{Group: "Target", Field: "server's version, address, cluster"},
-	{Group: "Target", Field: "nonces of a server"},
+	{Group: "Target", Field: "server's version, address, cluster", From: []string{"server.version", "server.address", "server.cluster"}},
+	{Group: "Target", Field: "nonces of a server", From: []string{"requests.nonce"}},
 
 	{Group: "Steps", Field: "number and title", From: []string{"step.number", "step.title"}},
 	{Group: "Steps", Field: "text that was read aloud, by its SHA-256", From: []string{"read.text_sha256"}},
@@ -88,6 +88,7 @@ var Sources = []Source{
 	{Group: "Hashes", Field: "who confirmed it", Elsewhere: "the printed script: rows A to H, and the initials of the plan's step"},
 
 	{Group: "Operations", Field: "each call: what, result, code", From: []string{"begun", "done", "failed"}},
+	{Group: "Operations", Field: "requests to a server, with its ids of them", From: []string{"requests.requests"}},
 	{Group: "Operations", Field: "calls that used or made a key, by function and key", From: []string{"calls"}},
 	{Group: "Operations", Field: "key made", From: []string{"key.generated=true"}},
 	{Group: "Operations", Field: "key inventory: made, removed, changed", From: []string{"inventory.moment=after"}},

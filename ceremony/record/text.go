@@ -208,7 +208,32 @@ func says(e transcript.Evidence) string {
 	return "no act of theirs is recorded"
 }
 
+// server is what a running server said of itself, and what was asked of it.
+func (p *Page) server(out *document) {
+	if p.Server == nil {
+		return
+	}
+	f := p.Server
+	out.title("The server, in its own words")
+	out.row("address", f.Text("address"))
+	out.row("version", f.Text("version"))
+	out.row("cluster", strings.Join(filled(f.Text("cluster"), f.Text("cluster_id")), ", "))
+	out.rows("certificate", f.List("certificates"))
+	out.row("token", f.Text("token"))
+	out.rows("offers", f.List("ways"))
+	out.rows("environment", f.List("variables"))
+	requests := 0
+	for _, a := range p.Requests {
+		requests += len(a.Facts.List("requests"))
+		if n := a.Facts.Text("nonce"); n != "" {
+			out.row("pending", fmt.Sprintf("nonce %s (event %d)", n, a.Event))
+		}
+	}
+	out.row("requests", fmt.Sprintf("%d, each with its status and the server's id of it in the events requests", requests))
+}
+
 func (p *Page) equipment(out *document) {
+	p.server(out)
 	if p.Equipment == nil && p.Key == nil {
 		return
 	}
