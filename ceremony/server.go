@@ -233,10 +233,13 @@ func (r *Run) compareServer() *page {
 	if err != nil {
 		return r.work("look at the server's certificate", Prompt{}, func(context.Context) ([]string, error) { return nil, err })
 	}
-	facts := []Fact{{"address", r.status.Name}, {"says it is", clean.Clean("version " + s.about.Version)}, {"cluster", s.about.Cluster}}
+	facts := []Fact{{"address", r.status.Name}, {"says it is", clean.Clean("version " + s.about.Version)}}
+	if c := s.about.Cluster; c != "" {
+		facts = append(facts, Fact{"cluster", c})
+	}
 	var lines []Line
 	sum, encrypted := v.Certificates()[r.status.Name]
-	text := []string{"What the server says was read; a dishonest server, or somebody between, can say anything but this certificate's key."}
+	text := []string{"A dishonest server can say anything. Who it is, only the key of its certificate shows."}
 	switch pin := r.plan.Server.Certificate; {
 	case encrypted && pin != "":
 		lines = append(lines, Line{Mark: Good, Text: "its certificate is the one that the plan names"})
@@ -245,6 +248,7 @@ func (r *Run) compareServer() *page {
 		text = append(text, "The rows are the SHA-256 of its certificate's public key. Compare them with what its administrator says, not with this machine.")
 	default:
 		lines = append(lines, Line{Mark: Warn, Text: "this connection is not encrypted: it does not leave this machine"})
+		text = []string{"A dishonest server can say anything, and whoever listens at this address on this machine is the server."}
 	}
 	for _, d := range s.doors {
 		if d.Kind == r.plan.Kind {

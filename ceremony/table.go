@@ -115,5 +115,5 @@ func (e Env) progress(l Line) {
 
 // changed tells whether something is not what it claims: no retry, code 4.
 func changed(err error) bool {
-	return errors.Is(err, vaultstate.ErrChanged) || errors.Is(err, vaultstate.ErrCorrupt)
+	return errors.Is(err, vaultstate.ErrChanged) || errors.Is(err, vaultstate.ErrCorrupt) || errors.Is(err, vaultstate.ErrPinned)
 }

@@ -208,7 +208,7 @@ func (p *Process) fits(ctx context.Context, kind vaultstate.Kind, t *target) err
 func explained(err error) error {
 	e := ui.Explain(err)
 	code := CodeFailed
-	if errors.Is(err, vaultstate.ErrChanged) || errors.Is(err, vaultstate.ErrCorrupt) {
+	if errors.Is(err, vaultstate.ErrChanged) || errors.Is(err, vaultstate.ErrCorrupt) || errors.Is(err, vaultstate.ErrPinned) {
 		code = CodeChanged
 	}
 	state := e.State

@@ -254,5 +254,8 @@ func digestOf(text string) (d vaultstate.Digest, err error) {
 		return d, errors.New("it is not 64 hex digits")
 	}
 	copy(d[:], b)
+	if d == (vaultstate.Digest{}) {
+		return d, errors.New("no key has this SHA-256")
+	}
 	return d, nil
 }

@@ -1,6 +1,9 @@
 package command_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/pem"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -117,4 +120,73 @@ func (s *onServer) put(path, body string) {
 		s.Fatalf("%s: %v, %v", path, a, err)
 	}
 	_ = a.Body.Close()
+}
+
+// TestServerCertificate: the certificate's key is compared by people, or with
+// the plan; another one is refused before the record begins.
+func TestServerCertificate(t *testing.T) {
+	t.Parallel()
+	f := servertest.NewTLS(t, servertest.Dialects[0])
+	s := &onServer{T: t, address: f.URL, f: f, player: &player{dir: t.TempDir(), shown: map[string]string{}, env: []string{"HOME=" + t.TempDir(), "TERM=dumb"}}}
+	ca := filepath.Join(s.player.dir, "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: f.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(f.Certificate().RawSubjectPublicKeyInfo)
+	pin := hex.EncodeToString(sum[:])
+	args := []string{"init", "-recovery-shares=3", "-recovery-threshold=2", "-ca-cert", ca}
+	s.hold(4, "shows another certificate", append(args, "-certificate", strings.Repeat("1", 64))...)
+	s.hold(2, "no key has this SHA-256", append(args, "-certificate", strings.Repeat("0", 64))...)
+	s.hold(1, "certificate", "init", "-recovery-shares=3", "-recovery-threshold=2") // signed by nobody who is known
+	if dirs, _ := filepath.Glob(filepath.Join(s.player.dir, "*-init")); len(dirs) > 0 {
+		t.Errorf("records: %v", dirs)
+	}
+	said := s.hold(0, "he vault is initialised", append(args, "-certificate", pin)...)
+	if !strings.Contains(said, "its certificate is the one that the plan names") {
+		t.Error("it is not said that the certificate is the plan's")
+	}
+	s.player.shares = s.shares("ALICE", "BOB")
+	said = s.hold(0, "oot key is replaced", "rekey", "-ca-cert", ca)
+	if !strings.Contains(said, "A: "+strings.ToUpper(pin[:4]+" "+pin[4:8])) {
+		t.Error("the rows of the certificate are not shown")
+	}
+}
+
+// TestServerUnseal: each share is typed once, and goes to every node that is
+// sealed.
+func TestServerUnseal(t *testing.T) {
+	t.Parallel()
+	f := servertest.New(t, servertest.Dialects[5]) // Shamir
+	s := &onServer{T: t, address: f.URL, f: f, player: &player{dir: t.TempDir(), shown: map[string]string{}, env: []string{"HOME=" + t.TempDir(), "TERM=dumb"}}}
+	s.player.keeps = true
+	s.hold(0, "he vault is initialised", "init", "-recovery-shares=3", "-recovery-threshold=2")
+	other := servertest.New(t, servertest.Dialects[5])
+	other.Initialized, other.N, other.Threshold, other.Key = true, f.N, f.Threshold, f.Key
+	f.Sealed = true
+	s.player.shares = s.shares("ALICE", "BOB")
+	said := s.hold(0, "2 of 2", "unseal", "-node", other.URL)
+	if f.Sealed || other.Sealed || !strings.Contains(said, other.URL+" says that it is unsealed") {
+		t.Errorf("sealed: %v, %v\n%s", f.Sealed, other.Sealed, said)
+	}
+}
+
+// TestServerToken: a token of the environment is used where it is needed, and is
+// an override; no child and no line has it.
+func TestServerToken(t *testing.T) {
+	t.Parallel()
+	f := servertest.New(t, servertest.Dialects[1])
+	s := &onServer{T: t, address: f.URL, f: f, player: &player{dir: t.TempDir(), shown: map[string]string{}, env: []string{"HOME=" + t.TempDir(), "TERM=dumb"}}}
+	s.player.keeps = true
+	s.hold(0, "he vault is initialised", "init", "-recovery-shares=3", "-recovery-threshold=2")
+	env := s.player.env
+	s.player.env = append(env, "VAULT_TOKEN="+s.player.token)
+	said := s.hold(0, "encryption key is rotated", "rotate", "-id", "given")
+	if strings.Contains(said, "type the server's token") || !strings.Contains(said, "override: Single control: whoever can read the environment has the server's token.") || strings.Contains(said, s.player.token) {
+		t.Error("the token of the environment was not used, or shown, or no override was noted")
+	}
+	s.player.env = append(env, "VAULT_TOKEN=hvs.of-nobody")
+	said = s.hold(0, "encryption key is rotated", "rotate", "-id", "refused")
+	if !strings.Contains(said, "the token from the environment is not good for this") {
+		t.Error("nobody was told that the token is not good")
+	}
 }

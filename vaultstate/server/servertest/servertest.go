@@ -88,10 +88,22 @@ type Op struct {
 
 // New starts a server, which is not initialised.
 func New(t testing.TB, d Dialect) *Server {
+	f := prepare(t, d)
+	f.Start()
+	return f
+}
+
+// NewTLS is New behind a certificate, which Server.Certificate is.
+func NewTLS(t testing.TB, d Dialect) *Server {
+	f := prepare(t, d)
+	f.StartTLS()
+	return f
+}
+
+func prepare(t testing.TB, d Dialect) *Server {
 	f := &Server{t: t, Dialect: d, Ops: map[string]*Op{}, Tokens: map[string]string{}, Sealed: true, Term: 1}
 	f.Server = httptest.NewUnstartedServer(http.HandlerFunc(f.serve))
 	f.Config.ErrorLog = log.New(io.Discard, "", 0)
-	f.Start()
 	t.Cleanup(f.Close)
 	return f
 }
