@@ -6,7 +6,7 @@ import "conclave/vaultstate"
 func goServer(r *Run) Prompt {
 	const never = "never; what a server did is changed by another ceremony"
 	p := Prompt{Undo: never}
-	switch r.plan.Kind { //nolint:exhaustive // the others are not asked of a server
+	switch r.plan.Kind {
 	case vaultstate.Init:
 		p.Action = "Have the server initialised"
 		p.Changes = "the server makes its keys and a root token, with this request"

@@ -3,7 +3,6 @@ package plan
 import (
 	"encoding/hex"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"conclave/assets/clean"
@@ -41,8 +40,8 @@ func (q Request) server(p *Plan, refuse func(string, string, ...any)) {
 		refuse("address", "a %s acts on a storage directory and its HSM, not on a running server: stop the server, and name its configuration", q.Kind)
 	}
 	for _, address := range append([]string{s.Address}, s.Nodes...) {
-		u, err := url.Parse(address)
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" && u.Scheme != "unix" || u.User != nil || u.RawQuery != "" {
+		scheme, rest, ok := strings.Cut(address, "://")
+		if !ok || scheme != "https" && scheme != "http" && scheme != "unix" || rest == "" || strings.ContainsAny(rest, "@?# ") {
 			refuse("address", "%q: say https://HOST:PORT, http:// to this machine, or unix:///PATH", clean.Clean(address))
 		}
 	}
@@ -68,17 +67,15 @@ func (p *Plan) AtOnce() bool {
 		return true
 	case vaultstate.RecoveryRekey:
 		return p.SkipProof
+	case vaultstate.Rotate, vaultstate.Rewrap, vaultstate.Recover:
 	}
 	return false
 }
 
 // Name is the server's address without what is the same for all.
 func (s *Server) Name() string {
-	u, err := url.Parse(s.Address)
-	if err != nil || u.Host == "" {
-		return clean.Clean(s.Address)
-	}
-	return clean.Clean(u.Host)
+	_, rest, _ := strings.Cut(s.Address, "://")
+	return clean.Clean(strings.TrimSuffix(rest, "/"))
 }
 
 // String is the address, for texts.
