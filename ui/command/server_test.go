@@ -146,6 +146,10 @@ func TestServerCertificate(t *testing.T) {
 		t.Error("it is not said that the certificate is the plan's")
 	}
 	s.player.shares = s.shares("ALICE", "BOB")
+	code, text, err := s.player.run("status", "-address", f.URL, "-ca-cert", ca)
+	if err != nil || code != 0 || !strings.Contains(strings.Join(strings.Fields(string(text)), " "), pin) || !strings.Contains(string(text), "rekey is done at sys/rekey, with shares alone.") {
+		t.Errorf("status: %d, %v\n%s", code, err, text)
+	}
 	said = s.hold(0, "oot key is replaced", "rekey", "-ca-cert", ca)
 	if !strings.Contains(said, "A: "+strings.ToUpper(pin[:4]+" "+pin[4:8])) {
 		t.Error("the rows of the certificate are not shown")
@@ -163,6 +167,9 @@ func TestServerUnseal(t *testing.T) {
 	other := servertest.New(t, servertest.Dialects[5])
 	other.Initialized, other.N, other.Threshold, other.Key = true, f.N, f.Threshold, f.Key
 	f.Sealed = true
+	if code, text, err := s.player.run("status", "-address", f.URL); err != nil || code != 2 || !strings.Contains(string(text), "The server is sealed") {
+		t.Errorf("status: %d, %v\n%s", code, err, text)
+	}
 	s.player.shares = s.shares("ALICE", "BOB")
 	said := s.hold(0, "2 of 2", "unseal", "-node", other.URL)
 	if f.Sealed || other.Sealed || !strings.Contains(said, other.URL+" says that it is unsealed") {

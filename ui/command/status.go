@@ -44,6 +44,8 @@ type status struct {
 	Due     []custody.Item `json:"due"`
 	Void    []voidSet      `json:"void_sets"`
 
+	Server *serverState `json:"server,omitempty"` // nil: a local vault
+
 	now time.Time
 }
 
@@ -69,10 +71,11 @@ type left struct {
 func (p *Process) statusCommand() *cobra.Command {
 	var format, head string
 	c := &cobra.Command{
-		Use: "status [-config FILE | -storage DIR] [-dir DIR]", Short: "What the vault and its HSM are; asks nothing, changes nothing", Args: cobra.NoArgs,
+		Use: "status [-config FILE | -storage DIR | -address URL] [-dir DIR]", Short: "What the vault and its HSM are; asks nothing, changes nothing", Args: cobra.NoArgs,
 		Long: "Exit code 0: initialised, and the HSM that unseals it answers; 2: sealed (its\nHSM does not answer or is not named) or not initialised; 1: an error.",
 	}
 	f := newFlags(c)
+	f.serverFlags()
 	common(f.set)
 	f.set.StringVar(&f.dir, "dir", ".", "the `DIR` with the vault's records: they say what is due")
 	f.set.StringVar(&head, "head", "", "the newest record's `HEAD`, from paper: then it is verified")
@@ -85,17 +88,9 @@ func (p *Process) showStatus(ctx context.Context, f *flags, format, head string)
 	if format != "text" && format != "json" {
 		return failed("-format=%s is not known: say text or json.", format)
 	}
-	t, err := f.target()
-	if e := forgetPIN(); err == nil {
-		err = e
-	}
+	s, err := f.status(ctx)
 	if err != nil {
 		return asError(err)
-	}
-	defer t.Wipe()
-	s, err := t.status(ctx)
-	if err != nil {
-		return err
 	}
 	if err := s.judge(f, head, p.Now()); err != nil {
 		return asError(err)
@@ -109,6 +104,26 @@ func (p *Process) showStatus(ctx context.Context, f *flags, format, head string)
 		return fmt.Errorf("printing the status: %w", err)
 	}
 	return s.ending()
+}
+
+// status is of a running server, or of a local vault.
+func (f *flags) status(ctx context.Context) (*status, error) {
+	remote, err := f.onServer()
+	if err != nil {
+		return nil, err
+	}
+	if remote {
+		return f.serverStatus(ctx)
+	}
+	t, err := f.target()
+	if e := forgetPIN(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer t.Wipe()
+	return t.status(ctx)
 }
 
 // asError gives a mistake the code 1: with status, 2 means sealed.
@@ -212,6 +227,10 @@ func hsmSentence(err error) string {
 
 func (s *status) ending() error {
 	switch {
+	case s.Server != nil && s.Initialized && s.Sealed:
+		return &ending{2, "The server is sealed. Nothing was changed; conclave unseal opens it."}
+	case s.Server != nil && s.Initialized:
+		return nil
 	case !s.Initialized:
 		return &ending{2, "The vault is not initialised. Nothing was changed; conclave init makes one."}
 	case s.HSM.State == notNamed:
@@ -230,6 +249,9 @@ func (s *status) json(w io.Writer) error {
 }
 
 func (s *status) text(w io.Writer) error {
+	if s.Server != nil {
+		return s.serverText(w)
+	}
 	yes := map[bool]string{true: "yes", false: "no"}
 	rows := [][2]string{
 		{"Vault", clean.Clean(s.Storage) + "   (" + clean.Clean(s.Source) + ")"},
