@@ -13,9 +13,10 @@ import (
 // assets/texts, and what it did in done.
 var (
 	// Init makes the keys of a new vault and hands out its recovery shares.
-	// Nothing counts until every custodian has proven theirs.
+	// Nothing counts until every custodian has proven theirs. A server's root token
+	// is handed out before that: until then it may be the only authority there is.
 	Init = Ceremony{ID: "init", Title: "INIT", Word: "INIT", Steps: steps(
-		opening(), cardsStep(), handOutStep(), proveStep(), tokenStep(), later(goStep(goInit)), commitStep("Initialise"), closing(append(revokeStep(), keepStep())...))}
+		opening(), cardsStep(), handOutStep(), onServer(tokenStep()), proveStep(), onDisk(tokenStep()), later(goStep(goInit)), commitStep("Initialise"), closing(append(revokeStep(), keepStep())...))}
 
 	// Unseal opens the vault and every entry through the HSM, and changes nothing.
 	Unseal = Ceremony{ID: string(plan.Unseal), Title: "UNSEAL", Word: "UNSEAL", Steps: steps(

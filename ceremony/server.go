@@ -61,6 +61,14 @@ func where(remote bool, list [][]Step) []Step {
 	return all
 }
 
+// inGap tells whether a server is initialised and its recovery keys do not count
+// yet.
+func (r *Run) inGap() bool {
+	return r.remote() && r.plan.Kind == vaultstate.Init && r.begun && !r.committed && !r.agreed.Counts
+}
+
+const gapText = "The server is initialised, and has no recovery keys yet: its root token is the only authority. With it, a recovery rekey makes them."
+
 // later is goStep where the change is not made before it.
 func later(list []Step) []Step {
 	for i := range list {

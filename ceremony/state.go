@@ -87,6 +87,8 @@ func (r *Run) stands() string {
 	switch {
 	case r.committed:
 		return "The change is made: " + r.c.done() + "."
+	case r.inGap():
+		return gapText
 	case r.begun && r.agreed.Counts:
 		return "The server has done it already: " + r.c.done() + "."
 	case r.begun && r.plan.Issues() && r.delivery.taken:
@@ -106,11 +108,16 @@ func (r *Run) cancel(ctx context.Context) string {
 	if !r.begun {
 		return cmp.Or(r.retiring.stands(), "Nothing was changed.")
 	}
+	gap := r.inGap()
 	r.begun = false
 	// The people's stop must reach the vault even if the front end is ending.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	err := r.env.Vault.Cancel(ctx, r.op)
+	if errors.Is(err, vaultstate.ErrCommitted) && gap {
+		r.begun = true
+		return gapText + " The shares that were handed out are void: destroy them."
+	}
 	if errors.Is(err, vaultstate.ErrCommitted) {
 		// An answer that was lost: the swap was made.
 		r.committed = true

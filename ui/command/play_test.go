@@ -63,6 +63,7 @@ type player struct {
 	pin    string            // of the token, where it is typed
 	pins   map[string]string // of several, by their labels
 	token  string            // the root token that was shown, or is typed where a server wants one
+	stopAt string            // on the page with this text the input ends; "": never
 	keeps  bool              // a root token is not revoked at the end
 	use    bool              // what the records call an old share is used all the same
 }
@@ -76,6 +77,7 @@ var (
 	lines = regexp.MustCompile(`(?m)^\[issue\] \d+: (\S.{7}\S)$`)
 
 	errKill = errors.New("the program is killed here")
+	errStop = errors.New("the input ends here")
 )
 
 // run runs the test's own binary under the name conclave. A program that was
@@ -108,6 +110,9 @@ func (p *player) run(args ...string) (code int, text []byte, err error) {
 	text, err = p.talk(in, r)
 	if errors.Is(err, errKill) {
 		err = c.Process.Kill()
+	}
+	if errors.Is(err, errStop) {
+		err = nil
 	}
 	_ = in.Close() // the child's reading has ended
 	end := c.Wait()
@@ -160,6 +165,8 @@ func (p *player) answer(prompt, page string) (string, error) {
 		p.token = m[1]
 	}
 	switch m := word.FindStringSubmatch(prompt); {
+	case p.stopAt != "" && strings.Contains(page, p.stopAt):
+		return "", errStop
 	case m != nil:
 		if m[1] != "SHOW" {
 			p.holder = m[1]

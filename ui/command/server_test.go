@@ -197,3 +197,38 @@ func TestServerToken(t *testing.T) {
 		t.Error("nobody was told that the token is not good")
 	}
 }
+
+// TestServerInitCut: a program that is killed between an init without recovery
+// keys and their proof leaves the root token as the only authority. With it the
+// next ceremony makes them.
+func TestServerInitCut(t *testing.T) {
+	t.Parallel()
+	f := servertest.New(t, servertest.Dialects[2])
+	s := &onServer{T: t, address: f.URL, f: f, player: &player{dir: t.TempDir(), shown: map[string]string{}, env: []string{"HOME=" + t.TempDir(), "TERM=dumb"}}}
+	s.player.keeps, s.player.killAt = true, 2
+	s.hold(-1, "[prove]", "init", "-recovery-shares=3", "-recovery-threshold=2")
+	if s.player.token == "" || f.N != 0 || !f.Initialized {
+		t.Fatalf("the token was not handed out before the proof, or %d shares count", f.N)
+	}
+	old := s.player.shown["ALICE"]
+	s.player.killAt, s.player.proofs = 0, 0
+	g := servertest.New(t, servertest.Dialects[2])
+	s.address, s.player.stopAt = g.URL, "[prove]"
+	s.hold(3, "[prove]", "init", "-id", "stopped", "-recovery-shares=3", "-recovery-threshold=2", "-previous", "none")
+	found, err := filepath.Glob(filepath.Join(s.player.dir, "*-stopped-*", "transcript.jsonl"))
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	record, err := os.ReadFile(found[0])
+	if err != nil || !strings.Contains(string(record), "The server is initialised, and has no recovery keys yet: its root token is the only authority.") {
+		t.Errorf("the record of a ceremony that was stopped in between does not say what is so: %v", err)
+	}
+	s.address, s.player.stopAt = f.URL, ""
+	s.player.token = f.Root
+	said := s.hold(0, "ecovery key and its shares are replaced", "rekey", "-target=recovery", "-key-shares=3", "-key-threshold=2")
+	if f.N != 3 || f.Threshold != 2 || s.player.shown["ALICE"] == old {
+		t.Errorf("%d shares, %d needed\n%s", f.N, f.Threshold, said)
+	}
+	s.player.shares = s.shares("ALICE", "BOB")
+	s.hold(0, "oot key is replaced", "rekey")
+}
