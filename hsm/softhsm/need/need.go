@@ -36,11 +36,14 @@ import (
 // The names are those of find; any other is looked up in PATH as it is.
 func Tool(t testing.TB, name string) string {
 	t.Helper()
+	if slices.Contains(onlyRequired, name) && !Required(name) {
+		t.Skipf("this test needs %s and runs only where REQUIRE names it (make test-tokens)", name)
+	}
 	path, err := find(name)
 	outcome := "run"
 	switch {
 	case err == nil:
-	case required(name) && !errors.Is(err, errNoCgo):
+	case Required(name) && !errors.Is(err, errNoCgo):
 		outcome = "missing"
 	default:
 		outcome = "skipped"
@@ -59,11 +62,16 @@ func Tool(t testing.TB, name string) string {
 	return path
 }
 
+// onlyRequired are the tools with daemons and waits of their own. Their tests
+// are skipped without a line in the log where REQUIRE does not name them.
+var onlyRequired = []string{"opencryptoki", "tpm2", "p11kit"}
+
 // errNoCgo is the one excuse that REQUIRE accepts: the machine has the library,
 // the build cannot load it. Such builds test what needs no token.
 var errNoCgo = errors.New("this build was made without cgo and loads no library")
 
-func required(name string) bool {
+// Required tells whether REQUIRE names a tool.
+func Required(name string) bool {
 	return slices.ContainsFunc(strings.Split(os.Getenv("REQUIRE"), ","), func(r string) bool {
 		return strings.TrimSpace(r) == name
 	})
@@ -93,6 +101,16 @@ var nssPaths = []string{
 	"/usr/lib/libsoftokn3.so",                       // Arch, Alpine
 }
 
+// modules are where distributions put a PKCS#11 library by this name.
+func modules(file string) []string {
+	return []string{
+		"/usr/lib/x86_64-linux-gnu/pkcs11/" + file,  // Debian, Ubuntu
+		"/usr/lib/aarch64-linux-gnu/pkcs11/" + file, // the same on arm64
+		"/usr/lib64/pkcs11/" + file,                 // Fedora, openSUSE
+		"/usr/lib/pkcs11/" + file,                   // Arch
+	}
+}
+
 func find(name string) (string, error) {
 	switch name {
 	case "softhsm": // the PKCS#11 library; softhsm2-util is not needed
@@ -111,6 +129,12 @@ func find(name string) (string, error) {
 			return firstFile(lib)
 		}
 		return firstFile(nssPaths...)
+	case "opencryptoki": // its soft token, and its daemon
+		return moduleWith("pkcsslotd", "libopencryptoki.so")
+	case "tpm2": // tpm2-pkcs11, and a TPM in software
+		return moduleWith("swtpm", "libtpm2_pkcs11.so")
+	case "p11kit": // p11-kit's client, and its server
+		return moduleWith("p11-kit", "p11-kit-client.so")
 	case "cc":
 		return exec.LookPath(cmp.Or(os.Getenv("CC"), "cc"))
 	case "openbao":
@@ -122,6 +146,17 @@ func find(name string) (string, error) {
 		return "/", nil
 	}
 	return exec.LookPath(name)
+}
+
+// moduleWith is the path of a PKCS#11 library that needs a program beside it.
+func moduleWith(program, file string) (string, error) {
+	if !loads {
+		return "", errNoCgo
+	}
+	if _, err := exec.LookPath(program); err != nil {
+		return "", err
+	}
+	return firstFile(modules(file)...)
 }
 
 func firstFile(paths ...string) (string, error) {
@@ -160,7 +195,9 @@ func version(ctx context.Context, name, path string) string {
 		args[1] = "version"
 	case "root":
 		args = []string{"uname", "-sr"}
-	case "nss":
+	case "tpm2":
+		args[0] = "swtpm"
+	case "nss", "opencryptoki", "p11kit":
 		return filepath.Base(path) // it does not say
 	}
 	out, err := exec.CommandContext(ctx, args[0], args[1:]...).Output() //nolint:gosec // the tool that the test will run anyway

@@ -96,6 +96,32 @@ func TestTool(t *testing.T) {
 	}
 }
 
+// TestOnlyRequired: what takes daemons is skipped, and not listed as missing,
+// where nobody asked for it; asked for, it fails like the others.
+func TestOnlyRequired(t *testing.T) {
+	for _, name := range onlyRequired {
+		log := filepath.Join(t.TempDir(), "log")
+		t.Setenv("CONCLAVE_TOOLS_LOG", log)
+		t.Setenv("REQUIRE", "softhsm,nss")
+		want := "skip: this test needs " + name + " and runs only where REQUIRE names it (make test-tokens)"
+		if path, ended := call(t, name); path != "" || ended != want {
+			t.Errorf("%s gives %q, %q; want %q", name, path, ended, want)
+		}
+		if _, err := os.Stat(log); err == nil {
+			t.Errorf("%s is in the log", name)
+		}
+		t.Setenv("REQUIRE", "softhsm,"+name)
+		t.Setenv("PATH", "/")
+		want = "fatal: " + name + " is missing and REQUIRE names it"
+		if !loads {
+			want = "skip: " + name + " is missing: this build was made without cgo"
+		}
+		if path, ended := call(t, name); path != "" || !strings.HasPrefix(ended, want) {
+			t.Errorf("required, %s gives %q, %q; want %q", name, path, ended, want)
+		}
+	}
+}
+
 func TestToolNeedsNoLog(t *testing.T) {
 	t.Setenv("CONCLAVE_TOOLS_LOG", "")
 	t.Setenv("REQUIRE", "")
@@ -118,7 +144,7 @@ func TestRoot(t *testing.T) {
 }
 
 func TestEveryVersionIsALine(t *testing.T) {
-	for _, name := range []string{"softhsm", "gpg", "tmux", "cc", "root", "python3"} {
+	for _, name := range []string{"softhsm", "gpg", "tmux", "cc", "root", "python3", "opencryptoki", "tpm2", "p11kit"} {
 		path, err := find(name)
 		if err != nil {
 			t.Logf("%s: %v", name, err)
