@@ -12,8 +12,8 @@ import (
 	"conclave/hsm/worker"
 )
 
-func (h oaepHash) mechanism() worker.Mechanism {
-	return worker.Mechanism{Type: worker.MechanismRSAOAEP, Hash: h.number, MGF: h.mgf}
+func (h oaepHash) mechanism(k key) worker.Mechanism {
+	return worker.Mechanism{Type: worker.MechanismRSAOAEP, Hash: h.number, MGF: h.mgf, Size: k.size}
 }
 
 // wrapRSA encrypts in the token or with the public key here, as configured; by
@@ -28,7 +28,7 @@ func (t *Token) wrapRSA(ctx context.Context, w *worker.Client, k key, plaintext 
 		b.ciphertext, err = t.wrapRSAHere(ctx, w, k, h, plaintext)
 		return b, err
 	}
-	b.ciphertext, _, err = w.Encrypt(ctx, t.cfg.Timeout, k.public, h.mechanism(), plaintext)
+	b.ciphertext, _, err = w.Encrypt(ctx, t.cfg.Timeout, k.public, h.mechanism(k), plaintext)
 	t.count("C_Encrypt", k.name, err)
 	var f *worker.Fault
 	const notSupported, notPermitted = 0x54, 0x68
@@ -69,7 +69,7 @@ func (t *Token) unwrapRSA(ctx context.Context, w *worker.Client, k key, b blob) 
 	if len(b.ciphertext) != k.size {
 		return secret.Bytes{}, fmt.Errorf("%w: it has %d bytes and the RSA key makes %d", ErrWrongKey, len(b.ciphertext), k.size)
 	}
-	plain, err := w.Decrypt(ctx, t.cfg.Timeout, k.use, h.mechanism(), b.ciphertext)
+	plain, err := w.Decrypt(ctx, t.cfg.Timeout, k.use, h.mechanism(k), b.ciphertext)
 	t.count("C_Decrypt", k.name, err)
 	if err == nil && (plain.Len() == 0 || plain.Len() > k.size) {
 		plain.Wipe()

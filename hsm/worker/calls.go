@@ -168,6 +168,7 @@ type Mechanism struct {
 	Type      uint
 	IV        []byte
 	Hash, MGF uint
+	Size      int // of the room for the result; 0: plenty. A TPM's library states the room as the size of what RSA encrypts to
 }
 
 func (m Mechanism) pack(p *packer) {
@@ -175,6 +176,7 @@ func (m Mechanism) pack(p *packer) {
 	p.bytes(m.IV)
 	p.num(uint64(m.Hash))
 	p.num(uint64(m.MGF))
+	p.num(uint64(m.Size)) //nolint:gosec // the size of a key
 }
 
 // Encrypt returns the ciphertext, and the IV as it stands in the parameters after

@@ -14,6 +14,11 @@ const mostOut = 1536
 // mechanism reads a mechanism that this package gives parameters to.
 func (u *unpacker) mechanism() Mechanism {
 	m := Mechanism{Type: uint(u.num()), IV: u.bytes(), Hash: uint(u.num()), MGF: uint(u.num())}
+	size := u.num()
+	m.Size = mostOut
+	if size > 0 {
+		m.Size = int(min(size, mostOut))
+	}
 	want := map[uint]int{MechanismAESGCM: 12, MechanismAESCBC: 16, MechanismAESCBCPad: 16, MechanismRSAOAEP: 0}
 	if n, ok := want[m.Type]; !ok || len(m.IV) != n {
 		u.bad = true
@@ -29,7 +34,7 @@ func (s *server) encrypt(u *unpacker, p *packer) error {
 		return err
 	}
 	return s.m.useObject(h, func(sh pkcs11.SessionHandle, o pkcs11.ObjectHandle) error {
-		out := make([]byte, mostOut)
+		out := make([]byte, m.Size)
 		n, err := encrypting.do(s.m.ctx, sh, o, m, plain, out)
 		if err != nil {
 			return err
@@ -48,7 +53,7 @@ func (s *server) decrypt(u *unpacker, p *packer) error {
 		return err
 	}
 	return s.m.useObject(h, func(sh pkcs11.SessionHandle, o pkcs11.ObjectHandle) error {
-		out := secret.New(mostOut)
+		out := secret.New(m.Size)
 		defer out.Wipe()
 		// Not inside secret.Do: with runtime/secret, a call into C crashes there
 		// (Go 1.26). It erases what the copy leaves in registers.
