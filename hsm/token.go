@@ -304,10 +304,11 @@ func (t *Token) protectedPath() bool {
 func (t *Token) padTimeout() time.Duration { return 10 * t.cfg.Timeout }
 
 // check looks at the error of a call for what it means to the next one: after
-// a token that is gone only a new process is sure to see it again.
+// a token that is gone, or that was not there, only a new process is sure to see
+// it. (p11-kit's client starts without its server, and shows no slot ever after.)
 func (t *Token) check(w *worker.Client, err error) error {
 	switch {
-	case errors.Is(err, ErrTokenGone):
+	case errors.Is(err, ErrTokenGone), errors.Is(err, ErrTokenNotFound):
 		t.end(w)
 	case errors.Is(err, ErrNotLoggedIn):
 		t.mu.Lock()
