@@ -142,6 +142,10 @@ func (t *Token) probe(ctx context.Context, w *worker.Client, k key, m uint, n in
 	}
 	for _, b := range []blob{first, second} {
 		got, err := t.unwrap(ctx, w, k, b)
+		if f, ok := errors.AsType[*worker.Fault](err); ok && errors.Is(newError(f.Call, f.Code, t.context()), ErrWrongKey) {
+			// The sentence of the code is about data from elsewhere.
+			return &unfitError{fmt.Sprintf("the token does not open what it has just sealed (%s, %s)", f.Call, ckrText(f.Code))}
+		}
 		if err != nil {
 			return fmt.Errorf("unwrapping: %w", err)
 		}

@@ -29,7 +29,7 @@ func TestChoice(t *testing.T) {
 		{"no AES-GCM", "C_EncryptInit return 0x70 times 1", hsm.AESCBCPad, []string{"CKM_AES_GCM does not pass: ", cannot}},
 		{"a wrong size, as NSS states it", "C_Encrypt return 0x150 times 1", hsm.AESCBCPad, []string{"CKM_AES_GCM does not pass: ", "The library answered with a wrong size"}},
 		{"seals what it does not open", "C_DecryptInit return 0x07 times 1", hsm.AESCBCPad, []string{cannot}},
-		{"does not open what it sealed", "C_Decrypt return 0x05 times 1", hsm.AESCBCPad, []string{"does not open with this key"}},
+		{"does not open what it sealed", "C_Decrypt return 0x05 times 1", hsm.AESCBCPad, []string{"does not open what it has just sealed (C_Decrypt, CKR_GENERAL_ERROR, 0x05)"}},
 		{"opens to another size", "C_Decrypt size 5 times 1", hsm.AESCBCPad, []string{"opened the sealed data to a wrong size"}},
 		{"a nonce of its own, always the same", "C_EncryptInit iv same", hsm.AESCBCPad, []string{"the token used a nonce of its own twice"}},
 		{"the same, appended", "C_EncryptInit iv append-same", hsm.AESCBCPad, []string{"the token used a nonce of its own twice"}},
