@@ -46,7 +46,11 @@ func openFixture(t *testing.T, name string, cfg hsm.Config) *hsm.Token {
 	c := s.Config(cfg.KeyLabel, cfg.KeyID)
 	c.OAEPHash, c.Mechanism = cfg.OAEPHash, cfg.Mechanism
 	token := open(t, c)
-	login(t, token)
+	p := pin("user-1234")
+	defer p.Wipe()
+	if err := token.Login(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
 	return token
 }
 

@@ -5,6 +5,7 @@ package hsm_test
 import (
 	"os"
 	"testing"
+	"time"
 
 	"conclave/hsm"
 	"conclave/hsm/secret"
@@ -16,12 +17,13 @@ import (
 
 func TestMain(m *testing.M) {
 	worker.Child()
+	stepAside()
 	code := m.Run()
 	shim.Remove()
 	os.Exit(code)
 }
 
-const testPIN = "user-1234"
+const testPIN = "usr-1234" // openCryptoki takes 8 characters at most
 
 func pin(s string) secret.Bytes { return secret.Take([]byte(s)) }
 
@@ -68,6 +70,32 @@ func ready(t *testing.T) (*hsm.Token, hsm.Config) {
 		t.Fatal(err)
 	}
 	return token, cfg
+}
+
+const limit = 10 * time.Second
+
+// load starts a worker with a library, for what hsm does not do.
+func load(t *testing.T, cfg hsm.Config) *worker.Client {
+	t.Helper()
+	w, err := worker.Start(cfg.Env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	if _, err := w.Load(t.Context(), limit, cfg.Lib); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// eventually waits for something that another process does.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for stop := time.Now().Add(limit); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(stop) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
 }
 
 func TestGenerateWrapUnwrap(t *testing.T) {

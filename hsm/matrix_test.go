@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,15 +39,21 @@ func TestMatrix(t *testing.T) {
 			for _, m := range []string{hsm.AESGCM, hsm.AESCBCPad, hsm.AESCBC} {
 				t.Run(m, func(t *testing.T) { works(t, with(cfg, m, ""), with(other, m, "")) })
 			}
-			for _, hash := range []string{"sha1", "sha224", "sha256", "sha384", "sha512"} {
-				t.Run(hsm.RSAOAEP+"/"+hash, func(t *testing.T) {
-					if !bytes.Contains([]byte(strings.Join(p.oaep, " ")+" "), []byte(hash+" ")) {
-						refused(t, with(cfg, hsm.RSAOAEP, hash))
-						return
-					}
-					works(t, with(cfg, hsm.RSAOAEP, hash), with(other, hsm.RSAOAEP, hash))
-				})
+			hashes(t, cfg, other, p.oaep...)
+		})
+	}
+}
+
+// hashes tries RSA-OAEP with each hash, of which the token can do some.
+func hashes(t *testing.T, cfg, other hsm.Config, can ...string) {
+	t.Helper()
+	for _, hash := range []string{"sha1", "sha224", "sha256", "sha384", "sha512"} {
+		t.Run(hsm.RSAOAEP+"/"+hash, func(t *testing.T) {
+			if !slices.Contains(can, hash) {
+				refused(t, with(cfg, hsm.RSAOAEP, hash))
+				return
 			}
+			works(t, with(cfg, hsm.RSAOAEP, hash), with(other, hsm.RSAOAEP, hash))
 		})
 	}
 }
@@ -79,6 +86,7 @@ func with(c hsm.Config, mechanism, hash string) hsm.Config {
 	return c
 }
 
+// works: other is another token with keys of the same names, if there can be one.
 func works(t *testing.T, cfg, other hsm.Config) {
 	t.Helper()
 	token := open(t, cfg)
@@ -111,14 +119,16 @@ func works(t *testing.T, cfg, other hsm.Config) {
 		if n == 32 {
 			ref, err := token.Describe(blob)
 			if err != nil || ref.Mechanism != cfg.Mechanism || ref.KeyID != cfg.KeyLabel+":"+cfg.KeyID ||
-				ref.HMACKeyID != map[bool]string{true: "mac:02"}[strings.Contains(cfg.Mechanism, "CBC")] {
+				ref.HMACKeyID != map[bool]string{true: cfg.HMACKeyLabel + ":" + cfg.HMACKeyID}[strings.Contains(cfg.Mechanism, "CBC")] {
 				t.Errorf("described as %+v, %v", ref, err)
 			}
 			tampered(t, token, cfg, blob, plain)
-			stranger := open(t, other)
-			login(t, stranger)
-			if _, err := stranger.Unwrap(t.Context(), blob); !errors.Is(err, hsm.ErrWrongKey) {
-				t.Errorf("with keys of the same names in another token: %v", err)
+			if other.Lib != "" {
+				stranger := open(t, other)
+				login(t, stranger)
+				if _, err := stranger.Unwrap(t.Context(), blob); !errors.Is(err, hsm.ErrWrongKey) {
+					t.Errorf("with keys of the same names in another token: %v", err)
+				}
 			}
 		}
 		plain.Wipe()
