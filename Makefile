@@ -7,6 +7,7 @@
 #   make test PKGS=./vaultstate/...     the same for some packages
 #   make test-long                      the program killed 250 times, all leak scans; make test has a sample
 #   make test-faults PART=3/20          every call to the token fails with every code, the third of 20 parts
+#   make test-tokens                    package hsm on openCryptoki, a TPM and p11-kit, too (root, Debian)
 #   make fuzz TIME=1h                   each fuzz target for so long
 #   make build                          ./conclave
 #   make lint                           golangci-lint alone
@@ -54,6 +55,13 @@ test-long:
 test-faults:
 	@.ci/setup softhsm
 	CONCLAVE_FAULTS=$(PART) REQUIRE=softhsm go test -timeout 100h -v -run '^TestTokenFaults$$' ./ui/rehearse
+
+# As root: openCryptoki's daemon and its places are put into namespaces of the
+# test's own.
+.PHONY: test-tokens
+test-tokens:
+	@.ci/setup opencryptoki tpm2 p11kit softhsm nss
+	REQUIRE=opencryptoki,tpm2,p11kit,softhsm,nss,root go test -count=1 -timeout 10m ./hsm/...
 
 .PHONY: fuzz
 fuzz:
