@@ -3,6 +3,7 @@
 package hsm_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -127,9 +128,14 @@ func TestOpenCryptokiPIN(t *testing.T) {
 	state(hsm.PINFinalTry)
 	fails(t, try("no-such"), hsm.ErrPINLocked, "it was the last try", "security officer")
 	state(hsm.PINLocked)
-	fails(t, try(testPIN), hsm.ErrPINLocked, "Do not try more")
-	token = open(t, with(cfg, hsm.AESCBC, "")) // the count is the token's, not the process's
-	fails(t, try(testPIN), hsm.ErrPINLocked, "Do not try more")
+	for range 2 {
+		err := try(testPIN)
+		fails(t, err, hsm.ErrPINLocked, "Do not try more")
+		if e, ok := errors.AsType[*hsm.Error](err); ok {
+			t.Errorf("the token was asked: %v", e)
+		}
+		token = open(t, with(cfg, hsm.AESCBC, "")) // the count is the token's, not the process's
+	}
 
 	if out, err := exec.Command("pkcsconf", "-u", "-c", "3", "-S", "87654321", "-n", testPIN).CombinedOutput(); err != nil { //nolint:noctx // it ends at once
 		t.Fatalf("the security officer's new PIN: %v: %s", err, out)
