@@ -21,7 +21,14 @@ func (t *Token) DestroyKey(ctx context.Context) error {
 	if t.cfg.KeyLabel == "" || t.cfg.KeyID == "" {
 		return errors.New("destroying a key: its label and its id are both needed. Nothing was destroyed")
 	}
-	if err := t.destroyAll(ctx); err != nil {
+	err := t.destroyAll(ctx, true)
+	if errors.Is(err, errHeld) {
+		if err := t.relogin(ctx, true); err != nil {
+			return fmt.Errorf("destroying a key after a restart of the library: %w", err)
+		}
+		err = t.destroyAll(ctx, false)
+	}
+	if err != nil {
 		return err
 	}
 	if err := t.relogin(ctx, true); err != nil {
@@ -60,7 +67,13 @@ func (t *Token) doomed(ctx context.Context, w *worker.Client) ([]worker.Handle, 
 	return all, nil
 }
 
-func (t *Token) destroyAll(ctx context.Context) error {
+// errHeld is a first object that is not destroyed for no reason given: a TPM's
+// library takes a key for in use, once it failed to open something, until it is
+// restarted.
+var errHeld = errors.New("the library holds the key")
+
+// destroyAll destroys the configured keys; first: errHeld is not the last word.
+func (t *Token) destroyAll(ctx context.Context, first bool) error {
 	t.turn.RLock()
 	defer t.turn.RUnlock()
 	w, err := t.session(ctx)
@@ -80,6 +93,10 @@ func (t *Token) destroyAll(ctx context.Context) error {
 	for i, h := range list {
 		err := w.Destroy(ctx, t.cfg.Timeout, h)
 		t.count("C_DestroyObject", t.ref(), err)
+		const functionFailed = 0x06
+		if f, ok := errors.AsType[*worker.Fault](err); ok && first && i == 0 && f.Code == functionFailed {
+			return errHeld
+		}
 		if err != nil {
 			return fmt.Errorf("%w: %d of the %d objects of %q are destroyed: %w", ErrNotDestroyed, i, len(list), t.ref(), t.check(w, t.explain(err, t.cfg.Timeout)))
 		}

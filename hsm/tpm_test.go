@@ -45,6 +45,26 @@ func TestTPMManaged(t *testing.T) {
 	fails(t, err, err, "the token does not open what it has just sealed (C_Decrypt, CKR_GENERAL_ERROR", "Do not use it with CKM_AES_CBC_PAD")
 }
 
+// TestTPMDestroyed: a key that failed to open something is destroyed all the
+// same. (Without a resource manager what it held stays in the TPM.)
+func TestTPMDestroyed(t *testing.T) {
+	cfg := with(managedTPM(t), hsm.RSAOAEP, "sha256")
+	cfg.HMACKeyLabel, cfg.HMACKeyID = "", ""
+	token := open(t, cfg)
+	login(t, token)
+	if _, err := token.GenerateKey(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := token.SelfTest(t.Context()); err != nil { // with its changed bytes
+		t.Fatal(err)
+	}
+	if err := token.DestroyKey(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := token.FindKey(t.Context())
+	fails(t, err, hsm.ErrKeyNotFound)
+}
+
 // TestTPMStuckSession: after an error the session would answer OPERATION_ACTIVE
 // until it is closed.
 func TestTPMStuckSession(t *testing.T) {
