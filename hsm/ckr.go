@@ -83,6 +83,7 @@ var rows = []row{
 	{[]uint{0x07, 0x54, 0x70, 0x71}, atMAC, nil, "This token cannot make an HMAC-SHA256, and AES-CBC is not used without one. Use AES-GCM, or another token."},
 	{[]uint{0x62, 0x63, 0x68}, atMAC, nil, "{hmac key} is of the wrong type, size or purpose for an HMAC-SHA256. It must be a generic secret of 32 bytes or more with CKA_SIGN; choose another."},
 	{[]uint{0x54}, atMake, nil, "This token cannot make such keys here (a TPM makes no AES keys). Create the key with the vendor's tool, then give its label."},
+	{[]uint{0x70, 0x71}, atMake, nil, "This token cannot make keys of this kind. Create the key with the vendor's tool, or use another token."},
 	{[]uint{0x54}, nil, nil, "This token cannot do that. Use the vendor's tool for it, or another token."},
 	{[]uint{0x70, 0x71}, nil, nil, "This token cannot do {mechanism}, or not with these parameters. Choose a mechanism and a hash that pass the self-test."},
 	{[]uint{0x07}, atInit, nil, "This token cannot do {mechanism}, or not with these parameters. Choose a mechanism and a hash that pass the self-test."},

@@ -50,6 +50,7 @@ var wantSentences = []struct {
 	{"C_SignInit", []uint{0x07, 0x54, 0x70, 0x71}, nil, "This token cannot make an HMAC-SHA256, and AES-CBC is not used without one."},
 	{"C_Sign", []uint{0x62, 0x63, 0x68}, nil, `The HMAC key "mac" (id 0b) is of the wrong type, size or purpose`},
 	{"C_GenerateKey", []uint{0x54}, nil, "This token cannot make such keys here"},
+	{"C_GenerateKeyPair", []uint{0x70, 0x71}, nil, "This token cannot make keys of this kind."},
 	{"C_GenerateRandom", []uint{0x54}, nil, "This token cannot do that."},
 	{"C_EncryptInit", []uint{0x07, 0x70, 0x71}, nil, "This token cannot do CKM_AES_GCM, or not with these parameters."},
 	{"C_DecryptInit", []uint{0x07, 0x70, 0x71}, nil, "This token cannot do CKM_AES_GCM, or not with these parameters."},
