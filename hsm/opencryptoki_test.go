@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 
 	wrapping "github.com/hashicorp/go-kms-wrapping/v2"
@@ -28,56 +27,7 @@ func TestOpenCryptoki(t *testing.T) {
 	hashes(t, cfg, hsm.Config{}, "sha1", "sha256", "sha384", "sha512")
 	cannot(t, with(cfg, hsm.AESGCM, ""), "C_EncryptInit, CKR_MECHANISM_INVALID")
 	chooses(t, cfg, hsm.AESCBCPad, hsm.AESGCM)
-}
-
-// cannot: a mechanism does not pass the self-test, and the error says which.
-func cannot(t *testing.T, cfg hsm.Config, code string) {
-	t.Helper()
-	token := open(t, cfg)
-	login(t, token)
-	lines, err := token.SelfTest(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "This token cannot do "+cfg.Mechanism) || !strings.Contains(err.Error(), code) {
-		t.Errorf("the self-test of %s gives %v, %v", cfg.Mechanism, lines, err)
-	}
-	_ = token.Close()
-}
-
-// chooses: where no mechanism is configured one is taken, and of those before it
-// is said why they are not. What it seals opens after a new login.
-func chooses(t *testing.T, cfg hsm.Config, want string, not ...string) {
-	t.Helper()
-	cfg.Mechanism = ""
-	token := open(t, cfg)
-	login(t, token)
-	lines, err := token.SelfTest(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := ""
-	for _, l := range lines {
-		text += l.Text + "\n"
-	}
-	for _, m := range not {
-		if !strings.Contains(text, m+" does not pass: ") {
-			t.Errorf("it is not said why %s is not taken: %s", m, text)
-		}
-	}
-	if !strings.Contains(text, want+" is the first mechanism that passes") {
-		t.Errorf("%s is not taken: %s", want, text)
-	}
-	plain := secret.Random(48)
-	defer plain.Wipe()
-	blob, err := token.Wrap(t.Context(), plain)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = token.Close()
-	token = open(t, cfg)
-	login(t, token)
-	if !unwraps(t, token, blob, plain) {
-		t.Error("after a new login it opens to other bytes")
-	}
-	_ = token.Close()
+	besides(t, with(cfg, hsm.AESCBC, ""), "This token cannot make keys of this kind")
 }
 
 // TestOpenCryptokiPair: with no mechanism configured, the two keys of AES-CBC

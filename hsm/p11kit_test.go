@@ -98,6 +98,7 @@ func TestP11Kit(t *testing.T) {
 		makeKeys(t, c, hsm.RSAOAEP)
 	}
 	hashes(t, p.cfg, other.cfg, "sha1")
+	besides(t, with(p.cfg, hsm.RSAOAEP, "sha1"), "")
 }
 
 // sealed is a token with a key, and what was sealed with it.

@@ -35,6 +35,7 @@ func TestTPMManaged(t *testing.T) {
 	cfg := managedTPM(t)
 	chooses(t, cfg, hsm.AESCBC, hsm.AESGCM, hsm.AESCBCPad)
 	works(t, with(cfg, hsm.AESCBC, ""), hsm.Config{})
+	besides(t, with(cfg, hsm.AESCBC, ""), "")
 	cannot(t, with(cfg, hsm.AESGCM, ""), "C_EncryptInit, CKR_MECHANISM_INVALID")
 	token := open(t, with(cfg, hsm.AESCBCPad, ""))
 	login(t, token)
