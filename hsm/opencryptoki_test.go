@@ -13,6 +13,7 @@ import (
 
 	"conclave/hsm"
 	"conclave/hsm/secret"
+	"conclave/hsm/worker"
 )
 
 // TestOpenCryptoki: the soft token has no AES-GCM and is used with AES-CBC and
@@ -44,6 +45,25 @@ func TestOpenCryptokiPair(t *testing.T) {
 	if k.Mechanism != hsm.AESCBCPad || k.HMACRef != "mac:02" {
 		t.Errorf("made %+v", k)
 	}
+}
+
+// TestOpenCryptokiTwoKeys: it makes a second key of the same label and id, and
+// none of the two is used.
+func TestOpenCryptokiTwoKeys(t *testing.T) {
+	_, cfg := newOpenCryptoki(t)
+	makeKeys(t, &cfg, hsm.AESCBC)
+	cfg = with(cfg, hsm.AESCBC, "")
+	token := open(t, cfg)
+	login(t, token)
+	_, err := token.GenerateKey(t.Context())
+	fails(t, err, hsm.ErrKeyExists, "Nothing was created")
+	addKind(t, cfg, worker.KeyTypeAES, "vault", 1)
+	_, err = token.FindKey(t.Context())
+	fails(t, err, hsm.ErrKeyAmbiguous, "2 secret", `"01", "01"`)
+	plain := secret.Random(32)
+	defer plain.Wipe()
+	_, err = token.Wrap(t.Context(), plain)
+	fails(t, err, hsm.ErrKeyAmbiguous)
 }
 
 // TestOpenCryptokiPIN: the one token here that really locks.

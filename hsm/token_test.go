@@ -125,10 +125,16 @@ func TestBlobOfAnotherKey(t *testing.T) {
 // must not hurt the others: its session is dropped.
 func TestConcurrency(t *testing.T) {
 	token, _ := ready(t)
+	crowd(t, token, 25)
+}
+
+// crowd is 12 at once, each so many times.
+func crowd(t *testing.T, token *hsm.Token, times int) {
+	t.Helper()
 	var wg sync.WaitGroup
 	for range 12 {
 		wg.Go(func() {
-			for i := range 25 {
+			for i := range times {
 				plain := secret.Random(48)
 				blob, err := token.Wrap(t.Context(), plain)
 				if err != nil {

@@ -63,7 +63,8 @@ func chooses(t *testing.T, cfg hsm.Config, want string, not ...string) {
 }
 
 // besides tries what a ceremony needs beside the key: a key that signs, or what
-// is said of it; a data object; random bytes; the list of all of it.
+// is said of it; a data object; random bytes; the list of all of it; and many
+// calls at once.
 func besides(t *testing.T, cfg hsm.Config, unsigned string) {
 	t.Helper()
 	token := open(t, cfg)
@@ -99,6 +100,7 @@ func besides(t *testing.T, cfg hsm.Config, unsigned string) {
 	if err != nil || inv.Count != len(inv.Objects) || inv.Count < 2 {
 		t.Errorf("the list has %d of %d objects, %v", len(inv.Objects), inv.Count, err)
 	}
+	crowd(t, token, 3)
 	for _, o := range inv.Objects {
 		if o.Unread != "" {
 			t.Errorf("not read of %q: %s", o.Label, o.Unread)
