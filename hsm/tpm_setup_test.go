@@ -32,17 +32,24 @@ func newTPM(t *testing.T) (*tpm, hsm.Config) {
 	d := startTPM(t)
 	cfg := hsm.Config{Lib: lib, TokenLabel: "ceremony", KeyLabel: "vault", KeyID: "01", Env: []string{
 		"TPM2_PKCS11_STORE=" + t.TempDir(), "TPM2_PKCS11_TCTI=" + d.tcti}}
-	w := load(t, cfg)
+	d.initToken(cfg, 1)
+	return d, cfg
+}
+
+// initToken makes a token in a slot, of which there is always one more than
+// tokens.
+func (d *tpm) initToken(cfg hsm.Config, slot uint) {
+	d.Helper()
+	w := load(d.T, cfg)
 	officer, p := pin("so-pin"), pin(testPIN)
 	defer secret.WipeAll([]secret.Bytes{officer, p})
-	if err := w.InitToken(t.Context(), limit, 1, cfg.TokenLabel, officer, p); err != nil {
-		t.Fatal(err)
+	if err := w.InitToken(d.Context(), limit, slot, cfg.TokenLabel, officer, p); err != nil {
+		d.Fatal(err)
 	}
 	_ = w.Close()
 	// C_InitToken leaves an object in the TPM, which has room for three. Where there
 	// is a resource manager, that is its business.
 	d.tool("TPM2TOOLS_TCTI="+d.tcti, "tpm2_flushcontext", "-t")
-	return d, cfg
 }
 
 // startTPM starts a new TPM.
