@@ -8,7 +8,8 @@
 //	tool TAB version TAB package.Test TAB outcome
 //
 // where the outcome is "run", "skipped" or "missing" (required, so the test
-// failed). A build without cgo, which can load no library, skips what needs
+// failed). Tools with daemons (onlyRequired) are not looked for, and leave no
+// line, unless REQUIRE names them. A build without cgo, which can load no library, skips what needs
 // SoftHSM even so. `make test` prints its table from these lines. A test whose result
 // "go test" had cached leaves no line; a new file name each time prevents that,
 // since the variable's value is part of the cache's key.
