@@ -175,14 +175,14 @@ func TestP11KitAbsent(t *testing.T) {
 // process with the library, and no more.
 func TestP11KitStopped(t *testing.T) {
 	p := newP11Kit(t)
-	p.cfg.Timeout = time.Second
+	p.cfg.Timeout = 2 * time.Second
 	token, blob, plain := p.sealed()
 	pid := token.Worker()
 	p.signal(syscall.SIGSTOP)
 	for _, what := range []string{"with a connection", "without one"} {
 		began := time.Now()
 		_, err := token.Unwrap(t.Context(), blob)
-		fails(t, err, hsm.ErrTimeout, "has not answered in time (1s)", "It may still finish inside", "do not pull it out")
+		fails(t, err, hsm.ErrTimeout, "has not answered in time (2s)", "It may still finish inside", "do not pull it out")
 		if took := time.Since(began); took < p.cfg.Timeout || took > 5*p.cfg.Timeout {
 			t.Errorf("%s it took %s, with a limit of %s", what, took, p.cfg.Timeout)
 		}
