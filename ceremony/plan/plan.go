@@ -30,6 +30,7 @@ import (
 const (
 	Unseal vaultstate.Kind = "unseal"
 	Retire vaultstate.Kind = "retire" // the HSM key that a rewrap moved away from is destroyed
+	Drill  vaultstate.Kind = "drill"  // every custodian proves that they still hold their share
 )
 
 // Value is one effective value and where it comes from: "flag", "environment
@@ -94,6 +95,9 @@ type Plan struct {
 	NewGenerate        bool   // a missing one may be made
 	OldKeyRef          string // of a retire: the key that is destroyed
 	OtherToken         bool   // the new or old key is in another token than the vault's
+
+	Proof      string // of a drill: what its holders prove
+	CompareKey bool   // …and the HSM's recovery key is compared with the record
 
 	GenerateKey bool // a missing wrapping key may be made in the HSM
 	SignRecord  SignRecord
@@ -172,6 +176,8 @@ func (p *Plan) NeedsQuorum() bool {
 		return p.Server == nil // a server wants a token for it
 	case Unseal:
 		return p.Server != nil
+	case Drill:
+		return p.Proof == ProofQuorum
 	case vaultstate.Init, vaultstate.Recover, Retire:
 	}
 	return false

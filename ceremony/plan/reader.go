@@ -26,7 +26,9 @@ type argument struct {
 var (
 	mayIssue = slices.Concat(issuing, moving)
 	moving   = []vaultstate.Kind{vaultstate.Rewrap}
-	kinds    = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.Recover, vaultstate.Rewrap, Retire}
+	kinds    = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.Recover, vaultstate.Rewrap, Retire, Drill}
+	proving  = []vaultstate.Kind{Drill}
+	mayKey   = slices.Concat(mayIssue, proving)
 
 	without = func(k vaultstate.Kind) []vaultstate.Kind {
 		return slices.DeleteFunc(slices.Clone(kinds), func(x vaultstate.Kind) bool { return x == k })
@@ -46,6 +48,8 @@ var (
 		{name: "with_recovery_rekey", flag: "with-recovery-rekey", kinds: moving},
 		{name: "anchor", flag: "anchor"},
 		{name: "adopt_state", flag: "adopt-state", kinds: without(vaultstate.Init)},
+		{name: "proof", flag: "proof", kinds: proving},
+		{name: "compare_recovery_key", flag: "compare-recovery-key", kinds: proving},
 		{name: "deep", flag: "deep", kinds: []vaultstate.Kind{Unseal}},
 		{name: "root_token", flag: "root-token", kinds: []vaultstate.Kind{vaultstate.Init}},
 		{name: "root_token_pgp_key", flag: "root-token-pgp-key", path: true, kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.GenerateRoot}},
@@ -102,7 +106,7 @@ var (
 		"approver":   {{name: "organisation"}, {name: "email"}, {name: "key"}},
 		"custodian": {
 			{name: "organisation"}, {name: "email"}, {name: "reports_to"}, {name: "site"},
-			{name: "pgp_key", path: true, kinds: mayIssue}, {name: "fingerprint", kinds: mayIssue},
+			{name: "pgp_key", path: true, kinds: mayKey}, {name: "fingerprint", kinds: mayKey},
 		},
 		"accept": {{name: "reason"}},
 	}
@@ -116,7 +120,7 @@ const Approvals = "approvals"
 // numbers and flags are the settings that are not any text.
 var (
 	numbers = []string{"recovery-shares", "recovery-threshold", "key-shares", "key-threshold", "stored-shares", "attendance", Approvals, "retention-years", "drill-months"}
-	truths  = []string{"deep", "hsm-generate-key", "hsm-sign-record-generate", "skip-proof", "accept-unauthenticated-seal", "new-hsm-generate-key", "with-rekey", "with-recovery-rekey"}
+	truths  = []string{"deep", "compare-recovery-key", "hsm-generate-key", "hsm-sign-record-generate", "skip-proof", "accept-unauthenticated-seal", "new-hsm-generate-key", "with-rekey", "with-recovery-rekey"}
 )
 
 // reader collects what is wrong while it reads.
@@ -149,7 +153,7 @@ func (r *reader) root(body hcl.Body) {
 	b := c.Blocks[0]
 	r.d.Kind = vaultstate.Kind(b.Labels[0])
 	if !slices.Contains(kinds, r.d.Kind) {
-		r.refuse(b.LabelRanges[0], "Unknown ceremony", "%q is none of init, unseal, rekey, recovery-rekey, rotate, generate-root, recover, rewrap.", clean.Clean(b.Labels[0]))
+		r.refuse(b.LabelRanges[0], "Unknown ceremony", "%q is none of init, unseal, rekey, recovery-rekey, rotate, generate-root, recover, rewrap, retire, drill.", clean.Clean(b.Labels[0]))
 		return
 	}
 	r.ceremony(b)

@@ -53,6 +53,7 @@ type Request struct {
 	AcceptUnauthenticated bool // of an init or a rewrap with RSA-OAEP
 	Rewrap                RewrapRequest
 	Retire                RetireRequest
+	Drilling              DrillRequest
 
 	GenerateKey bool
 	SignRecord  SignRecord
@@ -111,6 +112,7 @@ func (q Request) Resolve(now time.Time) (*Plan, error) {
 	q.single(refuse)
 	q.rewrap(p, refuse)
 	q.retire(p, refuse)
+	q.drilling(p, refuse)
 	q.recovery(p, refuse)
 	q.token(p, refuse)
 	q.keys(p, now, refuse)
@@ -148,7 +150,7 @@ func (q Request) single(refuse func(string, string, ...any)) {
 
 func (q Request) recovery(p *Plan, refuse func(string, string, ...any)) {
 	if !p.Issues() {
-		if q.RecoveryShares.Given || q.RecoveryThreshold.Given || len(q.RecoveryKeys) > 0 {
+		if q.RecoveryShares.Given || q.RecoveryThreshold.Given || len(q.RecoveryKeys) > 0 && q.Kind != Drill {
 			refuse("recovery-shares", "a %s hands out no recovery shares", q.Kind)
 		}
 		return
@@ -392,6 +394,7 @@ func (q Request) override(p *Plan) {
 		add("plain-shares", "Shares are shown on this screen: no PGP keys were given.")
 	}
 	p.overrideRewrap(add)
+	p.overrideDrill(add)
 	if p.Issues() && p.Shares == 1 {
 		add("single-control", "The recovery key is not split: its one holder acts alone.")
 	}

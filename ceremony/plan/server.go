@@ -22,7 +22,7 @@ type Server struct {
 }
 
 // serverKinds are the ceremonies that a server can be asked for.
-var serverKinds = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot}
+var serverKinds = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, Drill}
 
 // server checks what is asked of a running server. The values of the agreed plan
 // are the caller's: it knows where each comes from.
