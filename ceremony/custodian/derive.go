@@ -187,6 +187,10 @@ func (d *deriver) proven(ev transcript.Event) error {
 			if h.Fingerprint != ev.Facts.Text("fingerprint") {
 				return fmt.Errorf("event %d: what was proven is not share %d", ev.Seq, h.Number)
 			}
+			if ev.Facts.Text("proof") == ProofKey {
+				h.Challenged = stamp(ev.Time) // whether the share is there was not seen
+				continue
+			}
 			h.Proven = stamp(ev.Time)
 		}
 	}

@@ -5,6 +5,9 @@ import "conclave/ceremony/transcript"
 // HandedOver is what is attested once every custodian has their encrypted file.
 const HandedOver = "each custodian has their file"
 
+// ProofKey is how a proof is recorded of which only the PGP key is the subject.
+const ProofKey = "key"
+
 // holders is what a ceremony's events say of people before shares are made.
 type holders struct {
 	organisations map[string]string // by names

@@ -263,7 +263,7 @@ func (j *judge) proofs() {
 		}
 	}
 	slices.SortFunc(last, func(a, b time.Time) int { return b.Compare(a) })
-	item := Item{Due, "drill", "Drill", "shares are not proven", "", "Have every holder prove their share, and enter it: conclave custody add drill.", time.Time{}}
+	item := Item{Due, "drill", "Drill", "shares are not proven", "", "Have every holder prove their share: conclave drill. One that was held without it is entered: conclave custody add drill.", time.Time{}}
 	if len(last) < need {
 		return // lost ones: said above
 	}

@@ -1,0 +1,41 @@
+package custodian_test
+
+import (
+	"testing"
+
+	"conclave/ceremony/custodian"
+	"conclave/ceremony/transcript"
+)
+
+// TestDrill: a drill renews when a share was proven. An answered challenge shows
+// the key alone, and is noted as that; who did not prove stays as they were.
+func TestDrill(t *testing.T) {
+	r := afterInit(t)
+	set := func(r *custodian.Roster) []custodian.Holding { s, _ := r.ValidSet(); return s.Holdings }
+	before := set(r)
+	proven := func(n int, name, proof string) transcript.Entry {
+		return event("proven", facts{"number": n, "custodian": name, "set": "set1", "fingerprint": pad("set1" + name), "proof": proof})
+	}
+	for name, c := range map[string]struct {
+		event             transcript.Entry
+		proven, challenge bool
+	}{
+		"by the share":  {proven(1, "Alice Example", "share"), true, false},
+		"in a quorum":   {proven(1, "Alice Example", "quorum"), true, false},
+		"by the key":    {proven(1, "Alice Example", custodian.ProofKey), false, true},
+		"was not there": {event("not-proven", facts{"number": 1, "custodian": "Alice Example", "set": "set1", "why": "absent"}), false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			after := set(derive(t, r, write(t, day(9), one(header("KC-2", "drill", 2, r.Head), c.event, closed()))))
+			if got := after[0].Proven != before[0].Proven; got != c.proven {
+				t.Errorf("proven: %v, %s", got, after[0].Proven)
+			}
+			if got := after[0].Challenged != before[0].Challenged; got != c.challenge {
+				t.Errorf("challenged: %v, %s", got, after[0].Challenged)
+			}
+			if after[1] != before[1] {
+				t.Errorf("the other: %+v", after[1])
+			}
+		})
+	}
+}
