@@ -52,6 +52,22 @@ func (a *arena) give(s span) {
 	}
 }
 
+// Held is how many cells of 64 bytes are in use: a test sees by it that a secret
+// was wiped when it should have been.
+func Held() int {
+	pool.mu.Lock()
+	defer pool.mu.Unlock()
+	n := 0
+	for _, r := range pool.regions {
+		for _, u := range r.used {
+			if u {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 func newRegion(size int) *region {
 	return &region{mem: pages(size), used: make([]bool, size/cell)}
 }

@@ -121,3 +121,16 @@ func TestDoRuns(t *testing.T) {
 		t.Errorf("f ran %d times", n)
 	}
 }
+
+func TestHeld(t *testing.T) {
+	before := secret.Held()
+	a, b := secret.New(33), secret.New(65)
+	if got := secret.Held() - before; got != 3 {
+		t.Errorf("%d cells for 33 and 65 bytes", got)
+	}
+	a.Wipe()
+	b.Wipe()
+	if got := secret.Held() - before; got != 0 {
+		t.Errorf("%d cells after the wipe", got)
+	}
+}
