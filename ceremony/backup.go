@@ -23,7 +23,7 @@ const backupAloud = "If this HSM and its backups are lost, these shares open not
 func (r *Run) asksKey() bool { return r.plan.Kind == vaultstate.Init }
 
 // asksBackup tells whether one is asked for.
-func (r *Run) asksBackup() bool { return r.plan.Kind != plan.Unseal }
+func (r *Run) asksBackup() bool { return r.plan.Kind != plan.Unseal && r.plan.Kind != plan.Drill }
 
 func (r *Run) backupField() Field {
 	if r.asksKey() {

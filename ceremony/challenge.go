@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	"conclave/ceremony/plan"
 	"conclave/ceremony/transcript"
 	"conclave/hsm/secret"
 	"conclave/vaultstate/pgp"
@@ -71,6 +72,8 @@ func (r *Run) plaintext(who Person, code secret.Bytes) secret.Bytes {
 func (r *Run) challengeHolder() *page {
 	ch, h := &r.cards.challenge, r.keyHolders()[r.cards.turn]
 	switch {
+	case ch.decide && r.plan.Kind == plan.Drill:
+		return r.unansweredDrill()
 	case ch.decide:
 		return r.unanswered(h)
 	case ch.file == "":
@@ -153,8 +156,7 @@ func (r *Run) takeCode(h keyed, in Input) error {
 	if err := r.recordChallenge(h, in, "answered", "", transcript.ByDecrypt); err != nil {
 		return err
 	}
-	r.nextCard()
-	return nil
+	return r.answered()
 }
 
 // letters are those of a text, in locked memory: what stands between groups is

@@ -34,10 +34,10 @@ type aftermath struct {
 func closing(own ...Step) []Step {
 	return steps([]Step{
 		{ID: "checks", Title: "Checks", By: Witness, Next: showChecks, Redo: func(r *Run) { r.aftermath.attested = false }},
-	}, onDisk([]Step{
-		{ID: "rollback", Title: "Old state", By: Operator, Next: oldState,
+	}, []Step{
+		{ID: "rollback", Title: "Old state", By: Operator, Next: oldState, Only: func(p *plan.Plan) bool { return p.Server == nil && p.Kind != plan.Drill },
 			Needs: func(r *Run) bool { return r.aftermath.left != nil || len(r.aftermath.older) > 0 }},
-	}), own, signOffStep(), step("close", "Close", Operator, closeRecord))
+	}, own, signOffStep(), step("close", "Close", Operator, closeRecord))
 }
 
 // showChecks shows what was checked after the change, and what it means.
@@ -69,6 +69,9 @@ func showChecks(r *Run) *page {
 // meaning is what everybody must know afterwards.
 func (r *Run) meaning() []string {
 	text := []string{}
+	if r.plan.Kind == plan.Drill {
+		return append(assets.Text("after-drill"), r.standing()...)
+	}
 	if r.remote() {
 		text = assets.Text("after-server")
 		if s := r.openItem(); s != "" {
@@ -156,6 +159,9 @@ func closeRecord(r *Run) *page {
 func (r *Run) verdict() string {
 	if r.aftermath.rollback == "undone" {
 		return "the old state was put back; the vault is as it was."
+	}
+	if r.plan.Kind == plan.Drill {
+		return r.drillVerdict()
 	}
 	if n := r.failed(); n > 0 {
 		return fmt.Sprintf("%s; %d of %d checks did not pass.", r.c.done(), n, len(r.checks))

@@ -37,7 +37,7 @@ type met struct {
 
 // devices are all of them; those that share a token as well.
 func (r *Run) devices() []*device {
-	if r.remote() {
+	if !r.plan.UsesHSM() {
 		return nil
 	}
 	if r.second == nil {
@@ -48,8 +48,8 @@ func (r *Run) devices() []*device {
 
 // tokens are the devices with a login of their own.
 func (r *Run) tokens() []*device {
-	if r.remote() {
-		return nil // the server's HSM is its own
+	if !r.plan.UsesHSM() {
+		return nil // a server's HSM is its own
 	}
 	if r.second == nil || r.second.shared {
 		return []*device{r.first}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"conclave/assets/clean"
+	"conclave/ceremony/plan"
 	"conclave/ceremony/transcript"
 )
 
@@ -38,7 +39,7 @@ func keepStep() Step {
 
 func askKeeping(r *Run) *page {
 	k, who := &r.aftermath.keep, r.person(Operator)
-	if k.done || !r.committed { // an old state that was put back has nothing to keep
+	if k.done || !r.committed && r.plan.Kind != plan.Drill { // an old state that was put back has nothing to keep
 		return nil
 	}
 	p := Prompt{Kind: Form, By: who, Heading: who.Name + ": where is all this kept, and until when?",
@@ -68,7 +69,10 @@ func (r *Run) keepFields() []Field {
 	if m := r.plan.Drill; m > 0 {
 		drill = now.AddDate(0, m, 0).Format(time.DateOnly)
 	}
-	return append(list, Field{ID: fieldDevice, Label: "HSM and PIN"}, Field{ID: fieldCopies, Label: "record copies"},
+	if r.plan.UsesHSM() || r.remote() {
+		list = append(list, Field{ID: fieldDevice, Label: "HSM and PIN"})
+	}
+	return append(list, Field{ID: fieldCopies, Label: "record copies"},
 		Field{ID: fieldClass, Label: "kept as", Default: class}, Field{ID: fieldUntil, Label: "kept until", Default: until},
 		Field{ID: fieldDrill, Label: "next drill", Default: drill})
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"conclave/ceremony"
+	"conclave/ceremony/plan"
 )
 
 // TestLoginLost: the process with the HSM's library ends, and the login with
@@ -19,7 +20,11 @@ func TestLoginLost(t *testing.T) {
 				if c.ID != "init" {
 					s = initialised(t)
 				}
-				m := s.open(c, s.request(c))
+				q := s.request(c)
+				if c.ID == "drill" {
+					q.Drilling.Proof = plan.ProofQuorum // else the HSM is not asked
+				}
+				m := s.open(c, q)
 				asked, pins, work := 0, 0, 0
 				m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
 					switch {

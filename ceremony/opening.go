@@ -47,8 +47,8 @@ func opening() []Step {
 		{ID: "vault", Title: "Vault", By: Operator, Next: meetVault},
 	}, onServer([]Step{{ID: "server", Title: "Server", By: Operator, Next: meetServer,
 		Redo: func(r *Run) { r.serving.asked, r.serving.compared = false, false }}},
-	), onDisk([]Step{{ID: "hsm", Title: "HSM", By: Operator, Next: meetHSM,
-		Redo: func(r *Run) { r.met.found, r.met.compared, r.met.tested = false, false, false }}}))
+	), []Step{{ID: "hsm", Title: "HSM", By: Operator, Next: meetHSM, Only: (*plan.Plan).UsesHSM,
+		Redo: func(r *Run) { r.met.found, r.met.compared, r.met.tested = false, false, false }}})
 }
 
 // open writes the header before anything else happens.

@@ -214,6 +214,9 @@ type keyed struct {
 
 // keyHolders are those whose keys are compared, custodians first.
 func (r *Run) keyHolders() []keyed {
+	if r.plan.Kind == plan.Drill {
+		return r.drilledKeys()
+	}
 	var list []keyed
 	for i, k := range r.plan.Keys {
 		list = append(list, keyed{r.receivers()[i], k})

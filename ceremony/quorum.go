@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"conclave/ceremony/plan"
 	"conclave/ceremony/transcript"
 	"conclave/hsm/secret"
 	"conclave/vaultstate"
@@ -82,7 +83,7 @@ func collect(r *Run) *page {
 		return nil
 	case q.submitted:
 		return r.backTo(q.last, &q.back)
-	case !r.begun:
+	case !r.begun && r.plan.Kind != plan.Drill:
 		return r.work("announce the operation", Prompt{IfPowerFails: "the vault is as it was."}, r.begin)
 	case r.remote() && r.agreed.Needed == 0:
 		return nil // a server that asks for its token alone
@@ -138,6 +139,9 @@ func (r *Run) staged() error {
 
 // guard reads the pending operation again and compares it with what was agreed.
 func (r *Run) guard(ctx context.Context) error {
+	if r.plan.Kind == plan.Drill {
+		return nil // nothing is pending
+	}
 	got, err := r.env.Vault.Progress(ctx, r.op)
 	if err != nil {
 		return fmt.Errorf("reading the pending operation: %w", err)

@@ -53,8 +53,12 @@ var Rewrap = Ceremony{ID: "rewrap", Title: "REWRAP", Word: "REWRAP", Steps: step
 var Retire = Ceremony{ID: string(plan.Retire), Title: "RETIRE", Word: "RETIRE", Steps: steps(
 	opening(), step("old-key", "Old key", Operator, meetOldKey), step("destroy", "Destroy", Operator, retire), closing())}
 
+// Drill has every custodian prove that they still hold their share.
+var Drill = Ceremony{ID: string(plan.Drill), Title: "DRILL", Word: "DRILL", Steps: steps(
+	opening(), gathering(), drillStep(), closing(keepStep()))}
+
 // All are the ceremonies, in the order of the menu.
-var All = []Ceremony{Init, Unseal, Rekey, RecoveryRekey, Rotate, GenerateRoot, Recover, Rewrap, Retire}
+var All = []Ceremony{Init, Unseal, Rekey, RecoveryRekey, Rotate, GenerateRoot, Recover, Rewrap, Retire, Drill}
 
 // ByID finds a ceremony by its command's name.
 func ByID(id string) (Ceremony, bool) {
@@ -74,8 +78,11 @@ func steps(parts ...[]Step) []Step { return slices.Concat(parts...) }
 
 // purpose is what the ceremony is for, as it is read aloud.
 func (c Ceremony) purpose(remote bool) []string {
-	if remote {
+	if remote && c.ID != string(plan.Drill) {
 		return append(assets.Text("brief-"+c.ID+"-server"), assets.Text("brief-server")...)
+	}
+	if remote {
+		return assets.Text("brief-drill-server") // it is asked for nothing
 	}
 	return assets.Text("brief-" + c.ID)
 }
@@ -99,6 +106,8 @@ func (c Ceremony) done() string {
 		return "the vault is wrapped with the new HSM key"
 	case plan.Retire:
 		return "the old HSM key is destroyed"
+	case plan.Drill:
+		return "the drill was held"
 	}
 	return "the vault was opened and checked, and nothing was changed"
 }

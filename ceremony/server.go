@@ -114,7 +114,7 @@ func (r *Run) askServer(ctx context.Context) ([]string, error) {
 		}
 	}
 	s.doors = nil
-	if r.status.Initialized && r.plan.Kind != plan.Unseal {
+	if r.status.Initialized && r.plan.Kind != plan.Unseal && r.plan.Kind != plan.Drill {
 		if s.doors, err = v.Doors(ctx); err != nil {
 			return nil, err
 		}

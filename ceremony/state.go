@@ -54,6 +54,7 @@ type state struct {
 	aftermath  aftermath
 	moved      newKey
 	retiring   retiring
+	drilling   drilling
 	signing    signing
 	authority  authority
 	notices    notices

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"conclave/ceremony/plan"
 	"conclave/ceremony/transcript"
 	"conclave/hsm/secret"
 	"conclave/vaultstate"
@@ -17,7 +18,7 @@ func (r *Run) submit(ctx context.Context) ([]string, error) {
 	if err := r.guard(ctx); err != nil {
 		return nil, err
 	}
-	got, err := r.env.Vault.Submit(ctx, r.op, rawOf(q.given))
+	got, err := r.authorise(ctx)
 	var wrong *vaultstate.QuorumError
 	if errors.As(err, &wrong) {
 		return nil, r.wrongQuorum(wrong)
@@ -26,6 +27,7 @@ func (r *Run) submit(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	// The vault has what it needs; nobody's share is needed again.
+	took := slices.Clone(q.given)
 	var names []string
 	for _, g := range q.given {
 		names = append(names, g.who.Name)
@@ -41,7 +43,11 @@ func (r *Run) submit(ctx context.Context) ([]string, error) {
 	if err := r.quorumIs("accepted", names, nil); err != nil {
 		return nil, err
 	}
-	return []string{"the shares of " + list(names) + " make the recovery key"}, r.staged()
+	lines := []string{"the shares of " + list(names) + " make the recovery key"}
+	if r.plan.Kind == plan.Drill {
+		return lines, r.quorumProven(took)
+	}
+	return lines, r.staged()
 }
 
 // rawOf are the shares themselves.

@@ -21,7 +21,7 @@ func meetVault(r *Run) *page {
 	if p := r.leftover(); p != nil {
 		return p
 	}
-	if r.plan.Config == "" && !r.plan.Practice && r.status.Can.Offline && !r.hello.stopped {
+	if r.plan.Config == "" && !r.plan.Practice && r.status.Can.Offline && !r.hello.stopped && r.plan.Kind != plan.Drill {
 		return r.askStopped()
 	}
 	return nil
@@ -52,6 +52,9 @@ func (r *Run) lookAtVault(ctx context.Context) ([]string, error) {
 		if err := r.voidLost(); err != nil {
 			return nil, err
 		}
+	}
+	if err := r.drillable(); err != nil {
+		return nil, err
 	}
 	if err := r.warnOfSeal(); err != nil {
 		return nil, err
@@ -109,10 +112,10 @@ func (r *Run) askStopped() *page {
 }
 
 // leftover deals with what earlier ceremonies left, one thing after another. A
-// copy of an old state is in nobody's way, and an unseal changes nothing: what
-// was found stands on the page of the vault then.
+// copy of an old state is in nobody's way, and an unseal or a drill changes
+// nothing: what was found stands on the page of the vault then.
 func (r *Run) leftover() *page {
-	if r.plan.Kind == plan.Unseal || r.remote() {
+	if r.plan.Kind == plan.Unseal || r.plan.Kind == plan.Drill || r.remote() {
 		return nil // what is pending at a server is dealt with where its token is known
 	}
 	for r.hello.leftovers < len(r.status.Pending) {
