@@ -123,14 +123,14 @@ func TestDoRuns(t *testing.T) {
 }
 
 func TestHeld(t *testing.T) {
-	before := secret.Held()
-	a, b := secret.New(33), secret.New(65)
-	if got := secret.Held() - before; got != 3 {
+	before := Held()
+	a, b := New(33), New(65)
+	if got := Held() - before; got != 3 {
 		t.Errorf("%d cells for 33 and 65 bytes", got)
 	}
 	a.Wipe()
 	b.Wipe()
-	if got := secret.Held() - before; got != 0 {
+	if got := Held() - before; got != 0 {
 		t.Errorf("%d cells after the wipe", got)
 	}
 }
