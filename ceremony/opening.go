@@ -45,9 +45,8 @@ func opening() []Step {
 		roomStep(),
 		{ID: "plan", Title: "Plan", By: Operator, Next: planStep, Redo: func(r *Run) { r.hello.planned = false }},
 		{ID: "vault", Title: "Vault", By: Operator, Next: meetVault},
-	}, onServer([]Step{{ID: "server", Title: "Server", By: Operator, Next: meetServer,
-		Redo: func(r *Run) { r.serving.asked, r.serving.compared = false, false }}},
-	), []Step{{ID: "hsm", Title: "HSM", By: Operator, Next: meetHSM, Only: (*plan.Plan).UsesHSM,
+	}, []Step{{ID: "server", Title: "Server", By: Operator, Next: meetServer, Only: (*plan.Plan).UsesServer,
+		Redo: func(r *Run) { r.serving.asked, r.serving.compared = false, false }}}, []Step{{ID: "hsm", Title: "HSM", By: Operator, Next: meetHSM, Only: (*plan.Plan).UsesHSM,
 		Redo: func(r *Run) { r.met.found, r.met.compared, r.met.tested = false, false, false }}})
 }
 
