@@ -3,11 +3,11 @@
 package hsm_test
 
 import (
-	"bufio"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -100,19 +100,15 @@ func managedTPM(t *testing.T) hsm.Config {
 	t.Helper()
 	lib := need.Tool(t, "tpm2")
 	d := startTPM(t)
-	bus := exec.Command("dbus-daemon", "--session", "--nofork", "--print-address=1") //nolint:noctx // the cleanup ends it
-	out, err := bus.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	run(t, bus)
-	address, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
+	address := "unix:path=" + filepath.Join(t.TempDir(), "bus")                                       // not in /tmp, where it would stay
+	run(t, exec.Command("dbus-daemon", "--session", "--nofork", "--nopidfile", "--address="+address)) //nolint:noctx // the cleanup ends it
 	store := t.TempDir()
-	env := []string{"DBUS_SESSION_BUS_ADDRESS=" + strings.TrimSpace(address), "TPM2_PKCS11_TCTI=tabrmd:bus_type=session",
+	env := []string{"DBUS_SESSION_BUS_ADDRESS=" + address, "TPM2_PKCS11_TCTI=tabrmd:bus_type=session",
 		"TPM2TOOLS_TCTI=tabrmd:bus_type=session", "TPM2_PKCS11_STORE=" + store}
+	eventually(t, "the bus listens", func() bool {
+		_, err := os.Stat(strings.TrimPrefix(address, "unix:path="))
+		return err == nil
+	})
 	manager := exec.Command("tpm2-abrmd", "--allow-root", "--session", "--tcti="+d.tcti) //nolint:noctx // the cleanup ends it
 	manager.Env = append(os.Environ(), env...)
 	run(t, manager)
