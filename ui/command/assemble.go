@@ -25,6 +25,7 @@ import (
 	"conclave/vaultstate"
 	"conclave/vaultstate/local"
 	"conclave/vaultstate/server"
+	"conclave/vaultstate/server/courier"
 )
 
 // Job is a ceremony to hold, resolved and checked.
@@ -123,6 +124,7 @@ func Assemble(ctx context.Context, j Job) (_ *Assembled, err error) {
 func (a *Assembled) openVault(ctx context.Context, j Job) error {
 	if j.Server != nil {
 		c := *j.Server
+		c.Sender = courier.Send  // what is secret leaves from a process of its own
 		c.Token = secret.Bytes{} // the run uses it, once it knows that it is needed
 		v, err := server.Open(ctx, c)
 		if err == nil {

@@ -19,11 +19,13 @@ import (
 	"conclave/hsm/softhsm/need"
 	"conclave/hsm/worker"
 	"conclave/ui/command"
+	"conclave/vaultstate/server/courier"
 )
 
 func TestMain(m *testing.M) {
 	shortfalls := secret.Harden()
 	worker.Child()
+	courier.Child()
 	testscript.Main(m, map[string]func(){
 		"conclave": func() {
 			os.Exit(command.Run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, shortfalls))

@@ -8,6 +8,7 @@ import (
 
 	"conclave/assets/clean"
 	"conclave/vaultstate/server"
+	"conclave/vaultstate/server/courier"
 )
 
 // serverState is what a running server says, for the status.
@@ -30,6 +31,7 @@ func (f *flags) serverStatus(ctx context.Context) (*status, error) {
 		return nil, err
 	}
 	defer t.Wipe()
+	t.config.Sender = courier.Send
 	v, err := server.Open(ctx, t.config)
 	if err != nil {
 		return nil, explained(err)
