@@ -73,6 +73,12 @@ func onServers(t *testing.T, address string, f *servertest.Server) {
 	if err != nil || len(dirs) != 7 {
 		t.Fatal(dirs, err)
 	}
+	record, err := os.ReadFile(filepath.Join(dirs[1], "transcript.jsonl"))
+	for _, fact := range []string{`"kind":"server"`, `"address":"` + address + `"`, `"version":`, `"kind":"requests"`, `"nonce":"`} {
+		if err != nil || !strings.Contains(string(record), fact) {
+			t.Errorf("the record of %s has no %s: %v", dirs[1], fact, err)
+		}
+	}
 	for _, d := range dirs {
 		if code, text, err := s.player.run("transcript", "verify", d); err != nil || code != 0 && !strings.Contains(string(text), "ABORTED") {
 			t.Errorf("%s: %d, %v\n%s", d, code, err, text)
