@@ -8,6 +8,7 @@
 #   make test-long                      the program killed 250 times, all leak scans; make test has a sample
 #   make test-faults PART=3/20          every call to the token fails with every code, the third of 20 parts
 #   make test-tokens                    package hsm on openCryptoki, a TPM and p11-kit, too (root, Debian)
+#   make test-servers                   the ceremonies on HashiCorp Vault's own core, and on the OpenBao of OPENBAO_BIN
 #   make fuzz TIME=1h                   each fuzz target for so long
 #   make build                          ./conclave
 #   make lint                           golangci-lint alone
@@ -62,6 +63,11 @@ test-faults:
 test-tokens:
 	@.ci/setup opencryptoki tpm2 p11kit softhsm nss
 	REQUIRE=opencryptoki,tpm2,p11kit,softhsm,nss,root go test -count=1 -timeout 10m ./hsm/...
+
+.PHONY: test-servers
+test-servers:
+	@.ci/setup softhsm
+	@.ci/servers
 
 .PHONY: fuzz
 fuzz:
