@@ -29,6 +29,7 @@ func (p *Page) audit() *document {
 	p.openItems(out)
 	p.people(out)
 	p.recovery(out)
+	p.drill(out)
 	p.signOff(out)
 	out.Parts[len(out.Parts)-1].Break = true
 	p.questions(out)
@@ -166,6 +167,7 @@ func (p *Page) open() []string {
 		}
 	}
 	p.openRecovery(add)
+	p.openDrill(add)
 	p.openAfterwards(add)
 	for _, who := range p.People {
 		if !who.Present {

@@ -75,6 +75,8 @@ type Page struct {
 	OldHolders []Act `json:"old_holders,omitempty"` // of the set that was replaced so
 	Notices    []Act `json:"notices,omitempty"`     // who is to be told
 
+	Drilled []Act `json:"drilled,omitempty"` // of shares that were handed out before: proven or not
+
 	Kept      []Act            `json:"kept,omitempty"` // where things are kept
 	OldShares []Act            `json:"old_shares,omitempty"`
 	Copies    transcript.Facts `json:"copies,omitempty"` // of the record
@@ -257,7 +259,11 @@ func (p *Page) add(ev transcript.Event) {
 	case "holders":
 		p.Holders = append(p.Holders, act)
 	case "issued", "share", "proven", "acknowledged":
-		p.share(ev)
+		if p.share(ev); ev.Kind == "proven" && p.Ceremony == "drill" {
+			p.Drilled = append(p.Drilled, act)
+		}
+	case "not-proven":
+		p.Drilled = append(p.Drilled, act)
 	case "void":
 		p.Void = append(p.Void, act)
 	case "token":

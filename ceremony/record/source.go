@@ -79,7 +79,7 @@ var Sources = []Source{
 	{Group: "Shares", Field: "PGP subkey", From: []string{"pgp-key.subkey"}},
 	{Group: "Shares", Field: "fingerprint of the share", From: []string{"share.fingerprint"}},
 	{Group: "Shares", Field: "delivered", From: []string{"share.delivery", "share.file", "share.sha256"}},
-	{Group: "Shares", Field: "verified", From: []string{"proven"}},
+	{Group: "Shares", Field: "verified, or why not", From: []string{"proven", "not-proven.why"}},
 	{Group: "Shares", Field: "acknowledged", From: []string{"acknowledged"}},
 	{Group: "Shares", Field: "sets that never counted", From: []string{"void"}},
 

@@ -18,6 +18,7 @@ func (p *Page) report() *document {
 	p.about(out)
 	p.people(out)
 	p.recovery(out)
+	p.drill(out)
 	p.equipment(out)
 	p.target(out)
 	p.steps(out)

@@ -178,7 +178,7 @@ var Kinds = map[string]Kind{
 		must(Text, "what", "to"), may(Number, "number")),
 	"shown": kind("a secret was shown to one person",
 		must(Text, "what", "to"), may(Number, "number"), may(Text, "from", "until")),
-	"proven": kind("a custodian proved a share; proof key: only that they can decrypt what is encrypted to their key, not that the share is there",
+	"proven": kind("a custodian proved a share, or their key alone",
 		must(Number, "number"), must(Text, "custodian", "set", "fingerprint"), may(Text, "proof")),
 	"not-proven": kind("in a drill a share was not proven: its holder was not here, did not prove it, or what they typed is not the share",
 		must(Number, "number"), must(Text, "custodian", "set"), one("why", "absent", "not tried", "old", "another", "unreadable", "unanswered"), may(Text, "reason")),
