@@ -1,5 +1,7 @@
 package plan
 
+import "slices"
+
 // What the holders of shares prove in a drill. Only a proof of the share shows
 // that the share is there.
 const (
@@ -49,9 +51,14 @@ func (q Request) drilling(p *Plan, refuse func(string, string, ...any)) {
 	}
 }
 
-// overrideDrill: a drill as usual never has two shares in memory.
+// overrideDrill: a drill as usual never has two shares in memory. Of a PIN that
+// a configuration holds it makes no use.
 func (p *Plan) overrideDrill(add func(id, sentence string)) {
 	if p.Kind == Drill && p.Proof == ProofQuorum {
 		add("quorum-in-memory", "As many shares as are needed lie in the memory of this one machine together, only to prove them.")
+	}
+	if p.Kind == Drill && !p.UsesHSM() {
+		p.Overrides = slices.DeleteFunc(slices.Clone(p.Overrides), func(o Override) bool { return o.ID == "given-pin" })
+		p.Values = slices.DeleteFunc(p.Values, func(v Value) bool { return v.Name == "hsm-pin" })
 	}
 }

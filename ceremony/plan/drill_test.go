@@ -37,6 +37,11 @@ func TestDrill(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			q := drill()
+			q.Values = []plan.Value{{Name: "hsm-pin", Text: "[secret]", Source: "configuration"}}
+			q.Overrides = []plan.Override{{ID: "given-pin", Sentence: "Single control."}}
+			if c.hsm {
+				c.overrides = strings.TrimSpace("given-pin " + c.overrides)
+			}
 			c.change(&q)
 			p, err := q.Resolve(day)
 			if err != nil {
@@ -51,6 +56,9 @@ func TestDrill(t *testing.T) {
 			}
 			if p.UsesHSM() != c.hsm || p.NeedsQuorum() != c.quorum || strings.Join(ids, " ") != c.overrides {
 				t.Errorf("HSM %v, quorum %v, overrides %q", p.UsesHSM(), p.NeedsQuorum(), ids)
+			}
+			if got := strings.Contains(strings.Join(p.Text(), "\n"), "hsm-pin"); got != c.hsm {
+				t.Errorf("the PIN is in the plan: %v", got)
 			}
 			if !strings.Contains(strings.Join(p.Text(), "\n"), "proof = "+p.Proof+" (") {
 				t.Errorf("the proof is not read aloud: %q", p.Text())

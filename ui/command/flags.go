@@ -44,6 +44,7 @@ type flags struct {
 
 	arrangements
 	serving       serverFlags
+	drilling      plan.DrillRequest
 	recovering    recovering
 	recordsBefore string // the record that the roster comes from
 	moves

@@ -61,9 +61,9 @@ func (p *Process) hold(ctx context.Context, kind vaultstate.Kind, f *flags) erro
 // job is the ceremony that flags, environment and configuration ask for.
 func (p *Process) job(kind vaultstate.Kind, f *flags, t *target) (Job, error) {
 	j := Job{Parent: f.dir, Addresses: t.addresses, Now: p.Now}
-	var err error
-	if j.HSM, err = t.hsmConfig(); err != nil {
-		return j, err
+	var lacks, err error
+	if j.HSM, lacks = t.hsmConfig(); lacks != nil && kind != plan.Drill {
+		return j, lacks
 	}
 	there, err := os.ReadDir(f.dir)
 	switch {
@@ -82,7 +82,12 @@ func (p *Process) job(kind vaultstate.Kind, f *flags, t *target) (Job, error) {
 	if err := p.finish(f, q, roster, &j); err != nil {
 		return j, err
 	}
-	j.Machine.Login, j.PIN = t.login, t.pin.Clone()
+	if lacks != nil && j.Plan.UsesHSM() {
+		return j, lacks
+	}
+	if j.Plan.UsesHSM() {
+		j.Machine.Login, j.PIN = t.login, t.pin.Clone()
+	}
 	j.Machine.LookedAt = append([]string{"files open in the storage directory"}, t.addresses...)
 	return j, nil
 }
@@ -134,6 +139,9 @@ func (p *Process) request(kind vaultstate.Kind, f *flags, t *target) (plan.Reque
 	q.Known, q.Earlier = known(roster), roster != nil
 	if roster != nil {
 		q.SignedBy, _, _ = strings.Cut(roster.SigningKey, "+")
+	}
+	if err := f.drills(&q, roster); err != nil {
+		return q, nil, err
 	}
 	if kind == vaultstate.Recover {
 		if err := f.recovery(&q, t, roster, p.Now()); err != nil {

@@ -44,6 +44,7 @@ var whatFor = map[vaultstate.Kind]string{
 	vaultstate.GenerateRoot:  "mint a root token without the server",
 	vaultstate.Recover:       "new shares where the old are lost",
 	vaultstate.Rewrap:        "another HSM key, or another HSM",
+	plan.Drill:               "every holder proves their share; no PIN",
 	plan.Retire:              "the HSM key from before a rewrap is destroyed",
 }
 
@@ -156,6 +157,8 @@ func (s *status) why(kind vaultstate.Kind) string {
 		return "this vault is initialised"
 	case kind != vaultstate.Init && !s.Initialized:
 		return "there is no vault yet"
+	case kind == plan.Drill:
+		return "" // without the HSM, and with the server running
 	case s.HSM.State == notNamed:
 		return "no HSM is named"
 	case s.HSM.State != answers:

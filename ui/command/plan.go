@@ -69,7 +69,7 @@ func (p *Process) planned(ctx context.Context, name, dir string) (*plan.Plan, er
 	if err != nil {
 		return nil, err
 	}
-	q, err := p.asked(ctx, doc.Kind, f, digest)
+	q, lacks, err := p.asked(ctx, doc.Kind, f, digest)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +82,9 @@ func (p *Process) planned(ctx context.Context, name, dir string) (*plan.Plan, er
 	if err != nil {
 		return nil, p.wrong(name, err)
 	}
+	if lacks != nil && agreed.UsesHSM() {
+		return nil, lacks
+	}
 	f.said(agreed)
 	if err := f.doc.Bind(agreed); err != nil {
 		return nil, p.wrong(name, err)
@@ -93,11 +96,11 @@ func (p *Process) planned(ctx context.Context, name, dir string) (*plan.Plan, er
 }
 
 // asked is what a plan asks for, of a server or of a local vault. Neither is
-// touched.
-func (p *Process) asked(ctx context.Context, kind vaultstate.Kind, f *flags, digest []plan.Value) (plan.Request, error) {
+// touched. lacks is what is not said of the HSM: a drill may do without one.
+func (p *Process) asked(ctx context.Context, kind vaultstate.Kind, f *flags, digest []plan.Value) (q plan.Request, lacks, err error) {
 	remote, err := f.onServer()
 	if err != nil {
-		return plan.Request{}, err
+		return q, nil, err
 	}
 	if remote {
 		t, err := f.serverTarget()
@@ -105,28 +108,28 @@ func (p *Process) asked(ctx context.Context, kind vaultstate.Kind, f *flags, dig
 			err = e
 		}
 		if err != nil {
-			return plan.Request{}, err
+			return q, nil, err
 		}
 		defer t.Wipe()
 		t.values = append(t.values, digest...)
-		q, _, err := p.serverRequest(kind, f, t)
-		return q, err
+		q, _, err = p.serverRequest(kind, f, t)
+		return q, nil, err
 	}
 	t, err := f.target()
 	if e := forgetPIN(); err == nil {
 		err = e
 	}
 	if err != nil {
-		return plan.Request{}, err
+		return q, nil, err
 	}
 	defer t.Wipe()
 	t.values = append(t.values, digest...)
 	t.adopt(ctx)
-	if _, err := t.hsmConfig(); err != nil {
-		return plan.Request{}, err
+	if _, lacks = t.hsmConfig(); lacks != nil && kind != plan.Drill {
+		return q, nil, lacks
 	}
-	q, _, err := p.request(kind, f, t)
-	return q, err
+	q, _, err = p.request(kind, f, t)
+	return q, lacks, err
 }
 
 // wrong writes everything that is wrong, and ends with code 2.
@@ -160,6 +163,8 @@ func (p *Process) flagsOf(kind vaultstate.Kind) *flags {
 		f.rewrapFlags()
 	case plan.Retire:
 		f.otherKeyFlags("old-")
+	case plan.Drill:
+		f.drillFlags()
 	case vaultstate.Rotate:
 	}
 	return f

@@ -131,6 +131,11 @@ func (a *asker) draft(id string) *plan.Draft {
 	shares := 0
 	k := vaultstate.Kind(kind)
 	a.otherKey(d, k)
+	if k == plan.Drill {
+		d.Set("proof", a.ask("What the holders prove: share, key or quorum", plan.ProofShare, func(s string) bool {
+			return s == plan.ProofShare || s == plan.ProofKey || s == plan.ProofQuorum
+		}))
+	}
 	if (plan.Request{Kind: k}).Issues() {
 		shares = a.number("Recovery shares", "5")
 		d.Block("recovery", "", "shares", fmt.Sprint(shares), "threshold", fmt.Sprint(a.number("How many of them are needed", "3")))

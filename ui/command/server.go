@@ -220,6 +220,9 @@ func (p *Process) serverRequest(kind vaultstate.Kind, f *flags, t *serverTarget)
 		return q, nil, err
 	}
 	q.Known, q.Earlier = known(roster), roster != nil
+	if err := f.drills(&q, roster); err != nil {
+		return q, nil, err
+	}
 	programs, err := programValues("")
 	q.Values = append(q.Values, programs...)
 	return q, roster, err

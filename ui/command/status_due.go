@@ -8,6 +8,7 @@ import (
 
 	"conclave/assets/clean"
 	"conclave/ceremony/custody"
+	"conclave/ceremony/plan"
 	"conclave/ui"
 	"conclave/vaultstate"
 )
@@ -87,7 +88,7 @@ func (s *status) dueEntries(now time.Time) []ui.Entry {
 			continue
 		}
 		e := ui.Entry{ID: "status", Title: i.Title, What: i.Short}
-		if i.ID == string(vaultstate.RecoveryRekey) && s.why(vaultstate.RecoveryRekey) == "" {
+		if k := vaultstate.Kind(i.ID); (k == vaultstate.RecoveryRekey || k == plan.Drill) && s.why(k) == "" {
 			e.ID = i.ID
 		}
 		switch when := i.When(now); {

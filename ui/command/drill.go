@@ -1,0 +1,59 @@
+package command
+
+import (
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"conclave/ceremony/custodian"
+	"conclave/ceremony/plan"
+)
+
+func (p *Process) drillCommand() *cobra.Command {
+	c := &cobra.Command{Use: "drill [flags]", Short: "Every custodian proves that they hold their share; changes nothing", Args: cobra.NoArgs,
+		Long: "Shares are compared with the record of the ceremony that made them: without a PIN,\nand with the server running. Without -custodian, all who hold a share are asked."}
+	f := ceremonyFlags(c)
+	f.drillFlags()
+	c.RunE = func(c *cobra.Command, _ []string) error { return p.hold(c.Context(), plan.Drill, f) }
+	return c
+}
+
+// drillFlags are what is proven in a drill.
+func (f *flags) drillFlags() {
+	s := f.set
+	s.StringVar(&f.drilling.Proof, "proof", plan.ProofShare, "`WHAT`: share; key (a challenge to it); or quorum (combined: an override)")
+	s.BoolVar(&f.drilling.CompareKey, "compare-recovery-key", false, "compare the HSM's recovery key with the record, too")
+	s.StringVar(&f.keys, "recovery-pgp-keys", "", "of -proof=key: `FILES` with the holders' public keys, and commas")
+}
+
+// drills takes into a request what is asked of a drill. The records say who
+// holds a share, where nobody else does.
+func (f *flags) drills(q *plan.Request, ro *custodian.Roster) error {
+	if q.Kind != plan.Drill {
+		return nil
+	}
+	q.Drilling = f.drilling
+	if !f.given("proof") {
+		q.Drilling.Proof = "" // the default is not said by anybody
+	}
+	var set custodian.Set
+	known := false
+	if ro != nil {
+		set, known = ro.ValidSet()
+	}
+	if !known && f.drilling.Proof != plan.ProofQuorum {
+		return usage("no record says which shares were handed out, so there is nothing to compare with. Nothing was touched; " +
+			"name the record with -previous, or have a quorum compared with the HSM: -proof=quorum, an override.")
+	}
+	if len(q.Custodians) > 0 {
+		return nil
+	}
+	for _, h := range set.Holdings {
+		named := slices.ContainsFunc(append([]string{q.Operator, q.Witness}, append(q.Witnesses, q.Custodians...)...),
+			func(name string) bool { return plan.Same(name, h.Custodian) })
+		if !named {
+			q.Custodians = append(q.Custodians, h.Custodian)
+		}
+	}
+	return nil
+}
