@@ -172,6 +172,9 @@ func TestWhy(t *testing.T) {
 		{status{Initialized: true, HSM: hsmState{State: notNamed}}, plan.Unseal, "no HSM is named"},
 		{status{Initialized: true, HSM: hsmState{State: answers}, Servers: []string{"x"}}, vaultstate.Rekey, "stop the server first"},
 		{status{Initialized: true, HSM: hsmState{State: answers}}, vaultstate.GenerateRoot, ""},
+		{status{Initialized: true, HSM: hsmState{State: notNamed}, Servers: []string{"x"}, holders: true}, plan.Drill, ""},
+		{status{Initialized: true, HSM: hsmState{State: answers}}, plan.Drill, "no record says who holds a share"},
+		{status{holders: true}, plan.Drill, "there is no vault yet"},
 	}
 	for _, tt := range tests {
 		if got := tt.s.why(tt.kind); got != tt.want {

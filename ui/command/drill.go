@@ -10,7 +10,7 @@ import (
 )
 
 func (p *Process) drillCommand() *cobra.Command {
-	c := &cobra.Command{Use: "drill [flags]", Short: "Every custodian proves that they hold their share; changes nothing", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "drill [flags]", Short: "Every custodian proves their share; changes nothing", Args: cobra.NoArgs,
 		Long: "Shares are compared with the record of the ceremony that made them: without a PIN,\nand with the server running. Without -custodian, all who hold a share are asked."}
 	f := ceremonyFlags(c)
 	f.drillFlags()

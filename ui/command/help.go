@@ -64,8 +64,8 @@ func help(c *cobra.Command, _ []string) {
 	if len(common) > 0 {
 		fmt.Fprint(w, "\nVault, HSM, people and the rest:\n")
 		lines := fill(common, 78, "  ")
-		if len(rows) > 0 && len(lines) > 3 { // the page of all commands is full
-			lines = append(lines[:2:2], "... and more, the same for every ceremony: conclave rotate -h has them all.")
+		if len(rows) > 0 && len(lines) > 2 { // the page of all commands is full
+			lines = append(lines[:1:1], "... and more, the same for every ceremony: conclave rotate -h has them all.")
 		}
 		for _, l := range lines {
 			fmt.Fprintf(w, "  %s\n", l)

@@ -115,6 +115,9 @@ func (f *flags) fillMenu(ctx context.Context, m *ui.Menu) error {
 		if k := vaultstate.Kind(c.ID); (k == vaultstate.Rewrap || k == plan.Retire) && s.HSM.State != answers {
 			continue // from here it never begins: the page has no room to say so twice
 		}
+		if e.ID == string(plan.Drill) && !s.holders {
+			continue // what is due says so
+		}
 		if why := s.why(vaultstate.Kind(c.ID)); why != "" {
 			e.What = why
 			m.Not = append(m.Not, e)
@@ -157,6 +160,8 @@ func (s *status) why(kind vaultstate.Kind) string {
 		return "this vault is initialised"
 	case kind != vaultstate.Init && !s.Initialized:
 		return "there is no vault yet"
+	case kind == plan.Drill && !s.holders:
+		return "no record says who holds a share"
 	case kind == plan.Drill:
 		return "" // without the HSM, and with the server running
 	case s.HSM.State == notNamed:

@@ -38,8 +38,8 @@ func (p *Process) rehearseCommand() *cobra.Command {
 	r := &rehearsal{}
 	c := &cobra.Command{
 		Use: "rehearse [CEREMONY] [flags]", Short: "Practise a ceremony on a throw-away vault", Args: cobra.MaximumNArgs(1), ValidArgs: names,
-		Long: "CEREMONY is " + strings.Join(names[:len(names)-2], ", ") + ",\n" + strings.Join(names[len(names)-2:], ", ") + ". Without it, init. " +
-			"A private SoftHSM token, practice people\nand keys, PRACTICE on everything. It takes\nnothing from a configuration or the environment.",
+		Long: "CEREMONY is " + strings.Join(names[:len(names)-4], ", ") + ",\n" + strings.Join(names[len(names)-4:], ", ") + ". Without it, init. " +
+			"A private SoftHSM token,\npractice people and keys, PRACTICE on everything. It takes nothing from a\nconfiguration or the environment.",
 		RunE: func(c *cobra.Command, args []string) error {
 			id := string(vaultstate.Init)
 			if len(args) > 0 {

@@ -46,7 +46,8 @@ type status struct {
 
 	Server *serverState `json:"server,omitempty"` // nil: a local vault
 
-	now time.Time
+	now     time.Time
+	holders bool // a record says who holds a share
 }
 
 // hsmState is what the HSM says without a login.

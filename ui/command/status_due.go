@@ -26,6 +26,9 @@ func (s *status) judge(f *flags, head string, now time.Time) error {
 		state.Leftovers = append(state.Leftovers, custody.Leftover{State: l.State, Text: l.Text, Path: l.Path})
 	}
 	s.now = now
+	if k.roster != nil {
+		_, s.holders = k.roster.ValidSet()
+	}
 	s.Records, s.Due, s.Void = k.sentences(), append([]custody.Item{}, custody.Health(state)...), []voidSet{}
 	s.Warnings = append(s.Warnings, k.recreated()...)
 	for _, text := range k.problems {

@@ -67,6 +67,11 @@ func TestDueEntries(t *testing.T) {
 	if len(got) != 3 || got[0].ID != "recovery-rekey" || got[0].Late != "at once" || got[1].ID != "status" || got[1].Late != "87 days late" || got[2].Due != "due in 53 days" || got[2].Late != "" {
 		t.Errorf("%+v", got)
 	}
+	can.holders = true // and the drill is a ceremony: neither PIN nor stopped server is needed
+	can.HSM, can.Servers = hsmState{State: notNamed}, []string{"x"}
+	if got := can.dueEntries(now); len(got) != 2 || got[0].ID != "status" || got[1].ID != "drill" {
+		t.Errorf("%+v", got)
+	}
 	cannot := status{Initialized: true, HSM: hsmState{State: notNamed}, Due: []custody.Item{rekey, drill, drill, drill, drill, drill}}
 	if got := cannot.dueEntries(now); len(got) != 3 || got[0].ID != "status" || got[2].What != "4 more" {
 		t.Errorf("%+v", got)
