@@ -63,6 +63,36 @@ func TestDrill(t *testing.T) {
 	}
 	proven(t, work, "two", "Alice", "Bob", "Carol")
 
+	// By a plan: its check and its script name neither HSM nor PIN, and a quorum
+	// has to be accepted.
+	write := func(name, more string) {
+		t.Helper()
+		text := "ceremony \"drill\" {\n  id = \"planned\"\n" + more + `
+  operator "Olga" {}
+  witness "Wim" {
+    organisation = "Audit"
+  }
+  accept "one-witness" {
+    reason = "as ever"
+  }
+  accept "near-witness" {
+    reason = "as ever"
+  }
+}
+`
+		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("drill.hcl", "  vault {\n    storage = \"storage\"\n  }")
+	write("quorum.hcl", "  proof = \"quorum\"\n  vault {\n    config = \"bao.hcl\"\n  }\n  hsm {\n    lib = \""+lib+"\"\n  }")
+	checked := run(0, "proof = share (default)", []string{"plan", "check", "drill.hcl", "-dir", ".."})
+	printed := run(0, "Prove shares", []string{"plan", "print", "drill.hcl", "-dir", ".."})
+	if strings.Contains(checked+printed, "hsm-pin") || strings.Contains(printed, "HSM   ") || !strings.Contains(printed, "wiped before the next person") {
+		t.Errorf("%s\n%s", checked, printed)
+	}
+	run(2, "Not accepted: quorum-in-memory", []string{"plan", "check", "quorum.hcl", "-dir", ".."})
+
 	// Bob types the other's share first, and is asked for his own; of Carol the
 	// command says nothing.
 	p.shares = []string{p.shown["ALICE"], p.shown["CAROL"], p.shown["BOB"]}
