@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/plan"
@@ -231,68 +230,4 @@ func (d *drilling) result(number int, how string) {
 	}
 	d.results[number] = how
 	d.newTurn(0)
-}
-
-// endDrill records who was not here, and makes of the proofs what is read.
-func (r *Run) endDrill(context.Context) ([]string, error) {
-	d := &r.drilling
-	var lines []string
-	for _, h := range r.drilled() {
-		how, asked := d.results[h.Number]
-		if !asked {
-			if err := r.isNotProven(h, whyAbsent, ""); err != nil {
-				return nil, err
-			}
-		}
-		text := fmt.Sprintf("share %d, %s: %s", h.Number, h.Custodian, proofText(how))
-		r.checks = append(r.checks, vaultstate.Check{Text: text, OK: how != notProven})
-		lines = append(lines, text)
-	}
-	if names := r.quorum.names; len(names) > 0 {
-		r.checks = append(r.checks, vaultstate.Check{Text: "the shares of " + list(names) + " make the recovery key that the HSM holds", OK: true})
-	}
-	if o := r.env.Roster; r.plan.UsesHSM() && o != nil && o.RecoveryKey != "" {
-		r.checks = append(r.checks, vaultstate.Check{Text: "the recovery key that the HSM holds is that of the record", OK: r.before.RecoveryKey.String() == o.RecoveryKey})
-	}
-	d.over, r.aftermath.checked = true, true
-	return lines, nil
-}
-
-// proofText says each proof for what it is.
-func proofText(how string) string {
-	switch how {
-	case plan.ProofShare:
-		return "proven, it was typed here"
-	case plan.ProofQuorum:
-		return "proven, it took part in the quorum"
-	case plan.ProofKey:
-		return "the key is proven; whether the share is there was not seen"
-	}
-	return "NOT PROVEN"
-}
-
-// drillVerdict counts what was proven.
-func (r *Run) drillVerdict() string {
-	var missing []string
-	keys := 0
-	for _, h := range r.drilled() {
-		switch r.drilling.results[h.Number] {
-		case notProven:
-			missing = append(missing, h.Custodian)
-		case plan.ProofKey:
-			keys++
-		}
-	}
-	n := len(r.drilled())
-	text := fmt.Sprintf("%d of %d shares are proven", r.drilling.proven()-keys, n)
-	if n == 0 {
-		text = "the shares of " + list(r.quorum.names) + " make the recovery key"
-	}
-	if keys > 0 {
-		text += fmt.Sprintf(", of %d more only the key", keys)
-	}
-	if len(missing) > 0 {
-		text += "; not proven: " + strings.Join(missing, ", ")
-	}
-	return text + ". Nothing was changed."
 }
