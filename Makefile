@@ -50,7 +50,7 @@ test: setup
 .PHONY: test-long
 test-long:
 	@.ci/setup softhsm
-	CONCLAVE_LONG=1 REQUIRE=softhsm go test -timeout 60m -v -run '^(TestKill|TestLeaks|TestKilledAnywhere|TestFaultsEverywhere|TestCommitFaults)$$' . ./ceremony ./vaultstate/local
+	CONCLAVE_LONG=1 REQUIRE=softhsm go test -timeout 60m -v -run '^(TestKill|TestLeaks|TestKilledAnywhere|TestKilledElsewhere|TestFaultsEverywhere|TestCommitFaults)$$' . ./ceremony ./vaultstate/local
 
 .PHONY: test-faults
 test-faults:

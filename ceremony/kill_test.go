@@ -28,6 +28,7 @@ type moment struct {
 	fresh  map[string]secret.Bytes // what people wrote down by then
 	files  map[string][]byte       // in the ceremony's directory
 	medium map[string][]byte       // on the second medium
+	token  map[string][][]byte     // data objects in the HSM
 }
 
 // watched is a journal that takes a moment before and after every event.
@@ -55,12 +56,12 @@ func (s *site) moments(c ceremony.Ceremony) []moment {
 	medium := &shelf{files: map[string][]byte{}}
 	take := func(what string, crash func(vaulttest.Loss) *vaulttest.Disk) {
 		record := bytes.Clone(m.journal.paper.Bytes())
-		key := fmt.Sprint(len(record), changes, len(m.fresh), bytesOf(m.shelf), bytesOf(medium))
+		key := fmt.Sprint(len(record), changes, len(m.fresh), bytesOf(m.shelf), bytesOf(medium), fmt.Sprint(s.token.data))
 		if seen[key] {
 			return
 		}
 		seen[key] = true
-		list = append(list, moment{what, crash(vaulttest.Kept), record, maps.Clone(m.fresh), maps.Clone(m.shelf.files), maps.Clone(medium.files)})
+		list = append(list, moment{what, crash(vaulttest.Kept), record, maps.Clone(m.fresh), maps.Clone(m.shelf.files), maps.Clone(medium.files), maps.Clone(s.token.data)})
 	}
 	m = s.openWith(c, s.withoutToken(c), func(e *ceremony.Env) {
 		event := func(what string) { take(what, s.disk.Crash) }
@@ -242,6 +243,58 @@ func (s *site) again(c ceremony.Ceremony, k moment) string {
 		t.Error("the void shares count")
 	}
 	return did
+}
+
+// TestKilledElsewhere kills the ceremonies that hand out no shares, on a vault
+// whose HSM keeps its anchor, at one moment in four (CONCLAVE_LONG: at each). The
+// next ceremony ends well, takes nothing of it for an older state that was put
+// back, and leaves an anchor that fits.
+func TestKilledElsewhere(t *testing.T) {
+	for _, c := range []ceremony.Ceremony{ceremony.Rekey, ceremony.Rotate, ceremony.GenerateRoot} {
+		t.Run(c.ID, func(t *testing.T) {
+			secret.Do(func() {
+				s := anchored(t)
+				base := *s
+				list := s.moments(c)
+				every, found := 4, map[string]int{}
+				if os.Getenv("CONCLAVE_LONG") != "" {
+					every = 1
+				}
+				for i, k := range list {
+					if i%every > 0 {
+						continue
+					}
+					s := base
+					s.disk, s.token, s.clock, s.n = k.disk, newToken(), &clock{ticks: 100_000 + base.clock.ticks}, 50
+					s.token.data = maps.Clone(k.token)
+					if len(k.record) > 0 {
+						ro, err := custodian.Derive(s.roster, bytes.NewReader(k.record))
+						if err != nil {
+							t.Fatalf("%s: %v", k.what, err)
+						}
+						s.roster = ro
+					}
+					m := s.open(ceremony.Rotate, s.request(ceremony.Rotate))
+					m.drive(isFailure)
+					if !m.run.Done() {
+						t.Fatalf("killed %s, event %d: %s", k.what, bytes.Count(k.record, []byte("\n")), m.run.Prompt().Heading)
+					}
+					m.expect(ceremony.CodeDone)
+					m.count()
+					if err := s.fits("test:01"); err != nil {
+						t.Fatalf("killed %s, event %d: the anchor: %v", k.what, bytes.Count(k.record, []byte("\n")), err)
+					}
+					for _, e := range m.find("anchor") {
+						found[e.Facts.Text("verdict")]++
+					}
+				}
+				t.Logf("of %d moments, one in %d: %v", len(list), every, found)
+				if found["same"] == 0 || c.ID != "generate-root" && found["next"] == 0 {
+					t.Errorf("the anchor was found to be %v", found)
+				}
+			})
+		})
+	}
 }
 
 // TestKilledTwice: a run that goes on with what another staged is killed right
