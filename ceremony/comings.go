@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"conclave/ceremony/plan"
 	"conclave/ceremony/transcript"
 )
 
@@ -57,6 +58,9 @@ func (r *Run) lacking(here []Person) string {
 // needs tells whether the rest of the ceremony cannot go on without somebody,
 // with those who are here.
 func (r *Run) needs(who Person, here []Person) bool {
+	if p := r.plan; p.TokenReceiver != "" && p.RootTokenKey == nil && !r.delivery.tokenOut && !r.committed && plan.Same(who.Name, p.TokenReceiver) {
+		return true // nobody else is shown the token
+	}
 	switch who.Role {
 	case Operator:
 		return true

@@ -39,7 +39,9 @@ type delivery struct {
 	last      Person
 	back      bool
 	tokenOut  bool
-	fate      string
+	// …to somebody else than the operator.
+	tokenHanded, tokenBack bool
+	fate                   string
 }
 
 // fileOf is a file in the ceremony's directory.

@@ -1,9 +1,12 @@
 package ceremony
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
+	"conclave/assets/clean"
+	"conclave/ceremony/custodian"
 	"conclave/ceremony/transcript"
 	"conclave/vaultstate"
 )
@@ -21,9 +24,12 @@ func rootToken(r *Run) *page {
 		return r.work("make the root token", Prompt{IfPowerFails: "nothing counts: the vault is as it was."}, r.takeIssue)
 	}
 	t, who := d.issue.Token, r.person(Operator)
+	receiver := r.tokenReceiver()
 	switch {
 	case t == nil || d.fate != "":
 		return nil
+	case d.tokenOut && d.tokenHanded && !d.tokenBack:
+		return r.backTo(receiver, &d.tokenBack)
 	case d.tokenOut:
 		return r.askFate(who, t)
 	case t.Encrypted != nil:
@@ -37,7 +43,42 @@ func rootToken(r *Run) *page {
 			},
 		}
 	}
-	return r.showToken(who, t)
+	if receiver.Name != who.Name && !d.tokenHanded {
+		return r.handOver(who, receiver, "", func(context.Context) error {
+			d.tokenHanded = true
+			return nil
+		}, nil)
+	}
+	return r.showToken(receiver, t)
+}
+
+// tokenReceiver is who is shown the root token: whom the plan names, if they are
+// here, else the operator.
+func (r *Run) tokenReceiver() Person {
+	if name := r.plan.TokenReceiver; name != "" {
+		if who, here := r.hereAs(name); here {
+			return who
+		}
+	}
+	return r.person(Operator)
+}
+
+// tokenTerms are who receives the token, for what and until when, as facts.
+func (r *Run) tokenTerms() transcript.Facts {
+	f := transcript.Facts{"receiver": cmp.Or(r.plan.TokenReceiver, r.person(Operator).Name)}
+	if r.plan.Purpose != "" {
+		f["purpose"] = clean.Clean(r.plan.Purpose)
+	}
+	if r.plan.TokenUntil != "" {
+		f["until"] = r.plan.TokenUntil
+	}
+	return f
+}
+
+// tokenFacts are the same for the page on which it is made valid.
+func (r *Run) tokenFacts() []Fact {
+	f := r.tokenTerms()
+	return []Fact{{"received by", f.Text("receiver")}, {"made for", cmp.Or(f.Text("purpose"), notStated)}, {"revoked by", cmp.Or(f.Text("until"), notStated)}}
 }
 
 func (r *Run) showToken(who Person, t *vaultstate.IssuedToken) *page {
@@ -51,7 +92,7 @@ func (r *Run) showToken(who Person, t *vaultstate.IssuedToken) *page {
 		do: func(context.Context, Input) error {
 			t.Plain.Wipe()
 			d.tokenOut = true
-			return r.record("shown", Operator, who.Name, transcript.Facts{"what": "root token", "to": who.Name,
+			return r.record("shown", who.Role, who.Name, transcript.Facts{"what": "root token", "to": who.Name,
 				"from": stamp(from), "until": stamp(r.now())})
 		},
 	}
@@ -77,7 +118,8 @@ func (r *Run) askFate(who Person, t *vaultstate.IssuedToken) *page {
 			if !pick(choices, in.Choice) {
 				return r.chooseAgain()
 			}
-			facts := transcript.Facts{"accessor": t.Accessor, "receiver": who.Name, "delivery": "screen", "fate": in.Choice}
+			facts := r.tokenTerms()
+			facts["accessor"], facts["delivery"], facts["fate"] = t.Accessor, "screen", in.Choice
 			if f := r.delivery.token; f.name != "" {
 				facts["delivery"], facts["pgp"], facts["file"], facts["sha256"] = "pgp", t.PGP, f.name, f.sha256
 			}
@@ -87,6 +129,14 @@ func (r *Run) askFate(who Person, t *vaultstate.IssuedToken) *page {
 	}
 }
 
+// accessor is that of the token that this ceremony makes.
+func (r *Run) accessor() string {
+	if i := r.delivery.issue; i != nil && i.Token != nil {
+		return i.Token.Accessor
+	}
+	return "of an earlier run, see its record"
+}
+
 // openItem is what is still to be done about the token, "" if nothing.
 func (r *Run) openItem() string {
 	d := &r.delivery
@@ -94,11 +144,14 @@ func (r *Run) openItem() string {
 		return ""
 	}
 	a := d.issue.Token.Accessor
-	if d.fate == "revoked" {
+	if d.fate == custodian.Revoked {
 		return ""
 	}
 	if d.fate == "use" {
 		return fmt.Sprintf("Open item: the root token with the accessor %s is revoked once the vault is set up.", a)
+	}
+	if r.plan.TokenUntil != "" {
+		return fmt.Sprintf("Open item: the root token with the accessor %s, which %s has, is to be revoked by %s.", a, r.tokenTerms().Text("receiver"), r.plan.TokenUntil)
 	}
 	return fmt.Sprintf("Open item: the root token with the accessor %s exists until it is revoked.", a)
 }

@@ -147,8 +147,8 @@ func goRotate(*Run) Prompt {
 		Stays:   "what is stored stays readable under its own term; nothing is encrypted anew"}
 }
 
-func goGenerateRoot(*Run) Prompt {
-	return Prompt{Action: "Make the root token valid",
+func goGenerateRoot(r *Run) Prompt {
+	return Prompt{Action: "Make the root token valid", Facts: append([]Fact{{"accessor", r.accessor()}}, r.tokenFacts()...),
 		Changes: "a root token that never expires and may do everything",
 		Stays:   "all keys, shares and data",
 		Undo:    "the token is revoked with its accessor, once the server runs"}

@@ -147,7 +147,12 @@ func (d *deriver) event(ev transcript.Event) error {
 			r.OldSealKeys = slices.Delete(r.OldSealKeys, i, i+1)
 		}
 	case "token":
-		r.Tokens = append(r.Tokens, Token{Accessor: f.Text("accessor"), Ceremony: r.Ceremony, Receiver: f.Text("receiver"), Fate: f.Text("fate")})
+		if i := slices.IndexFunc(r.Tokens, func(t Token) bool { return t.Accessor == f.Text("accessor") }); i >= 0 {
+			r.Tokens[i].Fate = f.Text("fate") // the ceremony that made it, or a later one, says what became of it
+			return nil
+		}
+		r.Tokens = append(r.Tokens, Token{Accessor: f.Text("accessor"), Ceremony: r.Ceremony, Receiver: f.Text("receiver"), Fate: f.Text("fate"),
+			Purpose: f.Text("purpose"), Until: f.Text("until")})
 	}
 	return nil
 }

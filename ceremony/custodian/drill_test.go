@@ -39,3 +39,13 @@ func TestDrill(t *testing.T) {
 		})
 	}
 }
+
+// TestTokenRevoked: a later word about a token is about that token.
+func TestTokenRevoked(t *testing.T) {
+	r := afterInit(t)
+	got := derive(t, r, write(t, day(9), one(header("KC-2", "rotate", 2, r.Head),
+		event("token", facts{"accessor": "acc1", "fate": custodian.Revoked}), closed()))).Tokens
+	if len(got) != 1 || got[0].Fate != custodian.Revoked || got[0].Receiver != "Olga Example" || got[0].Ceremony != "KC-1" {
+		t.Errorf("%+v", got)
+	}
+}

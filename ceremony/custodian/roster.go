@@ -109,12 +109,18 @@ type Approval struct {
 	Ceremony string `json:"ceremony"` // the last that was approved by it
 }
 
+// Revoked is the fate of a token that is gone.
+const Revoked = "revoked"
+
 // Token is a root token that a ceremony made.
 type Token struct {
 	Accessor string `json:"accessor"`
 	Ceremony string `json:"ceremony"`
 	Receiver string `json:"receiver"`
 	Fate     string `json:"fate"`
+	// As the plan has it; "" where nobody said, or in older records.
+	Purpose string `json:"purpose,omitempty"`
+	Until   string `json:"until,omitempty"` // a day, by which it is revoked
 }
 
 // ValidSet is the set whose shares are of the vault's recovery key.

@@ -330,11 +330,20 @@ func (j *judge) tokens() {
 		}
 	}
 	for _, t := range j.Roster.Tokens {
-		if revoked[t.Accessor] {
+		if revoked[t.Accessor] || t.Fate == custodian.Revoked {
 			continue
 		}
-		j.add(Item{Due, "root-token", "Revoke a token", "a root token is outstanding", fmt.Sprintf("The root token with the accessor %s, of %s, went to %s. Nothing says that it was revoked.", t.Accessor, t.Ceremony, t.Receiver),
-			"Revoke it on the server, vault token revoke -accessor, and enter it: conclave custody add token-revoked.", time.Time{}})
+		item := Item{Due, "root-token", "Revoke a token", "a root token is outstanding", fmt.Sprintf("The root token with the accessor %s, of %s, went to %s. Nothing says that it was revoked.", t.Accessor, t.Ceremony, t.Receiver),
+			"Revoke it on the server, vault token revoke -accessor, and enter it: conclave custody add token-revoked.", time.Time{}}
+		if t.Purpose != "" {
+			item.What += " It was made for this: " + t.Purpose + "."
+		}
+		if until, ok := day(t.Until); ok {
+			if item.By = until; j.Now.After(until.AddDate(0, 0, 1)) {
+				item.Urgency, item.Short = AtOnce, "a root token should be gone"
+			}
+		}
+		j.add(item)
 	}
 }
 

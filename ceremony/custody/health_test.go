@@ -114,6 +114,15 @@ func TestHealth(t *testing.T) {
 		{"revoked", with(issued(made("2026-02-01", custody.TokenRevoked, facts{"accessor": "ACC"})), func(s *custody.State) {
 			s.Roster.Tokens = []custodian.Token{{Accessor: "ACC"}}
 		}), "", ""},
+		{"with a day to come", with(issued(), func(s *custody.State) {
+			s.Roster.Tokens = []custodian.Token{{Accessor: "ACC", Receiver: "Olga", Purpose: "move a mount", Until: "2026-06-10"}}
+		}), "due root-token 2026-06-10", "It was made for this: move a mount."},
+		{"and the day is past", with(issued(), func(s *custody.State) {
+			s.Roster.Tokens = []custodian.Token{{Accessor: "ACC", Receiver: "Olga", Until: "2026-05-30"}}
+		}), "now root-token 2026-05-30", ""},
+		{"revoked in a ceremony", with(issued(), func(s *custody.State) {
+			s.Roster.Tokens = []custodian.Token{{Accessor: "ACC", Fate: custodian.Revoked}}
+		}), "", ""},
 		{"a leftover", with(issued(), func(s *custody.State) {
 			s.Leftovers = []custody.Leftover{{State: "rollback", Text: "The old state.", Path: "/v/.conclave/KC-2"}}
 		}), "due leftover", "/v/.conclave/KC-2"},

@@ -83,6 +83,8 @@ type Plan struct {
 	Challenge         bool // who has a key in the plan decrypts a code with it
 	RootToken         bool
 	RootTokenKey      *Key
+	TokenReceiver     string // by name; "": the operator
+	TokenUntil        string // a day, by which it is revoked; "": nobody said
 
 	// AcceptUnauthenticated: a new vault may be sealed with RSA-OAEP.
 	AcceptUnauthenticated bool

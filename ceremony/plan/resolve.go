@@ -48,6 +48,7 @@ type Request struct {
 	RootTokenKey                      *File
 	WitnessKey                        *File
 	RootToken                         string // "", "initial", "none"
+	RootTokenReceiver, RootTokenUntil string // a name, a day
 	Challenge                         string // "", "keys", "none": whether keys are challenged
 
 	AcceptUnauthenticated bool // of an init or a rewrap with RSA-OAEP
@@ -119,6 +120,7 @@ func (q Request) Resolve(now time.Time) (*Plan, error) {
 	q.approvers(p, refuse)
 	q.challenge(p, refuse)
 	q.people(p, refuse)
+	q.outstanding(p, now, refuse)
 	q.identities(p, refuse)
 	q.arrangements(p, refuse)
 	q.signRecord(p, refuse)

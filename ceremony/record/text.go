@@ -418,7 +418,7 @@ func (p *Page) shares(out *document) {
 	}
 	for _, a := range p.Tokens {
 		f := a.Facts
-		out.row("root token", strings.Join(filled("accessor "+f.Text("accessor"), nonEmpty("to ", f.Text("receiver")), f.Text("delivery"), f.Text("fate")), ", "))
+		out.row("root token", strings.Join(filled("accessor "+f.Text("accessor"), nonEmpty("to ", f.Text("receiver")), nonEmpty("for: ", f.Text("purpose")), nonEmpty("to be revoked by ", f.Text("until")), f.Text("delivery"), f.Text("fate")), ", "))
 	}
 }
 

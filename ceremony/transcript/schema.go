@@ -197,7 +197,7 @@ var Kinds = map[string]Kind{
 		may(Number, "shares_before", "threshold_before", "shares", "threshold"),
 		may(List, "terms_before", "terms", "checks")),
 	"token": kind("a root token and its fate",
-		must(Text, "accessor"), may(Text, "receiver", "delivery", "fate", "pgp", "file", "sha256")),
+		must(Text, "accessor"), may(Text, "receiver", "delivery", "fate", "pgp", "file", "sha256", "purpose", "until")),
 	kindOverride: kind("a rule was weakened, by whom and why",
 		must(Text, "id", "sentence"), may(Text, "who", "why")),
 	"deviation": kind("something did not go as the script says, and what was decided",

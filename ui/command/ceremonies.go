@@ -13,6 +13,9 @@ func (p *Process) initCommand() *cobra.Command {
 	f.recoveryFlags()
 	c.Flags().StringVar(&f.rootToken, "root-token", "", "`WHICH`: initial (made and handed out) or none")
 	f.rootTokenKeyFlag()
+	for _, rare := range []string{"root-token-receiver", "root-token-until"} {
+		f.set.Lookup(rare).Hidden = true // the page is full; README has them
+	}
 	f.acceptSealFlag()
 	f.singleFlags()
 	c.RunE = func(c *cobra.Command, _ []string) error { return p.hold(c.Context(), vaultstate.Init, f) }

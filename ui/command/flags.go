@@ -41,6 +41,7 @@ type flags struct {
 	shares, threshold                     int
 	keys, pgpKeys, rootKey, rootToken     string
 	witnessKey, challenge                 string
+	tokenReceiver, tokenUntil             string
 
 	arrangements
 	serving       serverFlags
@@ -136,6 +137,8 @@ func (f *flags) recoveryFlags() {
 
 func (f *flags) rootTokenKeyFlag() {
 	f.set.StringVar(&f.rootKey, "root-token-pgp-key", "", "a `FILE` with the public key for the root token")
+	f.set.StringVar(&f.tokenReceiver, "root-token-receiver", "", "the `NAME` of who receives the root token")
+	f.set.StringVar(&f.tokenUntil, "root-token-until", "", "the `DATE` by which it is revoked")
 }
 
 func (f *flags) acceptSealFlag() {
@@ -161,6 +164,7 @@ func (f *flags) request(q *plan.Request) error {
 	q.StoredShares = f.number("stored-shares", f.storedShares)
 	q.RecoveryShares = f.number("recovery-shares", f.shares)
 	q.RecoveryThreshold = f.number("recovery-threshold", f.threshold)
+	q.RootTokenReceiver, q.RootTokenUntil = f.tokenReceiver, f.tokenUntil
 	q.RootToken, q.GenerateKey, q.SkipProof, q.Deep = f.rootToken, f.generateKey, f.skipProof, f.deep
 	q.SignRecord = f.sign
 	if f.sign.Generate && f.doc == nil {
