@@ -21,6 +21,7 @@ var (
 	ErrUnsupported    = errors.New("this state is of a kind that Conclave does not change")
 	ErrNoExchange     = errors.New("this file system cannot exchange two directories")
 	ErrTooManySubsets = errors.New("too many combinations of shares to find the wrong one")
+	ErrNoToken        = errors.New("there is no such token")
 	// Of a running server.
 	ErrPinned  = errors.New("the server shows another certificate than before")
 	ErrUnsafe  = errors.New("this connection is not safe")

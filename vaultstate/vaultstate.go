@@ -265,6 +265,17 @@ type Rollbacker interface {
 	Retire(ctx context.Context, id ID) (Leftover, error)
 }
 
+// Revoker takes a root token out of a vault whose server is stopped.
+type Revoker interface {
+	// RootToken is when the root token of an accessor was made. ErrNoToken: the
+	// vault has none.
+	RootToken(ctx context.Context, accessor string) (time.Time, error)
+	// RevokeRoot removes the token's entries and looks for them again; a second
+	// call after one that failed goes on. Tokens that were made with it are not
+	// revoked: the checks say how many there are.
+	RevokeRoot(ctx context.Context, accessor string) ([]Check, error)
+}
+
 // Sealed is an entry that the HSM wrapped, or a place that could hide one.
 type Sealed struct {
 	Where                string // entry or directory
