@@ -92,8 +92,8 @@ func (r *Run) meaning() []string {
 		}
 	case vaultstate.Init, vaultstate.Rekey, vaultstate.GenerateRoot:
 		text = assets.Text("after-" + r.c.ID)
-	case plan.Retire:
-		text = assets.Text("after-retire")
+	case plan.Retire, plan.RevokeRoot:
+		text = assets.Text("after-" + r.c.ID)
 	case plan.Unseal:
 		if !r.plan.Deep {
 			text = append(text, "The keys were opened; the entries of the vault were not read. With -deep every one is.")

@@ -162,6 +162,9 @@ func unseal(r *Run) *page {
 		what = "open the vault and read every entry"
 	}
 	fails := "nothing has been changed."
+	if s := r.offline.stands(); s != "" {
+		fails = s
+	}
 	if r.retiring.destroyed {
 		fails = "the old HSM key is destroyed; the vault is as it was."
 	}

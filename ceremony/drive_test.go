@@ -92,6 +92,12 @@ func (s *site) request(c ceremony.Ceremony) plan.Request {
 		q.Rewrap = plan.RewrapRequest{KeyRef: "test:02", Generate: true}
 	case "drill":
 		q.Custodians = five
+	case "revoke-root":
+		for _, t := range s.roster.Tokens {
+			if t.Fate != custodian.Revoked {
+				q.Accessor = t.Accessor
+			}
+		}
 	case "retire":
 		q.Retire.KeyRef = wornKey
 	}

@@ -57,8 +57,12 @@ var Retire = Ceremony{ID: string(plan.Retire), Title: "RETIRE", Word: "RETIRE", 
 var Drill = Ceremony{ID: string(plan.Drill), Title: "DRILL", Word: "DRILL", Steps: steps(
 	opening(), gathering(), drillStep(), closing(keepStep()))}
 
+// RevokeRoot takes a root token out of the storage.
+var RevokeRoot = Ceremony{ID: string(plan.RevokeRoot), Title: "REVOKE ROOT", Word: "REVOKE", Steps: steps(
+	opening(), step("revoke", "Revoke", Operator, revokeRoot), closing())}
+
 // All are the ceremonies, in the order of the menu.
-var All = []Ceremony{Init, Unseal, Rekey, RecoveryRekey, Rotate, GenerateRoot, Recover, Rewrap, Retire, Drill}
+var All = []Ceremony{Init, Unseal, Rekey, RecoveryRekey, Rotate, GenerateRoot, Recover, Rewrap, Retire, Drill, RevokeRoot}
 
 // ByID finds a ceremony by its command's name.
 func ByID(id string) (Ceremony, bool) {
@@ -108,6 +112,8 @@ func (c Ceremony) done() string {
 		return "the old HSM key is destroyed"
 	case plan.Drill:
 		return "the drill was held"
+	case plan.RevokeRoot:
+		return "the root token is revoked"
 	}
 	return "the vault was opened and checked, and nothing was changed"
 }

@@ -55,6 +55,7 @@ type state struct {
 	moved      newKey
 	retiring   retiring
 	drilling   drilling
+	offline    offline
 	signing    signing
 	authority  authority
 	notices    notices
@@ -96,6 +97,8 @@ func (r *Run) stands() string {
 		return "Nothing counts yet: the vault is as it was. The new shares are void if the ceremony stops here."
 	case r.retiring.stands() != "":
 		return r.retiring.stands()
+	case r.offline.stands() != "":
+		return r.offline.stands()
 	default:
 		return "Nothing is changed: the vault is as it was."
 	}
@@ -107,7 +110,7 @@ func (r *Run) cancel(ctx context.Context) string {
 		return "The change was already made: " + r.c.done() + "."
 	}
 	if !r.begun {
-		return cmp.Or(r.retiring.stands(), "Nothing was changed.")
+		return cmp.Or(r.retiring.stands(), r.offline.stands(), "Nothing was changed.")
 	}
 	gap := r.inGap()
 	r.begun = false

@@ -334,7 +334,7 @@ func (j *judge) tokens() {
 			continue
 		}
 		item := Item{Due, "root-token", "Revoke a token", "a root token is outstanding", fmt.Sprintf("The root token with the accessor %s, of %s, went to %s. Nothing says that it was revoked.", t.Accessor, t.Ceremony, t.Receiver),
-			"Revoke it on the server, vault token revoke -accessor, and enter it: conclave custody add token-revoked.", time.Time{}}
+			"Revoke it on the server, vault token revoke -accessor, and enter it: conclave custody add token-revoked. With the server stopped: conclave revoke-root -accessor " + t.Accessor + ".", time.Time{}}
 		if t.Purpose != "" {
 			item.What += " It was made for this: " + t.Purpose + "."
 		}

@@ -28,9 +28,10 @@ import (
 
 // The ceremonies that are no operation of the vault.
 const (
-	Unseal vaultstate.Kind = "unseal"
-	Retire vaultstate.Kind = "retire" // the HSM key that a rewrap moved away from is destroyed
-	Drill  vaultstate.Kind = "drill"  // every custodian proves that they still hold their share
+	Unseal     vaultstate.Kind = "unseal"
+	Retire     vaultstate.Kind = "retire"      // the HSM key that a rewrap moved away from is destroyed
+	RevokeRoot vaultstate.Kind = "revoke-root" // a root token is taken out of the storage
+	Drill      vaultstate.Kind = "drill"       // every custodian proves that they still hold their share
 )
 
 // Value is one effective value and where it comes from: "flag", "environment
@@ -100,6 +101,8 @@ type Plan struct {
 
 	Proof      string // of a drill: what its holders prove
 	CompareKey bool   // …and the HSM's recovery key is compared with the record
+
+	Accessor string // of a revoke-root: the token's
 
 	GenerateKey bool // a missing wrapping key may be made in the HSM
 	SignRecord  SignRecord
@@ -180,7 +183,7 @@ func (p *Plan) NeedsQuorum() bool {
 		return p.Server != nil
 	case Drill:
 		return p.Proof == ProofQuorum
-	case vaultstate.Init, vaultstate.Recover, Retire:
+	case vaultstate.Init, vaultstate.Recover, Retire, RevokeRoot:
 	}
 	return false
 }

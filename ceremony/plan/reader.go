@@ -26,7 +26,7 @@ type argument struct {
 var (
 	mayIssue = slices.Concat(issuing, moving)
 	moving   = []vaultstate.Kind{vaultstate.Rewrap}
-	kinds    = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.Recover, vaultstate.Rewrap, Retire, Drill}
+	kinds    = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.Recover, vaultstate.Rewrap, Retire, Drill, RevokeRoot}
 	proving  = []vaultstate.Kind{Drill}
 	mayKey   = slices.Concat(mayIssue, proving)
 
@@ -48,6 +48,7 @@ var (
 		{name: "with_recovery_rekey", flag: "with-recovery-rekey", kinds: moving},
 		{name: "anchor", flag: "anchor"},
 		{name: "adopt_state", flag: "adopt-state", kinds: without(vaultstate.Init)},
+		{name: "accessor", flag: "accessor", kinds: revoking},
 		{name: "proof", flag: "proof", kinds: proving},
 		{name: "compare_recovery_key", flag: "compare-recovery-key", kinds: proving},
 		{name: "deep", flag: "deep", kinds: []vaultstate.Kind{Unseal}},
@@ -155,7 +156,7 @@ func (r *reader) root(body hcl.Body) {
 	b := c.Blocks[0]
 	r.d.Kind = vaultstate.Kind(b.Labels[0])
 	if !slices.Contains(kinds, r.d.Kind) {
-		r.refuse(b.LabelRanges[0], "Unknown ceremony", "%q is none of init, unseal, rekey, recovery-rekey, rotate, generate-root, recover, rewrap, retire, drill.", clean.Clean(b.Labels[0]))
+		r.refuse(b.LabelRanges[0], "Unknown ceremony", "%q is none of init, unseal, rekey, recovery-rekey, rotate, generate-root, recover, rewrap, retire, drill, revoke-root.", clean.Clean(b.Labels[0]))
 		return
 	}
 	r.ceremony(b)
@@ -241,6 +242,9 @@ func (r *reader) needed(b *hcl.Block, seen map[string]bool) {
 	}
 	if _, ok := r.d.Setting("old-hsm-key-id"); !ok && r.d.Kind == Retire {
 		r.refuse(b.DefRange, "No old key", "Say which key is destroyed: old_hsm { key_label = …, key_id = … }, each on its line.")
+	}
+	if _, ok := r.d.Setting("accessor"); !ok && r.d.Kind == RevokeRoot {
+		r.refuse(b.DefRange, "No accessor", "Say which token: accessor = \"…\".")
 	}
 	r.keys(b)
 }

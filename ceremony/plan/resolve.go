@@ -55,6 +55,7 @@ type Request struct {
 	Rewrap                RewrapRequest
 	Retire                RetireRequest
 	Drilling              DrillRequest
+	Accessor              string // of a revoke-root
 
 	GenerateKey bool
 	SignRecord  SignRecord
@@ -114,6 +115,7 @@ func (q Request) Resolve(now time.Time) (*Plan, error) {
 	q.rewrap(p, refuse)
 	q.retire(p, refuse)
 	q.drilling(p, refuse)
+	q.revokes(p, refuse)
 	q.recovery(p, refuse)
 	q.token(p, refuse)
 	q.keys(p, now, refuse)

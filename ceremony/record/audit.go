@@ -151,6 +151,11 @@ func (p *Page) open() []string {
 		add("The set %s never counted. Its shares are worth nothing and are taken back (event %d).", a.Facts.Text("set"), a.Event)
 	}
 	for _, a := range p.Tokens {
+		if slices.ContainsFunc(p.Tokens, func(b Act) bool {
+			return b.Facts.Text("accessor") == a.Facts.Text("accessor") && b.Facts.Text("fate") == "revoked"
+		}) {
+			continue
+		}
 		add("The root token with the accessor %s is valid until it is revoked (event %d).", a.Facts.Text("accessor"), a.Event)
 	}
 	kept := map[string]uint64{}
