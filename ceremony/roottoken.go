@@ -147,11 +147,11 @@ func (r *Run) openItem() string {
 	if d.fate == custodian.Revoked {
 		return ""
 	}
-	if d.fate == "use" {
-		return fmt.Sprintf("Open item: the root token with the accessor %s is revoked once the vault is set up.", a)
-	}
 	if r.plan.TokenUntil != "" {
 		return fmt.Sprintf("Open item: the root token with the accessor %s, which %s has, is to be revoked by %s.", a, r.tokenTerms().Text("receiver"), r.plan.TokenUntil)
+	}
+	if d.fate == "use" {
+		return fmt.Sprintf("Open item: the root token with the accessor %s is revoked once the vault is set up.", a)
 	}
 	return fmt.Sprintf("Open item: the root token with the accessor %s exists until it is revoked.", a)
 }

@@ -41,7 +41,7 @@ type flags struct {
 	shares, threshold                     int
 	keys, pgpKeys, rootKey, rootToken     string
 	witnessKey, challenge                 string
-	tokenReceiver, tokenUntil             string
+	tokenReceiver, tokenUntil, accessor   string
 
 	arrangements
 	serving       serverFlags
@@ -164,6 +164,7 @@ func (f *flags) request(q *plan.Request) error {
 	q.StoredShares = f.number("stored-shares", f.storedShares)
 	q.RecoveryShares = f.number("recovery-shares", f.shares)
 	q.RecoveryThreshold = f.number("recovery-threshold", f.threshold)
+	q.Accessor = f.accessor
 	q.RootTokenReceiver, q.RootTokenUntil = f.tokenReceiver, f.tokenUntil
 	q.RootToken, q.GenerateKey, q.SkipProof, q.Deep = f.rootToken, f.generateKey, f.skipProof, f.deep
 	q.SignRecord = f.sign

@@ -44,6 +44,7 @@ var whatFor = map[vaultstate.Kind]string{
 	vaultstate.GenerateRoot:  "mint a root token without the server",
 	vaultstate.Recover:       "new shares where the old are lost",
 	vaultstate.Rewrap:        "another HSM key, or another HSM",
+	plan.RevokeRoot:          "a root token is taken out of the storage",
 	plan.Drill:               "every holder proves their share; no PIN",
 	plan.Retire:              "the HSM key from before a rewrap is destroyed",
 }
@@ -54,6 +55,9 @@ func (p *Process) openMenu(ctx context.Context, out *os.File, f *flags) error {
 		m.Name, m.Facts = "No vault named", []string{"Name one with -config FILE, a server's configuration, or -storage DIR. A rehearsal needs none."}
 		m.Possible = []ui.Entry{rehearseEntry, doctorEntry}
 		for _, c := range ceremony.All {
+			if c.ID == string(plan.RevokeRoot) {
+				continue // as below: the page is full
+			}
 			m.Not = append(m.Not, ui.Entry{ID: c.ID, Title: title(c), What: "no vault was named"})
 		}
 	} else if err := f.fillMenu(ctx, m); err != nil {
@@ -115,6 +119,9 @@ func (f *flags) fillMenu(ctx context.Context, m *ui.Menu) error {
 		if k := vaultstate.Kind(c.ID); (k == vaultstate.Rewrap || k == plan.Retire) && s.HSM.State != answers {
 			continue // from here it never begins: the page has no room to say so twice
 		}
+		if e.ID == string(plan.RevokeRoot) {
+			continue // what is due names the token, and the command
+		}
 		if e.ID == string(plan.Drill) && !s.holders {
 			continue // what is due says so
 		}
@@ -168,6 +175,8 @@ func (s *status) why(kind vaultstate.Kind) string {
 		return "no HSM is named"
 	case s.HSM.State != answers:
 		return "the HSM does not answer"
+	case kind == plan.RevokeRoot:
+		return "say which token: conclave revoke-root -accessor"
 	case kind == plan.Retire:
 		return "say which key: conclave retire -old-hsm-key-label"
 	case kind == vaultstate.Rewrap:

@@ -163,6 +163,8 @@ func (p *Process) flagsOf(kind vaultstate.Kind) *flags {
 		f.rewrapFlags()
 	case plan.Retire:
 		f.otherKeyFlags("old-")
+	case plan.RevokeRoot:
+		f.accessorFlag()
 	case plan.Drill:
 		f.drillFlags()
 	case vaultstate.Rotate:

@@ -131,6 +131,9 @@ func (a *asker) draft(id string) *plan.Draft {
 	shares := 0
 	k := vaultstate.Kind(kind)
 	a.otherKey(d, k)
+	if k == plan.RevokeRoot {
+		d.Set("accessor", a.must("The accessor of the root token", ""))
+	}
 	if k == plan.Drill {
 		d.Set("proof", a.ask("What the holders prove: share, key or quorum", plan.ProofShare, func(s string) bool {
 			return s == plan.ProofShare || s == plan.ProofKey || s == plan.ProofQuorum

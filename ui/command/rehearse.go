@@ -38,8 +38,8 @@ func (p *Process) rehearseCommand() *cobra.Command {
 	r := &rehearsal{}
 	c := &cobra.Command{
 		Use: "rehearse [CEREMONY] [flags]", Short: "Practise a ceremony on a throw-away vault", Args: cobra.MaximumNArgs(1), ValidArgs: names,
-		Long: "CEREMONY is " + strings.Join(names[:len(names)-4], ", ") + ",\n" + strings.Join(names[len(names)-4:], ", ") + ". Without it, init. " +
-			"A private SoftHSM token,\npractice people and keys, PRACTICE on everything. It takes nothing from a\nconfiguration or the environment.",
+		Long: "CEREMONY is " + strings.Join(names[:len(names)-5], ", ") + ",\n" + strings.Join(names[len(names)-5:], ", ") + ". Without it, init.\n" +
+			"A private SoftHSM token, practice people and keys, PRACTICE on everything. It\ntakes nothing from a configuration or the environment.",
 		RunE: func(c *cobra.Command, args []string) error {
 			id := string(vaultstate.Init)
 			if len(args) > 0 {
@@ -202,6 +202,9 @@ func (p *Process) practiceJob(w *rehearse.World, kind vaultstate.Kind, terminal 
 	q, err := w.Request(kind)
 	if err != nil {
 		return j, fmt.Errorf("planning the rehearsal: %w", err)
+	}
+	if kind == plan.RevokeRoot && q.Accessor == "" {
+		return j, usage("the records of the practice vault name no root token that is outstanding. Nothing was touched; make one first: conclave rehearse generate-root -dir %s", clean.Clean(w.Dir))
 	}
 	if q.ID == "" {
 		if q.ID, err = freshID(w.Dir, true, p.Now()); err != nil {

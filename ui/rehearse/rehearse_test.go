@@ -127,7 +127,7 @@ func hold(t *testing.T, w *rehearse.World, kind vaultstate.Kind, answer auto) (r
 func TestRehearsals(t *testing.T) {
 	dir := t.TempDir()
 	for i, kind := range []vaultstate.Kind{vaultstate.Init, plan.Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey,
-		vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.RecoveryRekey, vaultstate.Rekey, plan.Drill, vaultstate.Recover, plan.Drill} {
+		vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.RecoveryRekey, vaultstate.Rekey, plan.Drill, vaultstate.Recover, plan.Drill, plan.RevokeRoot} {
 		w := prepare(t, dir)
 		if i == 6 {
 			w.Shares, w.Threshold, w.PlainShares, w.PINInParts = 7, 4, true, true

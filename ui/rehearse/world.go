@@ -239,6 +239,13 @@ func (w *World) Request(kind vaultstate.Kind) (plan.Request, error) {
 	q := plan.Request{Kind: kind, Purpose: "Rehearsal", Practice: true, Storage: w.Storage, Config: w.Config,
 		Operator: operatorName, Witness: witnessName, GenerateKey: kind == vaultstate.Init, Values: w.values()}
 	w.otherKey(&q)
+	if kind == plan.RevokeRoot && w.Roster != nil {
+		for _, t := range w.Roster.Tokens {
+			if t.Fate != custodian.Revoked {
+				q.Accessor = t.Accessor // the newest
+			}
+		}
+	}
 	if w.PINInParts || kind == vaultstate.Recover { // as it is asked for in production
 		q.PINHolders = pinHolders
 	}
@@ -266,7 +273,7 @@ func (w *World) Request(kind vaultstate.Kind) (plan.Request, error) {
 				q.Custodians = append(q.Custodians, name) // gives an old share, receives none
 			}
 		}
-	case kind != plan.Unseal && kind != plan.Retire:
+	case kind != plan.Unseal && kind != plan.Retire && kind != plan.RevokeRoot:
 		q.Custodians = w.holders()
 	}
 	if issues && !w.PlainShares {
