@@ -95,6 +95,8 @@ var explained = []struct {
 		"Give the address of the active node; the error below names it where the server does. What was pending at a node that stepped down is forgotten."}},
 	{vaultstate.ErrClosed, sentences{"The server does not offer this at this address.", "",
 		"The error below says what its administrator can open. Then try again, or stop."}},
+	{vaultstate.ErrNoToken, sentences{"The vault has no such token.", "",
+		"Compare the accessor with the record of the ceremony that made it; it may be revoked already."}},
 	{vaultstate.ErrToken, sentences{"The server wants another token for this.", "",
 		"Give one whose policy allows it; the error below says for which path."}},
 	{vaultstate.ErrLost, sentences{"The server's answer was lost.", "",
