@@ -11,7 +11,7 @@ import (
 // TestPaper: the paper script has every step of the table, in its order, with
 // somebody's initials; the two texts that are read aloud are those of the screens.
 func TestPaper(t *testing.T) {
-	s := newSite(t)
+	s := initialised(t) // whose records name a root token
 	for _, c := range ceremony.All {
 		q := s.request(c)
 		p, err := q.Resolve(time.Date(2026, 11, 24, 16, 0, 0, 0, time.UTC))

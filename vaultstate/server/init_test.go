@@ -140,6 +140,7 @@ func TestInitLost(t *testing.T) {
 			v := open(t, f, "")
 			c.spoil(f)
 			_, err := v.Begin(t.Context(), initOp)
+			f.Settle()
 			if !errors.Is(err, server.ErrLost) || !strings.Contains(err.Error(), c.says) || f.Initialized != c.is {
 				t.Errorf("%s, %s: %v", d.Name, c.what, err)
 			}

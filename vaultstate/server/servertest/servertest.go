@@ -93,6 +93,12 @@ func New(t testing.TB, d Dialect) *Server {
 	return f
 }
 
+// Settle waits for the request that is being handled, whose answer may be lost.
+func (f *Server) Settle() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+}
+
 // NewTLS is New behind a certificate, which Server.Certificate is.
 func NewTLS(t testing.TB, d Dialect) *Server {
 	f := prepare(t, d)
