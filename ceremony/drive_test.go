@@ -93,6 +93,10 @@ func (s *site) request(c ceremony.Ceremony) plan.Request {
 	case "drill":
 		q.Custodians = five
 	case "revoke-root":
+		q.Accessor = "OfAPaperThatIsNotHeld123"
+		if s.roster == nil {
+			break
+		}
 		for _, t := range s.roster.Tokens {
 			if t.Fate != custodian.Revoked {
 				q.Accessor = t.Accessor
