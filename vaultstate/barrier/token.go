@@ -125,14 +125,15 @@ func parseToken(plain []byte) (_ *Token, err error) {
 	}()
 	var (
 		kind, ttl, created int64
+		uses               int64 // left; below zero: it is being revoked
 		path, namespace    string
 		policies           []string
 	)
 	known := map[string]any{
-		"type": &kind, "ttl": &ttl, "creation_time": &created, "path": &path, "namespace_id": &namespace,
+		"type": &kind, "ttl": &ttl, "num_uses": &uses, "creation_time": &created, "path": &path, "namespace_id": &namespace,
 		"policies": &policies, "accessor": &t.Accessor, "cubbyhole_id": &t.Cubbyhole,
 	}
-	members, err := object(plain, "the entry", "type", "id", "ttl", "creation_time", "path", "namespace_id",
+	members, err := object(plain, "the entry", "type", "id", "ttl", "num_uses", "creation_time", "path", "namespace_id",
 		"policies", "accessor", "cubbyhole_id")
 	if err != nil {
 		return nil, err
@@ -151,7 +152,7 @@ func parseToken(plain []byte) (_ *Token, err error) {
 	switch {
 	case t.ID.Len() == 0 || t.Accessor == "":
 		return nil, corrupt("the entry has no token or no accessor")
-	case kind != tokenService || ttl != 0 || path != tokenRootPath || namespace != "root" || len(policies) != 1 || policies[0] != "root":
+	case kind != tokenService || ttl != 0 || uses != 0 || path != tokenRootPath || namespace != "root" || len(policies) != 1 || policies[0] != "root":
 		return nil, corrupt("the entry is not a root token's")
 	}
 	t.Created = time.Unix(created, 0).UTC()

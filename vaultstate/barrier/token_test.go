@@ -126,6 +126,8 @@ func TestParseTokenRefuses(t *testing.T) {
 	}
 	for name, text := range map[string]string{
 		"batch":         strings.Replace(good, `"type":1`, `"type":2`, 1),
+		"being revoked": strings.Replace(good, `"ttl":0`, `"ttl":0,"num_uses":-3`, 1),
+		"few uses":      strings.Replace(good, `"ttl":0`, `"ttl":0,"num_uses":2`, 1),
 		"ttl":           strings.Replace(good, `"ttl":0`, `"ttl":60`, 1),
 		"policy":        strings.Replace(good, `["root"]`, `["root","x"]`, 1),
 		"namespace":     strings.Replace(good, `:"root"}`, `:"other"}`, 1),

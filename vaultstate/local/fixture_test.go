@@ -5,6 +5,7 @@ package local_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -294,4 +295,17 @@ func TestInitReal(t *testing.T) {
 		files++
 	}
 	t.Logf("%d entries below core/, 3 of the token", files)
+}
+
+// TestFixtureToken: the root token that OpenBao made counts here, too.
+func TestFixtureToken(t *testing.T) {
+	r := fixture(t, "aes", local.OpenBao)
+	token := secret.Take(bytes.Clone(r.known.RootToken))
+	if _, err := r.CheckToken(t.Context(), token); err != nil {
+		t.Errorf("OpenBao's own token: %v", err)
+	}
+	token.Expose()[3] ^= 1
+	if _, err := r.CheckToken(t.Context(), token); !errors.Is(err, vaultstate.ErrToken) {
+		t.Errorf("another: %v", err)
+	}
 }

@@ -368,6 +368,11 @@ func (v *Vault) Submit(ctx context.Context, id vaultstate.ID, quorum []secret.By
 	if err != nil {
 		return vaultstate.Progress{}, err
 	}
+	return v.authorised(ctx, op, func(o *opened) error { return authorise(o, quorum) })
+}
+
+// authorised stages the operation if the authority over the live state is given.
+func (v *Vault) authorised(ctx context.Context, op *operation, given func(*opened) error) (vaultstate.Progress, error) {
 	if p, err := v.guard(); err != nil {
 		return p, err
 	}
@@ -377,10 +382,10 @@ func (v *Vault) Submit(ctx context.Context, id vaultstate.ID, quorum []secret.By
 	}
 	defer o.wipe()
 	if o.facts.Storage != op.base {
-		return op.progress(), fmt.Errorf("%s: %w", id, vaultstate.ErrChanged)
+		return op.progress(), fmt.Errorf("%s: %w", op.ID, vaultstate.ErrChanged)
 	}
 	op.wrong = nil
-	if err := authorise(o, quorum); err != nil {
+	if err := given(o); err != nil {
 		var q *vaultstate.QuorumError
 		if errors.As(err, &q) {
 			op.wrong = q.Wrong
