@@ -212,3 +212,18 @@ func raw(t *testing.T, text string) secret.Bytes {
 	}
 	return secret.Take(b)
 }
+
+// shutSession is another session on the same vault that allows nothing.
+func shutSession(t *testing.T, b *bench) (*api.Server, error) {
+	t.Helper()
+	return api.New(t.Context(), api.Options{Vault: b.vault, Record: b.record, ID: "shut"})
+}
+
+func session(t *testing.T, v api.Vault, r api.Record) *api.Server {
+	t.Helper()
+	s, err := api.New(t.Context(), api.Options{Vault: v, Record: r, ID: "again", Allow: everything, Plain: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

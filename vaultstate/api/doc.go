@@ -51,5 +51,6 @@
 //   - a token is looked up in the storage, and only a root token without an end
 //     counts; key-status and rotate want one, and so does nothing else;
 //   - key-status counts no encryptions: 0;
+//   - a method that an endpoint does not have is 405 (servers take any for update);
 //   - rotate/root, rotate/recovery, unseal, seal and backups do not exist.
 package api

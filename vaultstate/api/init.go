@@ -97,7 +97,7 @@ func (s *Server) initOperation(c *call, r initRequest) (vaultstate.Operation, er
 	if r.RecoveryShares == 0 && len(r.RecoveryPGPKeys) == 0 {
 		return op, refuse(http.StatusBadRequest, "recovery configuration must specify a positive number of shares")
 	}
-	if op.PGPKeys, err = counts(r.RecoveryShares, r.RecoveryThreshold, r.RecoveryPGPKeys, s.o.Now()); err != nil {
+	if op.PGPKeys, err = counts(op.Kind, r.RecoveryShares, r.RecoveryThreshold, r.RecoveryPGPKeys, s.o.Now()); err != nil {
 		return op, refuse(http.StatusBadRequest, "invalid recovery configuration: "+plain(err))
 	}
 	if st.Initialized {

@@ -115,7 +115,7 @@ func (s *Server) ofRecoveryKey(r rekeyRequest, op *vaultstate.Operation) (err er
 		return refuse(http.StatusBadRequest, "stored shares not supported by recovery key")
 	}
 	op.Shares, op.Threshold = r.SecretShares, r.SecretThreshold
-	if op.PGPKeys, err = counts(r.SecretShares, r.SecretThreshold, r.PGPKeys, s.o.Now()); err != nil {
+	if op.PGPKeys, err = counts(op.Kind, r.SecretShares, r.SecretThreshold, r.PGPKeys, s.o.Now()); err != nil {
 		return refuse(http.StatusInternalServerError, "invalid recovery configuration: "+plain(err))
 	}
 	switch {
