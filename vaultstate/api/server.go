@@ -228,3 +228,10 @@ func refused(err error) *answer {
 	}
 	return r.answer()
 }
+
+// Over is why nothing can be changed in this session any more; nil if it can.
+func (s *Server) Over() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.over
+}

@@ -1,0 +1,386 @@
+//go:build cgo
+
+package command_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"conclave/hsm"
+	"conclave/hsm/secret"
+	"conclave/hsm/softhsm"
+	"conclave/hsm/softhsm/need"
+	"conclave/vaultstate/pgp"
+)
+
+// site is a token, an empty storage and a place for records.
+type site struct {
+	*testing.T
+	dir  string
+	args []string // that name vault and HSM
+	env  []string
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	need.Tool(t, "softhsm")
+	s := &site{T: t, dir: t.TempDir()}
+	pin := secret.Take([]byte("practice-1"))
+	defer pin.Wipe()
+	store, err := softhsm.Create(t.Context(), filepath.Join(s.dir, "hsm"), "practice", pin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := store.Config("key", "01")
+	token, err := hsm.Open(t.Context(), cfg)
+	if err == nil {
+		err = token.Login(t.Context(), pin)
+	}
+	if err == nil {
+		_, err = token.GenerateKey(t.Context())
+	}
+	if err == nil {
+		err = token.Close()
+	}
+	for _, d := range []string{"storage", "records", "sock"} {
+		err = errors.Join(err, os.Mkdir(filepath.Join(s.dir, d), 0o700))
+	}
+	if err = errors.Join(err, os.WriteFile(filepath.Join(s.dir, "pin"), []byte("practice-1"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	s.args = []string{"serve", "-storage", filepath.Join(s.dir, "storage"), "-dir", filepath.Join(s.dir, "records"), "-hsm-lib", cfg.Lib, "-hsm-token-label", "practice",
+		"-hsm-key-label", "key", "-hsm-key-id", "01", "-hsm-pin-file", filepath.Join(s.dir, "pin"), "-allow-software-token"}
+	s.env = append([]string{"HOME=" + s.dir, "PATH=" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + filepath.Join(s.dir, "sock")}, store.Env()...)
+	return s
+}
+
+// running is a session that answers.
+type running struct {
+	*site
+	cmd            *exec.Cmd
+	address, token string
+	said, errs     bytes.Buffer
+	ended          chan error
+}
+
+// serve starts a session and waits until it says where its record is.
+func (s *site) serve(more ...string) *running {
+	s.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		s.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(s.Context(), 3*time.Minute)
+	r := &running{site: s, ended: make(chan error, 1)}
+	r.cmd = exec.CommandContext(ctx, self)
+	r.cmd.Args = append([]string{"conclave"}, append(s.args, more...)...)
+	r.cmd.Env, r.cmd.Stderr = s.env, &r.errs
+	out, err := r.cmd.StdoutPipe()
+	if err == nil {
+		err = r.cmd.Start()
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		r.said.WriteString(lines.Text() + "\n")
+		if a, ok := strings.CutPrefix(lines.Text(), "BAO_ADDR="); ok {
+			r.address = a
+		}
+		if rest, ok := strings.CutPrefix(lines.Text(), "BAO_TOKEN is in "); ok {
+			name, _, _ := strings.Cut(rest, ". ")
+			b, err := os.ReadFile(name)
+			if err != nil {
+				s.Fatal(err)
+			}
+			if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+				s.Errorf("the file with the token: %v, %v", info.Mode(), err)
+			}
+			r.token = string(b)
+		}
+		if strings.HasPrefix(lines.Text(), "The record is in ") {
+			break
+		}
+	}
+	go func() { r.ended <- r.cmd.Wait() }()
+	s.Cleanup(func() {
+		cancel()
+		r.ended <- <-r.ended
+	})
+	if r.address == "" {
+		s.Fatalf("it does not serve:\n%s%s", r.said.String(), <-r.wait())
+	}
+	return r
+}
+
+// wait is what stood on stderr once it ended.
+func (r *running) wait() chan string {
+	c := make(chan string, 1)
+	err := <-r.ended
+	r.ended <- err
+	c <- r.errs.String()
+	return c
+}
+
+// stop ends the session and returns its last line and code.
+func (r *running) stop() (string, int) {
+	r.Helper()
+	if err := r.cmd.Process.Signal(os.Interrupt); err != nil {
+		r.Fatal(err)
+	}
+	return r.end()
+}
+
+func (r *running) end() (string, int) {
+	r.Helper()
+	last := <-r.wait()
+	return last, r.cmd.ProcessState.ExitCode()
+}
+
+// bao runs the stock command line. codes are the exit codes that are right.
+func (r *running) bao(bin string, want int, args ...string) map[string]any {
+	r.Helper()
+	cmd := exec.CommandContext(r.Context(), bin, args...)
+	cmd.Env = []string{"HOME=" + r.dir, "BAO_ADDR=" + r.address, "BAO_TOKEN=" + r.token, "BAO_FORMAT=json"}
+	cmd.Dir = r.dir
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if got := cmd.ProcessState.ExitCode(); got != want {
+		r.Fatalf("bao %s: code %d, want %d: %v\n%s%s", strings.Join(args, " "), got, want, err, out, errs.String())
+	}
+	a := map[string]any{}
+	if len(bytes.TrimSpace(out)) > 0 && json.Unmarshal(out, &a) != nil {
+		a["text"] = string(out)
+	}
+	a["stderr"] = errs.String()
+	return a
+}
+
+func list(x any) (out []string) {
+	for _, e := range x.([]any) {
+		out = append(out, e.(string))
+	}
+	return out
+}
+
+func text(x any) string {
+	s, _ := x.(string)
+	return s
+}
+
+// TestServeStockCommandLine: the stock OpenBao command line initialises a local
+// vault, rekeys it with verification, makes a root token and rotates, over the
+// socket and over loopback; what is wrong it says with a server's words.
+func TestServeStockCommandLine(t *testing.T) {
+	bin := need.Tool(t, "openbao")
+	for _, where := range []string{"socket", "loopback"} {
+		t.Run(where, func(t *testing.T) { stock(newSite(t), bin, where == "loopback") })
+	}
+}
+
+func stock(s *site, bin string, loopback bool) {
+	args := []string{"-allow=init,rekey,recovery-rekey,rotate,generate-root", "-allow-plain-shares"}
+	if loopback {
+		args = append(args, "-listen=127.0.0.1:0")
+	}
+	r := s.serve(args...)
+	if st := r.bao(bin, 2, "status"); st["initialized"] != false {
+		s.Errorf("before: %v", st)
+	}
+	for why, x := range map[string][]string{
+		"not applicable to seal type pkcs11":     {"operator", "init", "-key-shares=5", "-key-threshold=3", "-recovery-shares=3", "-recovery-threshold=2"},
+		"threshold cannot be larger than shares": {"operator", "init", "-recovery-shares=2", "-recovery-threshold=3"},
+		"threshold must be greater than one":     {"operator", "init", "-recovery-shares=2", "-recovery-threshold=1"},
+		"Vault is sealed":                        {"operator", "rekey", "-target=recovery", "-init", "-key-shares=2", "-key-threshold=2", "-verify"},
+	} {
+		if a := r.bao(bin, 2, x...); !strings.Contains(text(a["stderr"]), why) {
+			s.Errorf("%v: %v", x, a["stderr"])
+		}
+	}
+	a := r.bao(bin, 0, "operator", "init", "-recovery-shares=3", "-recovery-threshold=2")
+	shares, root := list(a["recovery_keys_b64"]), text(a["root_token"])
+	if st := r.bao(bin, 0, "status"); st["initialized"] != true || st["sealed"] != false || st["n"] != 3.0 {
+		s.Errorf("after the init: %v", st)
+	}
+
+	a = r.bao(bin, 0, "operator", "rekey", "-target=recovery", "-init", "-key-shares=2", "-key-threshold=2", "-verify")
+	nonce := text(a["nonce"])
+	if a := r.bao(bin, 2, "operator", "rekey", "-target=recovery", "-nonce=x", shares[0]); !strings.Contains(text(a["stderr"]), "incorrect nonce") {
+		s.Errorf("a wrong nonce: %v", a)
+	}
+	r.bao(bin, 0, "operator", "rekey", "-target=recovery", "-nonce="+nonce, shares[0])
+	a = r.bao(bin, 0, "operator", "rekey", "-target=recovery", "-nonce="+nonce, shares[1])
+	fresh, verify := list(a["keys_base64"]), text(a["verification_nonce"])
+	for _, one := range fresh {
+		a = r.bao(bin, 0, "operator", "rekey", "-target=recovery", "-verify", "-nonce="+verify, one)
+	}
+	if !strings.Contains(text(a["text"]), "verification successful") {
+		s.Errorf("the verification: %v", a)
+	}
+
+	a = r.bao(bin, 0, "operator", "rekey", "-init", "-key-shares=1", "-key-threshold=1")
+	for _, one := range fresh {
+		a = r.bao(bin, 0, "operator", "rekey", "-nonce="+text(a["nonce"]), one)
+	}
+
+	a = r.bao(bin, 0, "operator", "generate-root", "-init")
+	otp, nonce := text(a["otp"]), text(a["nonce"])
+	for _, one := range fresh {
+		a = r.bao(bin, 0, "operator", "generate-root", "-nonce="+nonce, one)
+	}
+	made := r.bao(bin, 0, "operator", "generate-root", "-decode="+text(a["encoded_root_token"]), "-otp="+otp)
+	token := strings.TrimSpace(text(made["token"]) + text(made["text"]))
+
+	for _, of := range []string{root, token} {
+		rotate := []string{"operator", "rotate"}
+		if loopback {
+			rotate = append(rotate, "-header=X-Conclave-Token="+r.token)
+		}
+		session := r.token
+		r.token = of
+		r.bao(bin, 0, rotate...)
+		r.token = session
+	}
+	if a := r.bao(bin, 2, "operator", "rotate"); !strings.Contains(text(a["stderr"]), "permission denied") {
+		s.Errorf("a rotation without a token: %v", a)
+	}
+	if last, code := r.stop(); code != 0 || !strings.Contains(last, "6 changes") {
+		s.Errorf("the end: %d %s", code, last)
+	}
+	s.recorded(shares[0], fresh[1], root, token, otp)
+}
+
+// recorded checks the record with our own command, and that none of the secrets is
+// in any file of it.
+func (s *site) recorded(secrets ...string) {
+	s.Helper()
+	dirs, err := filepath.Glob(filepath.Join(s.dir, "records", "*-serve"))
+	if err != nil || len(dirs) == 0 {
+		s.Fatalf("the record: %v, %v", dirs, err)
+	}
+	p := &player{dir: s.dir, env: s.env}
+	for _, d := range dirs {
+		if code, out, err := p.run("transcript", "verify", d); err != nil || code != 0 {
+			s.Errorf("verify: %d, %v\n%s", code, err, out)
+		}
+		report, err := os.ReadFile(filepath.Join(d, "report.txt"))
+		if err != nil || !strings.Contains(strings.Join(strings.Fields(string(report)), " "), "no person was identified, no share was proven") {
+			s.Errorf("the report does not say what it is: %v\n%s", err, report)
+		}
+		if err := filepath.WalkDir(d, func(name string, e os.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return err
+			}
+			b, err := os.ReadFile(name)
+			for _, x := range secrets {
+				if len(x) < 10 || bytes.Contains(b, []byte(x)) {
+					s.Errorf("%s holds a secret, or there is none to look for", name)
+				}
+			}
+			return err
+		}); err != nil {
+			s.Error(err)
+		}
+	}
+}
+
+// TestServeHolders: to PGP keys, the shares are in the record before they are in
+// the answer; without keys the session refuses, and its end is by itself.
+func TestServeHolders(t *testing.T) {
+	bin := need.Tool(t, "openbao")
+	s := newSite(t)
+	var names []string
+	for _, n := range []string{"a", "b"} {
+		_, k, err := pgp.GenerateKey(n, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		armored, err := k.Armor(false)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(s.dir, n+".asc"), armored, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, filepath.Join(s.dir, n+".asc"))
+	}
+	r := s.serve("-allow=init", "-idle=3s")
+	if a := r.bao(bin, 2, "operator", "init", "-recovery-shares=2", "-recovery-threshold=2"); !strings.Contains(text(a["stderr"]), "recovery_pgp_keys is needed") {
+		t.Errorf("without keys: %v", a)
+	}
+	r.bao(bin, 0, "operator", "init", "-recovery-shares=2", "-recovery-threshold=2", "-recovery-pgp-keys="+strings.Join(names, ","), "-root-token-pgp-key="+names[0])
+	files, err := filepath.Glob(filepath.Join(s.dir, "records", "*-serve", "shares", "*.asc"))
+	if err != nil || len(files) != 3 {
+		t.Errorf("in the record: %v, %v", files, err)
+	}
+	if last, code := r.end(); code != 0 || !strings.Contains(last, "nobody asked for anything for 3s") {
+		t.Errorf("the end: %d %s", code, last)
+	}
+	if left, err := os.ReadDir(filepath.Join(s.dir, "sock")); err != nil || len(left) > 0 {
+		t.Errorf("it left %v, %v", left, err)
+	}
+	s.recorded()
+}
+
+// TestServeRefuses: what the command line shows to be wrong is a mistake, and
+// nothing begins.
+func TestServeRefuses(t *testing.T) {
+	s := newSite(t)
+	for why, x := range map[string]struct {
+		code int
+		args []string
+	}{
+		"-allow=seal is not known":            {2, []string{"-allow=init,seal"}},
+		"no loopback address":                 {2, []string{"-listen=0.0.0.0:8200"}},
+		"-listen and -socket":                 {2, []string{"-listen=127.0.0.1:0", "-socket=/x"}},
+		"-token-file: only":                   {2, []string{"-token-file=/x"}},
+		"a session lasts up to":               {2, []string{"-for=240h"}},
+		"others can look into it":             {1, []string{"-socket=" + filepath.Join(s.dir, "open", "api.sock")}},
+		"allow it with -allow-software-token": {1, []string{"-allow-software-token=false"}},
+		"where the server of this":            {2, []string{"-config=" + filepath.Join(s.dir, "bao.hcl"), "-listen=127.0.0.1:8211"}},
+		"nobody is asked for a PIN":           {2, []string{"-hsm-pin-file="}},
+	} {
+		p := &player{dir: s.dir, env: s.env}
+		_ = os.Mkdir(filepath.Join(s.dir, "open"), 0o755)
+		if err := os.WriteFile(filepath.Join(s.dir, "bao.hcl"), []byte("listener \"tcp\" {\n  address = \"127.0.0.1:8211\"\n  tls_disable = true\n}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, out, err := p.run(append(s.args, x.args...)...)
+		if err != nil || code != x.code || !strings.Contains(string(out), why) {
+			t.Errorf("%v: %d, %v, want %d %q in\n%s", x.args, code, err, x.code, why, out)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Join(s.dir, "records")); err != nil || len(left) > 0 {
+		t.Errorf("a record began: %v, %v", left, err)
+	}
+}
+
+// TestServeChanged: if core/ becomes another while it serves, it changes nothing
+// any more, and ends with code 4.
+func TestServeChanged(t *testing.T) {
+	bin := need.Tool(t, "openbao")
+	s := newSite(t)
+	r := s.serve("-allow=init,rekey", "-allow-plain-shares")
+	r.bao(bin, 0, "operator", "init", "-recovery-shares=1", "-recovery-threshold=1")
+	if err := os.WriteFile(filepath.Join(s.dir, "storage", "core", "_stranger"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if a := r.bao(bin, 2, "operator", "rekey", "-init", "-key-shares=1", "-key-threshold=1"); !strings.Contains(text(a["stderr"]), "the state changed") {
+		t.Errorf("a rekey: %v", a)
+	}
+	if last, code := r.stop(); code != 4 || !strings.Contains(last, "the state changed") {
+		t.Errorf("the end: %d %s", code, last)
+	}
+	s.recorded()
+}
