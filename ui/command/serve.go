@@ -163,25 +163,25 @@ func (s *serving) listener(ctx context.Context, refused func(who, why string)) (
 	if name == "" {
 		name = at.dir + "/api.sock"
 	}
-	at.Listener, err = api.Listen(name, refused)
+	at.listener, err = api.Listen(name, refused)
 	at.address = "unix://" + name
 	return at, err
 }
 
 // place is where a session answers.
 type place struct {
-	net.Listener
-	address string // as *_ADDR takes it
-	host    string // of a request over loopback
-	token   *sessionToken
-	dir     string // which it made; "" for none
+	listener net.Listener
+	address  string // as *_ADDR takes it
+	host     string // of a request over loopback
+	token    *sessionToken
+	dir      string // which it made; "" for none
 }
 
 func (at *place) loopback(ctx context.Context, s *serving) (err error) {
-	if at.Listener, err = api.ListenLoopback(ctx, s.listen); err != nil {
+	if at.listener, err = api.ListenLoopback(ctx, s.listen); err != nil {
 		return usage("%v. Nothing was touched.", err)
 	}
-	at.host = at.Addr().String()
+	at.host = at.listener.Addr().String()
 	at.address = "http://" + at.host
 	name := s.tokenFile
 	if name == "" {
@@ -193,8 +193,8 @@ func (at *place) loopback(ctx context.Context, s *serving) (err error) {
 
 // close ends listening and removes what was made for it.
 func (at *place) close() {
-	if at.Listener != nil {
-		_ = at.Listener.Close() // it may be closed already
+	if at.listener != nil {
+		_ = at.listener.Close() // it may be closed already
 	}
 	at.token.remove()
 	if at.dir != "" {

@@ -155,7 +155,7 @@ func (p *Process) answer(ctx context.Context, s *serving, srv *api.Server, at *p
 	defer stop()
 	h := srv.HTTP()
 	failed := make(chan error, 1)
-	go func() { failed <- h.Serve(at.Listener) }()
+	go func() { failed <- h.Serve(at.listener) }()
 	end := time.NewTimer(s.length)
 	defer end.Stop()
 	look := time.NewTicker(min(time.Second, s.idle))

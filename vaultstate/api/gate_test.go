@@ -177,14 +177,14 @@ func TestOtherUser(t *testing.T) {
 	socket := b.serve(dir)
 	// As if somebody had opened both to everybody afterwards.
 	for _, p := range []string{dir, socket} {
-		if err := os.Chmod(p, 0o777); err != nil { //nolint:gosec // on purpose
+		if err := os.Chmod(p, 0o777); err != nil {
 			t.Fatal(err)
 		}
 	}
 	exe := filepath.Join(dir, "test")
 	own, err := os.ReadFile(os.Args[0])
 	if err == nil {
-		err = os.WriteFile(exe, own, 0o755) //nolint:gosec // the other user runs it
+		err = os.WriteFile(exe, own, 0o755)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -106,7 +106,7 @@ func peerOf(c *net.UnixConn) (peer *unix.Ucred, err error) {
 		return nil, err
 	}
 	if e := raw.Control(func(fd uintptr) {
-		peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) //nolint:gosec // a descriptor
+		peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	}); e != nil {
 		return nil, e
 	}
