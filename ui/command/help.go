@@ -65,7 +65,7 @@ func help(c *cobra.Command, _ []string) {
 		fmt.Fprint(w, "\nVault, HSM, people and the rest:\n")
 		lines := fill(common, 78, "  ")
 		if len(rows) > 0 && len(lines) > 2 { // the page of all commands is full
-			lines = append(lines[:1:1], "... and more, the same for every ceremony: conclave rotate -h has them all.")
+			lines = []string{"the same flags for every ceremony: conclave rotate -h has them all."}
 		}
 		for _, l := range lines {
 			fmt.Fprintf(w, "  %s\n", l)
