@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -162,6 +163,9 @@ func (s *serving) listener(ctx context.Context, refused func(who, why string)) (
 	name := s.socket
 	if name == "" {
 		name = at.dir + "/api.sock"
+	}
+	if name, err = filepath.Abs(name); err != nil {
+		return at, fmt.Errorf("naming the socket: %w", err)
 	}
 	at.listener, err = api.Listen(name, refused)
 	at.address = "unix://" + name
