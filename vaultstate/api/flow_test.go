@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"conclave/hsm"
 	"conclave/vaultstate"
 	"conclave/vaultstate/api"
 )
@@ -296,6 +297,14 @@ func TestRotate(t *testing.T) {
 	}
 	if b.state() != before {
 		t.Error("a refused rotation changed something")
+	}
+	b.seal.Err = hsm.ErrTokenGone // nobody can say whether the token counts
+	b.refuses(500, "", http.MethodPost, "sys/rotate", nil, "X-Vault-Token", b.token)
+	b.refuses(500, "", http.MethodGet, "sys/key-status", nil, "X-Vault-Token", b.token)
+	b.refuses(500, "", http.MethodGet, "auth/token/lookup-self", nil, "X-Vault-Token", b.token)
+	b.seal.Err = nil
+	if b.state() != before {
+		t.Error("a rotation without the HSM changed something")
 	}
 	b.must(http.MethodPut, "sys/rotate", nil, "X-Vault-Token", b.token)
 	b.must(http.MethodPost, "sys/rotate/keyring", map[string]any{}, "X-Vault-Token", b.token)

@@ -7,9 +7,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"conclave/hsm"
 	"conclave/vaultstate"
@@ -122,6 +125,13 @@ func TestEveryCall(t *testing.T) {
 	b.must(http.MethodGet, "sys/leader", nil)
 	b.refuses(404, "unsupported path", http.MethodGet, "sys/mounts", nil)
 	b.refuses(400, "EOF", http.MethodPut, "sys/rekey/init", nil)
+	var kinds []string
+	for _, e := range b.record.events[:10] {
+		kinds = append(kinds, e.kind)
+	}
+	if order := strings.Join(kinds, " "); order != "api-call begun issued api-share api-share api-share token outcome done api-call" {
+		t.Errorf("the events of an init: %s", order)
+	}
 	var got []string
 	for _, e := range b.record.find("api-call") {
 		if e.facts["person"] != "nobody was identified" {
@@ -133,6 +143,22 @@ func TestEveryCall(t *testing.T) {
 		"received PUT /v1/sys/rekey/init <nil>", "answered PUT /v1/sys/rekey/init 400"}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("events:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestChunked: a body that does not say its length is bounded as well, and read
+// whole.
+func TestChunked(t *testing.T) {
+	b := initialised(t)
+	for n, want := range map[int]int{100: 400, 5000: 400, 16 << 10: 413, 1 << 20: 413} {
+		body := `{"key":"` + strings.Repeat("?", n) + `"}`
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPut, "/v1/sys/rekey/update", struct{ io.Reader }{iotest.OneByteReader(strings.NewReader(body))})
+		r.ContentLength = -1
+		w := httptest.NewRecorder()
+		b.ServeHTTP(w, r)
+		if w.Code != want || want == 400 && !strings.Contains(w.Body.String(), "valid hex or base64") {
+			t.Errorf("%d bytes: %d %s", n, w.Code, w.Body)
+		}
 	}
 }
 
