@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,6 +48,7 @@ type bench struct {
 
 // record is a record in memory.
 type record struct {
+	mu     sync.Mutex
 	events []event
 	files  map[string][]byte
 	err    error
@@ -58,6 +60,8 @@ type event struct {
 }
 
 func (r *record) Note(kind string, facts map[string]any) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.err != nil {
 		return r.err
 	}
@@ -66,6 +70,8 @@ func (r *record) Note(kind string, facts map[string]any) error {
 }
 
 func (r *record) Keep(name string, data []byte) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.err != nil {
 		return "", r.err
 	}
@@ -81,6 +87,8 @@ func (r *record) Keep(name string, data []byte) (string, error) {
 }
 
 func (r *record) find(kind string) (found []event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, e := range r.events {
 		if e.kind == kind {
 			found = append(found, e)
