@@ -69,6 +69,7 @@ type Page struct {
 	Void       []Act   `json:"void"`
 	Tokens     []Act   `json:"tokens"`
 	Works      []Work  `json:"works"`
+	API        []Act   `json:"api,omitempty"` // of a session of automation: what was asked for, and handed out
 	Rollback   []Act   `json:"rollback"`
 
 	Recovery   []Act `json:"recovery,omitempty"`    // shares made anew without a quorum: why, and on whose authority
@@ -268,6 +269,12 @@ func (p *Page) add(ev transcript.Event) {
 		p.Void = append(p.Void, act)
 	case "token":
 		p.Tokens = append(p.Tokens, act)
+	case "api-session", "api-refused", "api-share":
+		p.API = append(p.API, act)
+	case "api-call":
+		if f.Text("state") == "answered" {
+			p.API = append(p.API, act)
+		}
 	case "rollback":
 		p.Rollback = append(p.Rollback, act)
 	case "begun", "done", "failed":

@@ -12,7 +12,7 @@ import (
 
 // report is the page as a document. The order is: what weakens the record first.
 func (p *Page) report() *document {
-	out := p.document("Record of a key ceremony")
+	out := p.document(p.heading())
 	p.overrides(out)
 	p.deviations(out)
 	p.about(out)
@@ -25,6 +25,7 @@ func (p *Page) report() *document {
 	p.acts(out)
 	p.keys(out)
 	p.shares(out)
+	p.session(out)
 	p.works(out)
 	p.afterwards(out)
 	p.signOff(out)

@@ -87,6 +87,9 @@ func Verification(w io.Writer, rep transcript.Report) error {
 	case rep.Header.Practice:
 		p.line("PRACTICE: this is the record of a rehearsal.")
 		p.line("")
+	case isSession(rep.Header.Facts):
+		p.line("PRODUCTION: this is the record of automation over the API. No ceremony was held.")
+		p.line("")
 	case rep.Header.Seq > 0:
 		p.line("PRODUCTION: this is the record of a ceremony that counts.")
 		p.line("")

@@ -70,6 +70,9 @@ const (
 // events than custody's; see ceremony/custody.
 const Custody = "custody"
 
+// Session is the ceremony that the header of an API session names: none was held.
+const Session = "serve"
+
 // inChain tells whether an event may stand in a custody chain, or elsewhere.
 func inChain(kind string, custody bool) bool {
 	switch kind {

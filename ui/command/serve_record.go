@@ -26,7 +26,7 @@ func (p *Process) sessionRecord(s *serving, t *target, at *place, m met) (_ *ses
 	if err != nil {
 		return nil, err
 	}
-	f, err := folder.Create(s.f.dir, folder.Name(p.Now(), s.f.id, "serve", false), false)
+	f, err := folder.Create(s.f.dir, folder.Name(p.Now(), s.f.id, transcript.Session, false), false)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (p *Process) sessionRecord(s *serving, t *target, at *place, m met) (_ *ses
 		values = append(values, v.Name+" = "+v.Text+" ("+v.Source+")")
 	}
 	events := []func() error{
-		r.event("header", transcript.Facts{"format": 1, "ceremony": "serve", "id": s.f.id, "purpose": noCeremony, "practice": false,
+		r.event("header", transcript.Facts{"format": 1, "ceremony": transcript.Session, "id": s.f.id, "purpose": noCeremony, "practice": false,
 			"program": "conclave " + version(), "program_sha256": own, "os": system(), "vault": t.storage.Text, "plan": values,
 			"run": run.Number, "run_before": run.Head, "run_before_outcome": run.Outcome}),
 	}

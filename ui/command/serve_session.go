@@ -61,7 +61,7 @@ func (p *Process) session(ctx context.Context, s *serving, t *target, cfg hsm.Co
 	if srv, err = api.New(ctx, o); err != nil {
 		return explained(err)
 	}
-	p.sayServing(s, t, at, rec)
+	p.sayServing(s, t, at, rec, met.status.Pending)
 	why, err := p.answer(ctx, s, srv, at)
 	return errors.Join(err, p.endSession(ctx, s, srv, rec, why))
 }
@@ -133,20 +133,30 @@ func (s *serving) allowed() string {
 	return strings.Join(names, ", ")
 }
 
-func (p *Process) sayServing(s *serving, t *target, at *place, rec *sessionRecord) {
-	say := func(format string, a ...any) { fmt.Fprintf(p.Stdout, format+"\n", a...) }
-	say("This is the API of Vault and OpenBao in front of %s, for automation. It is no\nceremony: there is no room, nobody is identified, and no person proves a share.", t.storage.Text)
+func (p *Process) sayServing(s *serving, t *target, at *place, rec *sessionRecord, left []vaultstate.Leftover) {
+	say := func(format string, a ...any) {
+		for _, line := range fill(strings.Fields(fmt.Sprintf(format, a...)), 78, " ") {
+			fmt.Fprintln(p.Stdout, line)
+		}
+	}
+	say("This is the API of Vault and OpenBao in front of %s, for automation. It is no ceremony: there is no room, nobody is identified, and no person proves a share.", t.storage.Text)
 	say("%s", ceremony.Honesty)
 	for _, o := range s.overrides(t)[1:] {
 		say("! %s", o.Sentence)
 	}
+	for _, l := range left {
+		if l.State == "staged" {
+			say("! %s is in %s. %s Until then nothing can begin.", l.ID, l.Path, l.Text)
+		}
+	}
 	say("Allowed: %s.", s.allowed())
-	say("BAO_ADDR=%s", at.address)
+	fmt.Fprintln(p.Stdout, "BAO_ADDR="+at.address)
 	if at.token != nil {
-		say("BAO_TOKEN is in %s. Where a token of the vault is needed, this one goes into\nthe header %s: bao -header=%s=TOKEN.", at.token.file, api.TokenHeader, api.TokenHeader)
+		fmt.Fprintln(p.Stdout, "BAO_TOKEN is in "+at.token.file)
+		say("Where a token of the vault is needed, this one goes into the header %s: bao ... -header=%s=TOKEN.", api.TokenHeader, api.TokenHeader)
 	}
 	say("It ends at %s UTC, or after %s without a request.", p.Now().Add(s.length).UTC().Format(time.DateTime), s.idle)
-	say("The record is in %s.", rec.folder.Dir())
+	fmt.Fprintln(p.Stdout, "The record is in "+rec.folder.Dir())
 }
 
 // answer answers until the session's end, and says why it ended.

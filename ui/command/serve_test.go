@@ -97,8 +97,7 @@ func (s *site) serve(more ...string) *running {
 		if a, ok := strings.CutPrefix(lines.Text(), "BAO_ADDR="); ok {
 			r.address = a
 		}
-		if rest, ok := strings.CutPrefix(lines.Text(), "BAO_TOKEN is in "); ok {
-			name, _, _ := strings.Cut(rest, ". ")
+		if name, ok := strings.CutPrefix(lines.Text(), "BAO_TOKEN is in "); ok {
 			b, err := os.ReadFile(name)
 			if err != nil {
 				s.Fatal(err)
@@ -271,11 +270,12 @@ func (s *site) recorded(secrets ...string) {
 	}
 	p := &player{dir: s.dir, env: s.env}
 	for _, d := range dirs {
-		if code, out, err := p.run("transcript", "verify", d); err != nil || code != 0 {
+		if code, out, err := p.run("transcript", "verify", d); err != nil || code != 0 || !strings.Contains(string(out), "No ceremony was held.") {
 			s.Errorf("verify: %d, %v\n%s", code, err, out)
 		}
 		report, err := os.ReadFile(filepath.Join(d, "report.txt"))
-		if err != nil || !strings.Contains(strings.Join(strings.Fields(string(report)), " "), "no person was identified, no share was proven") {
+		if err != nil || !strings.Contains(strings.Join(strings.Fields(string(report)), " "), "no person was identified, no share was proven") ||
+			!strings.HasPrefix(string(report), "Record of an API session: no ceremony\n") || !strings.Contains(string(report), "PUT /v1/sys/init: 200, by ") {
 			s.Errorf("the report does not say what it is: %v\n%s", err, report)
 		}
 		if err := filepath.WalkDir(d, func(name string, e os.DirEntry, err error) error {

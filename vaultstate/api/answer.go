@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"time"
 
 	"conclave/hsm/secret"
 )
@@ -41,6 +42,8 @@ func (a *answer) wipe() { a.body.Wipe() }
 
 func noContent() *answer { return &answer{status: http.StatusNoContent} }
 
+const writeTime = 30 * time.Second
+
 // write sends the answer. That the caller is gone is known to nobody else.
 func (a *answer) write(w http.ResponseWriter, method string) {
 	h := w.Header()
@@ -49,6 +52,8 @@ func (a *answer) write(w http.ResponseWriter, method string) {
 		h.Set("Content-Type", "application/json")
 	}
 	w.WriteHeader(a.status)
+	// Whoever does not read shall not hold up the session.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime))
 	if method != http.MethodHead && a.body.Len() > 0 {
 		_, _ = w.Write(a.body.Expose())
 	}

@@ -42,7 +42,7 @@ func (s *Server) issued(ctx context.Context) (_ *vaultstate.Issue, err error) {
 		}
 	}
 	if t := issue.Token; t != nil {
-		facts := map[string]any{"accessor": t.Accessor, "receiver": notIdentified, "delivery": "answer", "fate": "handed out over the API"}
+		facts := map[string]any{"accessor": t.Accessor, "receiver": "a caller whom nobody identified", "delivery": "answer", "fate": "handed out over the API"}
 		if t.Encrypted != nil {
 			facts["delivery"], facts["pgp"] = "pgp", t.PGP
 			if err := s.keep(fmt.Sprintf("shares/%s-root-token.asc", p.op.ID), t.Encrypted, facts); err != nil {
