@@ -36,7 +36,13 @@ func serve(parent *os.File) int {
 		return 1
 	}
 	q.Target.Pin, q.Target.Timeout = pin, q.Timeout
-	a, err := server.Send(context.Background(), server.Request{Target: q.Target, Method: q.Method, Path: q.Path, Token: token, Body: body})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		_, _ = parent.Read(make([]byte, 1)) // nothing more comes: the parent is gone
+		cancel()
+	}()
+	a, err := server.Send(ctx, server.Request{Target: q.Target, Method: q.Method, Path: q.Path, Token: token, Body: body})
 	defer a.Body.Wipe()
 	out := answer{Status: a.Status, Location: a.Location, Pin: pinText(a.Pin)}
 	if err != nil {

@@ -12,9 +12,10 @@
 //     neither read nor trace it (TestHidden);
 //   - the child gets no variable but those by which TLS finds certificates, no
 //     descriptor but its socket and /dev/null, and a session of its own;
-//   - it is killed when the request's time is up, or the context ends;
+//   - it is killed when the request's time is up, or the context ends, and ends by
+//     itself when its parent is gone (TestOrphan);
 //   - secrets are in no argument, no variable and no log; on our side they lie in
-//     secret.Bytes.
+//     secret.Bytes, and nothing of them is left elsewhere (TestLeavesNothing).
 //
 // It does not promise that the kernel's socket buffers are wiped, nor that root
 // cannot look. A child that ends without an answer is an error that does not say
