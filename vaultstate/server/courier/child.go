@@ -21,34 +21,23 @@ func Child() {
 
 // serve is the life of the child.
 func serve(parent *os.File) int {
-	if _, err := parent.Write([]byte{hello}); err != nil {
+	if _, err := parent.Write([]byte{'C'}); err != nil {
 		return 1
 	}
-	var q request
-	token, body, err := read(parent, &q)
+	r, err := readRequest(parent)
 	if err != nil {
 		return 1
 	}
-	defer token.Wipe()
-	defer body.Wipe()
-	pin, err := parsePin(q.Pin)
-	if err != nil {
-		return 1
-	}
-	q.Target.Pin, q.Target.Timeout = pin, q.Timeout
+	defer secret.WipeAll([]secret.Bytes{r.Token, r.Body})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
 		_, _ = parent.Read(make([]byte, 1)) // nothing more comes: the parent is gone
 		cancel()
 	}()
-	a, err := server.Send(ctx, server.Request{Target: q.Target, Method: q.Method, Path: q.Path, Token: token, Body: body})
+	a, err := server.Send(ctx, r)
 	defer a.Body.Wipe()
-	out := answer{Status: a.Status, Location: a.Location, Pin: pinText(a.Pin)}
-	if err != nil {
-		out.Error, out.Kind = err.Error(), kindOf(err)
-	}
-	if err := write(parent, out, secret.Bytes{}, a.Body); err != nil {
+	if err := writeAnswer(parent, a, err); err != nil {
 		return 1
 	}
 	return 0

@@ -217,45 +217,6 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// TestFrames: every cut of a message is refused, and a length that is too much.
-func TestFrames(t *testing.T) {
-	var b bytes.Buffer
-	if err := write(&b, answer{Status: 200}, secret.Take([]byte("token")), secret.Take([]byte("body"))); err != nil {
-		t.Fatal(err)
-	}
-	whole := b.Bytes()
-	for i := range whole {
-		var a answer
-		if _, _, err := read(bytes.NewReader(whole[:i]), &a); !errors.Is(err, errFrame) {
-			t.Fatalf("cut at %d: %v", i, err)
-		}
-	}
-	var a answer
-	if _, _, err := read(bytes.NewReader([]byte{0xff, 0, 0, 0}), &a); !errors.Is(err, errFrame) {
-		t.Errorf("too long: %v", err)
-	}
-}
-
-func FuzzRead(f *testing.F) {
-	var b bytes.Buffer
-	if err := write(&b, answer{Status: 200, Pin: strings.Repeat("ab", 32)}, secret.Bytes{}, secret.Take([]byte("body"))); err != nil {
-		f.Fatal(err)
-	}
-	f.Add(b.Bytes())
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) >= 4 && b[0] > 0 { // megabytes of locked memory for nothing
-			return
-		}
-		var a answer
-		token, body, err := read(bytes.NewReader(b), &a)
-		if err != nil && (token.Len() > 0 || body.Len() > 0) {
-			t.Error("an error, and something was read")
-		}
-		token.Wipe()
-		body.Wipe()
-	})
-}
-
 // BenchmarkSend is what a process costs.
 func BenchmarkSend(b *testing.B) {
 	f := servertest.New(b, servertest.Dialects[0])

@@ -91,28 +91,17 @@ func environment(environ []string) []string {
 // exchange hands the request over once the child is ready, and takes the answer.
 func (c *child) exchange(r server.Request) (server.Answer, error) {
 	var ready [1]byte
-	if _, err := io.ReadFull(c.conn, ready[:]); err != nil || ready[0] != hello {
+	if _, err := io.ReadFull(c.conn, ready[:]); err != nil || ready[0] != 'C' {
 		return server.Answer{}, errors.New("the process that sends the request did not start: nothing was sent")
 	}
-	q := request{Target: r.Target, Pin: pinText(r.Target.Pin), Timeout: r.Target.Timeout, Method: r.Method, Path: r.Path}
-	if err := write(c.conn, q, r.Token, r.Body); err != nil {
+	if err := writeRequest(c.conn, r); err != nil {
 		return server.Answer{}, err
 	}
-	var a answer
-	token, body, err := read(c.conn, &a)
-	if err != nil {
-		return server.Answer{}, fmt.Errorf("the process that sent the request ended without an answer: %w", err)
+	a, err := readAnswer(c.conn)
+	if errors.Is(err, errFrame) {
+		err = fmt.Errorf("the process that sent the request ended without an answer: %w", err)
 	}
-	token.Wipe()
-	pin, err := parsePin(a.Pin)
-	if err == nil {
-		err = a.err()
-	}
-	if err != nil {
-		body.Wipe()
-		return server.Answer{Pin: pin}, err
-	}
-	return server.Answer{Status: a.Status, Location: a.Location, Pin: pin, Body: body}, nil
+	return a, err
 }
 
 func (c *child) kill() {
