@@ -7,9 +7,9 @@
 // and ends. What the HTTP library copied ends with it.
 //
 // It promises:
-//   - the request is not written before the child said that it is hardened: not
-//     dumpable, no core, no new privileges. Another process of the same user can
-//     neither read nor trace it (TestHidden);
+//   - the request is not written before the child said that it is hardened, as the
+//     kernel confirms: not dumpable, no core, no new privileges (TestReady).
+//     Another process of the same user can neither read nor trace it (TestHidden);
 //   - the child gets no variable but those by which TLS finds certificates, no
 //     descriptor but its socket and /dev/null, and a session of its own;
 //   - it is killed when the request's time is up, or the context ends, and ends by
@@ -25,7 +25,7 @@
 // the length of a share does not show outside (TestLengths):
 //
 //	0  magic   "CHC1"
-//	4  kind    uint32   2 request, 3 answer
+//	4  kind    uint32   1 ready, 2 request, 3 answer
 //	8  length  uint32   of the fields
 //	12 zero    uint32
 //	16 fields, each: its length as uint32, its bytes

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,9 +24,19 @@ import (
 	"conclave/vaultstate/server/servertest"
 )
 
+// lacksOf has this binary print what it lacks, hardened or plain.
+const lacksOf = "courier-test-lacks"
+
 func TestMain(m *testing.M) {
-	secret.Harden()
-	Child()
+	if len(os.Args) == 3 && os.Args[1] == lacksOf {
+		runtime.LockOSThread()
+		if os.Args[2] == "hardened" {
+			secret.Harden()
+		}
+		fmt.Print(lacks())
+		os.Exit(0)
+	}
+	Child() // which hardens the child: nothing else does
 	if len(os.Args) == 6 && os.Args[1] == "courier-test-parent" {
 		helper(os.Args[2], os.Args[3], os.Args[4], os.Args[5])
 		os.Exit(0)
@@ -91,16 +102,22 @@ func waiting(t *testing.T, look func(pid int)) {
 		t.Fatal(err)
 	}
 	defer c.end()
-	done := make(chan error)
+	done := make(chan error, 1)
 	go func() {
 		q := get(f.URL)
 		q.Method, q.Path, q.Body = "PUT", "sys/unseal", secret.Take([]byte(`{"key":"`+canary+`"}`))
 		_, err := c.exchange(q)
 		done <- err
 	}()
-	<-arrived
-	look(c.cmd.Process.Pid)
-	close(goOn)
+	select {
+	case <-arrived:
+	case err := <-done:
+		t.Fatalf("nothing arrived: %v", err)
+	}
+	func() {
+		defer close(goOn) // also where look ends the test
+		look(c.cmd.Process.Pid)
+	}()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
@@ -186,6 +203,7 @@ func TestHidden(t *testing.T) {
 		}
 		if err := unix.PtraceAttach(pid); !errors.Is(err, unix.EPERM) {
 			t.Errorf("tracing it: %v", err)
+			_ = unix.PtraceDetach(pid)
 		}
 	})
 }

@@ -23,6 +23,17 @@ const (
 
 func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
+// writeReady says what of the hardening could not be had.
+func writeReady(to io.Writer, lacks uint64) error { return write(to, kindReady, number(lacks)) }
+
+func readReady(from io.Reader) (lacks uint64, err error) {
+	var n []byte
+	if err := read(from, kindReady, slot{min: 8, max: 8, public: &n}); err != nil {
+		return 0, err
+	}
+	return binary.BigEndian.Uint64(n), nil
+}
+
 // writeRequest writes a request: the CA, what has a fixed length, the texts, and
 // at last token and body. Of one that is too long it writes nothing.
 func writeRequest(to io.Writer, r server.Request) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -20,15 +19,22 @@ import (
 // hand over.
 const grace = 15 * time.Second
 
+// noLimit is the limit of a request that names none.
+const noLimit = time.Minute
+
 var _ server.Sender = Send
 
 // Send sends a request from a process of its own.
 func Send(ctx context.Context, r server.Request) (server.Answer, error) {
-	if r.Target.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, r.Target.Timeout+grace)
-		defer cancel()
+	if !called {
+		return server.Answer{}, errors.New("the process that sends requests: main does not call Child")
 	}
+	limit := r.Target.Timeout
+	if limit <= 0 {
+		limit = noLimit
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit+grace)
+	defer cancel()
 	c, err := start(os.Environ())
 	if err != nil {
 		return server.Answer{}, err
@@ -88,11 +94,29 @@ func environment(environ []string) []string {
 	return env
 }
 
+// ready waits until the child says that it is hardened. A request is for none that
+// is not, whatever this process itself could not have.
+func (c *child) ready() error {
+	bits, err := readReady(c.conn)
+	if err != nil || bits == 0 {
+		return err
+	}
+	var lacks []string
+	for _, l := range []struct {
+		bit  uint64
+		text string
+	}{{undumpable, "others could read it"}, {noCore, "it could dump core"}, {noNewPrivs, "it could gain rights"}} {
+		if bits&l.bit != 0 {
+			lacks = append(lacks, l.text)
+		}
+	}
+	return fmt.Errorf("it could not protect itself: %s", strings.Join(lacks, ", "))
+}
+
 // exchange hands the request over once the child is ready, and takes the answer.
 func (c *child) exchange(r server.Request) (server.Answer, error) {
-	var ready [1]byte
-	if _, err := io.ReadFull(c.conn, ready[:]); err != nil || ready[0] != 'C' {
-		return server.Answer{}, errors.New("the process that sends the request did not start: nothing was sent")
+	if err := c.ready(); err != nil {
+		return server.Answer{}, fmt.Errorf("the process that sends requests: nothing was sent: %w", err)
 	}
 	if err := writeRequest(c.conn, r); err != nil {
 		return server.Answer{}, err
