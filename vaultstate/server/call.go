@@ -24,6 +24,11 @@ type call struct {
 	any          bool         // any status is an answer (sys/health)
 }
 
+// carries tells whether the request or its answer may hold a secret: a token, a
+// share, a one-time pad; or what an init or the last share brings. A look without
+// a token has none.
+func (c call) carries() bool { return c.method != http.MethodGet || c.token.Len() > 0 }
+
 // do sends one request, once. What is not a success is a *Refusal.
 func (v *Vault) do(ctx context.Context, n *node, c call) (Answer, error) {
 	t := n.target
@@ -35,7 +40,7 @@ func (v *Vault) do(ctx context.Context, n *node, c call) (Answer, error) {
 		path = c.path
 	}
 	send := Sender(Send)
-	if c.share.Len() > 0 || c.token.Len() > 0 || c.slow { // an init has its secrets in the answer
+	if c.carries() {
 		send = v.c.Sender
 	}
 	x := Exchange{At: v.now(), Address: t.Address, Method: c.method, Path: c.path, Token: c.token.Len() > 0, Share: c.share.Len() > 0}

@@ -43,7 +43,7 @@ type Config struct {
 	Timeout     time.Duration // of a request; 0: a minute
 	InitTimeout time.Duration // of an init, whose HSM may be slow; 0: ten minutes
 
-	Sender Sender // of requests with a share or a token, and of an init; nil: Send
+	Sender Sender // of all but a look without a token; nil: Send
 }
 
 const (

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -64,50 +65,88 @@ func TestPad(t *testing.T) {
 	}
 }
 
-// TestSender: whatever carries a share goes through it, nothing else does, and
-// its body is wiped afterwards.
+// TestSender: whatever carries a share, a token or a one-time pad goes through it,
+// so does an init; a look without a token does not. A body is wiped afterwards.
 func TestSender(t *testing.T) {
-	r := newRoom(t, servertest.Dialects[0])
-	var bodies []secret.Bytes
-	v, err := server.Open(t.Context(), server.Config{Address: r.f.URL, Token: secret.Take([]byte(r.f.Root)),
-		Sender: func(ctx context.Context, q server.Request) (server.Answer, error) {
-			share := bytes.Contains(q.Body.Expose(), []byte(`"key":"`))
-			if !share && q.Token.Len() == 0 && q.Path != "sys/init" {
-				t.Errorf("%s has no secret", q.Path)
-			}
-			if q.Target.Address != r.f.URL || share && q.Token.Len() > 0 {
-				t.Errorf("the target is %+v, and a token where none is wanted: %t", q.Target, q.Token.Len() > 0)
-			}
-			if !share {
+	for _, d := range servertest.Dialects[:2] { // the second wants a token for everything
+		r := newRoom(t, d)
+		var bodies []secret.Bytes
+		shares, tokens, pads := 0, 0, 0
+		v, err := server.Open(t.Context(), server.Config{Address: r.f.URL, Token: secret.Take([]byte(r.f.Root)),
+			Sender: func(ctx context.Context, q server.Request) (server.Answer, error) {
+				share := bytes.Contains(q.Body.Expose(), []byte(`"key":"`))
+				if q.Method == http.MethodGet && q.Token.Len() == 0 {
+					t.Errorf("%s: %s is a look without a token", d.Name, q.Path)
+				}
+				if q.Target.Address != r.f.URL || share && d.Name == servertest.Dialects[0].Name && q.Token.Len() > 0 {
+					t.Errorf("%s: the target is %+v, and a token where none is wanted: %t", d.Name, q.Target, q.Token.Len() > 0)
+				}
+				if share {
+					shares++
+				}
+				if q.Token.Len() > 0 {
+					tokens++
+				}
+				if bytes.Contains(q.Body.Expose(), []byte(`"otp":"`)) {
+					pads++
+				}
+				bodies = append(bodies, q.Body)
 				return server.Send(ctx, q)
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.v = v
+		from := r.f.Shares
+		r.held = r.finish(r.operation(vaultstate.RecoveryRekey, nil), nil)
+		r.finish(r.operation(vaultstate.Rekey, nil), nil)
+		r.finish(vaultstate.Operation{ID: "root", Kind: vaultstate.GenerateRoot}, nil)
+		if shares != r.f.Shares-from || shares != 3+2+2+2 || pads != 1 {
+			t.Errorf("%s: %d shares and %d pads went through it, and %d shares arrived", d.Name, shares, pads, r.f.Shares-from)
+		}
+		for _, b := range bodies {
+			if b.Len() > 0 {
+				t.Errorf("%s: a body was not wiped", d.Name)
 			}
-			bodies = append(bodies, q.Body)
+		}
+		for _, x := range v.Exchanges() {
+			if x.Share {
+				shares--
+			}
+			if x.Token {
+				tokens--
+			}
+		}
+		if shares != 0 || tokens != 0 {
+			t.Errorf("%s: %d shares and %d tokens more went through it than the exchanges say", d.Name, shares, tokens)
+		}
+	}
+}
+
+// TestSenderInit: an init goes through it, whose answer has the shares.
+func TestSenderInit(t *testing.T) {
+	for _, d := range servertest.Dialects {
+		f := servertest.New(t, d)
+		through, said := 0, 0
+		v, err := server.Open(t.Context(), server.Config{Address: f.URL, Sender: func(ctx context.Context, q server.Request) (server.Answer, error) {
+			if q.Path == "sys/init" {
+				through++
+			}
 			return server.Send(ctx, q)
 		}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.v = v
-	from := r.f.Shares
-	made := r.finish(r.operation(vaultstate.RecoveryRekey, nil), nil)
-	r.held = made
-	r.finish(r.operation(vaultstate.Rekey, nil), nil)
-	if len(bodies) != r.f.Shares-from || len(bodies) != 3+2+2 {
-		t.Errorf("%d shares went through it, and %d arrived", len(bodies), r.f.Shares-from)
-	}
-	for _, b := range bodies {
-		if b.Len() > 0 {
-			t.Error("a body was not wiped")
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	shares := 0
-	for _, x := range v.Exchanges() {
-		if x.Share {
-			shares++
+		begin(t, v, vaultstate.Operation{ID: "i", Kind: vaultstate.Init, Shares: 3, Threshold: 2, RootToken: true})
+		for _, x := range v.Exchanges() {
+			if x.Path == "init" && x.Method != http.MethodGet {
+				said++ // two, where one without recovery keys was refused
+			}
 		}
-	}
-	if shares != len(bodies) {
-		t.Errorf("%d exchanges say that they have a share", shares)
+		if through == 0 || through != said {
+			t.Errorf("%s: %d inits of %d went through it", d.Name, through, said)
+		}
+		_ = v.Close()
 	}
 }
 

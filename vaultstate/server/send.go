@@ -53,10 +53,10 @@ type Answer struct {
 	Pin      vaultstate.Digest // of the certificate; zero without TLS
 }
 
-// Sender sends one request that carries a share or a token, or is answered with
-// one, and returns the answer. It sends
-// it once, and follows nothing. Its error means that there was no whole answer;
-// the request may have arrived (but for ErrPinned, which comes before it).
+// Sender sends one request that may carry a secret, or be answered with one, and
+// returns the answer. It sends it once, and follows nothing. Its error means that
+// there was no whole answer; the request may have arrived (but for ErrPinned,
+// which comes before it).
 type Sender func(ctx context.Context, r Request) (Answer, error)
 
 // maxAnswer is more than 255 shares encrypted to large keys take, in both
