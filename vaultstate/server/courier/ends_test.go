@@ -46,8 +46,11 @@ func TestOrphan(t *testing.T) {
 		if err := syscall.Shutdown(descriptor(t, c.conn), syscall.SHUT_RDWR); err != nil { // as the kernel does with a parent's death
 			t.Fatal(err)
 		}
-		ended := make(chan error)
-		go func() { ended <- c.cmd.Wait() }()
+		ended := make(chan bool)
+		go func() {
+			_ = c.cmd.Wait() // however it ended
+			close(ended)
+		}()
 		select {
 		case <-ended:
 		case <-time.After(3 * time.Second): // the request's own limit is ten

@@ -46,7 +46,7 @@ func write(to io.Writer, k kind, fields ...[]byte) error {
 	defer func() { w.frame.Wipe() }()
 	head := append(make([]byte, 0, headSize), magic...)
 	head = binary.BigEndian.AppendUint32(head, uint32(k))
-	head = binary.BigEndian.AppendUint32(head, uint32(length)) //nolint:gosec // the limits of the fields are megabytes
+	head = binary.BigEndian.AppendUint32(head, uint32(length)) // the limits of the fields are megabytes
 	head = binary.BigEndian.AppendUint32(head, 0)
 	if err := w.add(head); err != nil {
 		return err

@@ -42,7 +42,7 @@ func writeRequest(to io.Writer, r server.Request) error {
 	if t.SkipVerify {
 		skip = 1
 	}
-	fields := [][]byte{t.CA, t.Pin[:], number(skip), number(uint64(max(t.Timeout, 0)))} //nolint:gosec // not negative
+	fields := [][]byte{t.CA, t.Pin[:], number(skip), number(uint64(max(t.Timeout, 0)))}
 	for _, s := range []string{t.Address, t.CAPath, t.ServerName, t.ClientCert, t.ClientKey, t.Namespace, t.Proxy, r.Method, r.Path} {
 		if len(s) > maxText {
 			return errTooLong
@@ -79,7 +79,7 @@ func readRequest(from io.Reader) (server.Request, error) {
 		secret.WipeAll([]secret.Bytes{r.Token, r.Body})
 		return server.Request{}, errFrame
 	}
-	t.CA, t.SkipVerify, t.Timeout = ca, skips == 1, time.Duration(limit) //nolint:gosec // at most 1<<63-1
+	t.CA, t.SkipVerify, t.Timeout = ca, skips == 1, time.Duration(limit)
 	copy(t.Pin[:], pin)
 	for i, to := range []*string{&t.Address, &t.CAPath, &t.ServerName, &t.ClientCert, &t.ClientKey, &t.Namespace, &t.Proxy, &r.Method, &r.Path} {
 		*to = string(texts[i])
@@ -116,7 +116,7 @@ func writeAnswer(to io.Writer, a server.Answer, err error) error {
 		code, text = isFailure, clean.Cut(err.Error(), maxReason)
 		for c, is := range branches {
 			if is != nil && errors.Is(err, is) {
-				code = uint64(c) //nolint:gosec // an index
+				code = uint64(c)
 				break
 			}
 		}
