@@ -143,6 +143,23 @@ func (s *Store) Config(keyLabel, keyID string) hsm.Config {
 	return hsm.Config{Lib: s.Lib, TokenLabel: s.Label, KeyLabel: keyLabel, KeyID: keyID, Env: s.Env()}
 }
 
+// MakeKey makes an AES key in the token, and returns the configuration for it.
+func (s *Store) MakeKey(ctx context.Context, pin secret.Bytes, label, id string) (hsm.Config, error) {
+	cfg := s.Config(label, id)
+	t, err := hsm.Open(ctx, cfg)
+	if err == nil {
+		err = t.Login(ctx, pin)
+		if err == nil {
+			_, err = t.GenerateKey(ctx)
+		}
+		err = errors.Join(err, t.Close())
+	}
+	if err != nil {
+		return hsm.Config{}, fmt.Errorf("making a key in the practice token in %s: %w", s.Dir, err)
+	}
+	return cfg, nil
+}
+
 // configure writes softhsm2.conf. Its paths are absolute: a server may be
 // started in any directory.
 func (s *Store) configure() error {
