@@ -4,7 +4,6 @@ package main_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -20,6 +19,7 @@ import (
 
 	"conclave/hsm/softhsm/need"
 	"conclave/ui/rehearse"
+	"conclave/vaultstate/vaulttest/openbao"
 )
 
 // TestOpenBao lets a real OpenBao boot what the ceremonies wrote: init, then
@@ -180,57 +180,19 @@ func (p practice) served(listener string, use func(bao)) {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		p.t.Fatal(err)
 	}
-	b := startBao(p.t, p.bao, file, filepath.Join(p.dir, "softhsm2.conf"), "http://"+rehearse.Address)
+	b := bao{t: p.t, address: "http://" + rehearse.Address}
+	stop := openbao.Start(p.t, p.bao, file, filepath.Join(p.dir, "softhsm2.conf"), func() bool {
+		code, status := b.call("GET", "sys/seal-status", "", nil)
+		return code == http.StatusOK && status["sealed"] == false
+	})
 	use(b)
-	b.stop()
+	stop()
 }
 
 // bao is a real OpenBao server on a practice vault.
 type bao struct {
 	t       *testing.T
 	address string
-	stop    func()
-}
-
-// startBao starts the server with a configuration, in its directory, and waits
-// until the HSM has unsealed it.
-func startBao(t *testing.T, bin, config, softhsmConf, address string) bao {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	var log bytes.Buffer
-	cmd := exec.CommandContext(ctx, bin, "server", "-config", config)
-	cmd.Dir = filepath.Dir(config)
-	cmd.Env = append(os.Environ(), "SOFTHSM2_CONF="+softhsmConf)
-	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 20 * time.Second
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		_ = cmd.Wait() // an interrupted server ends with an error
-		close(ended)
-	}()
-	b := bao{t: t, address: address, stop: func() {
-		cancel()
-		<-ended
-	}}
-	t.Cleanup(b.stop)
-	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-		if code, status := b.call("GET", "sys/seal-status", "", nil); code == http.StatusOK && status["sealed"] == false {
-			return b
-		}
-		select {
-		case <-ended:
-			t.Fatalf("the server ended:\n%s", log.String())
-		default:
-		}
-		if time.Now().After(deadline) {
-			b.stop()
-			t.Fatalf("the server is not unsealed after a minute:\n%s", log.String())
-		}
-	}
 }
 
 // call sends a request and returns the status and the answer; 0 if there is none.

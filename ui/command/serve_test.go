@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"conclave/hsm"
 	"conclave/hsm/secret"
 	"conclave/hsm/softhsm"
 	"conclave/hsm/softhsm/need"
@@ -40,17 +39,7 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := store.Config("key", "01")
-	token, err := hsm.Open(t.Context(), cfg)
-	if err == nil {
-		err = token.Login(t.Context(), pin)
-	}
-	if err == nil {
-		_, err = token.GenerateKey(t.Context())
-	}
-	if err == nil {
-		err = token.Close()
-	}
+	cfg, err := store.MakeKey(t.Context(), pin, "key", "01")
 	for _, d := range []string{"storage", "records", "sock"} {
 		err = errors.Join(err, os.Mkdir(filepath.Join(s.dir, d), 0o700))
 	}

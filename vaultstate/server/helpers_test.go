@@ -1,10 +1,6 @@
 package server_test
 
 import (
-	"conclave/hsm/secret"
-	"conclave/vaultstate"
-	"conclave/vaultstate/server"
-	"conclave/vaultstate/server/servertest"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -15,9 +11,21 @@ import (
 	"log"
 	"math/big"
 	"net"
+	"os"
 	"testing"
 	"time"
+
+	"conclave/hsm/secret"
+	"conclave/hsm/worker"
+	"conclave/vaultstate"
+	"conclave/vaultstate/server"
+	"conclave/vaultstate/server/servertest"
 )
+
+func TestMain(m *testing.M) {
+	worker.Child() // for tests with a real token
+	os.Exit(m.Run())
+}
 
 var discard = log.New(io.Discard, "", 0)
 

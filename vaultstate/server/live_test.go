@@ -14,12 +14,8 @@ import (
 	"conclave/hsm/softhsm/need"
 	"conclave/vaultstate"
 	"conclave/vaultstate/server"
+	"conclave/vaultstate/vaulttest/openbao"
 )
-
-// openEndpoints are the options that newer servers close by default.
-const openEndpoints = `
-  disable_unauthed_rekey_endpoints = false
-  disable_unauthed_generate_root_endpoints = false`
 
 // TestOpenBao drives a real OpenBao that a SoftHSM token seals: the one that
 // OPENBAO_BIN names, or bao in the path, 2.4 or later in a build with the pkcs11
@@ -27,7 +23,7 @@ const openEndpoints = `
 func TestOpenBao(t *testing.T) {
 	bin := need.Tool(t, "openbao")
 	need.Tool(t, "softhsm")
-	for name, options := range map[string]string{"default": "", "open": openEndpoints} {
+	for name, options := range map[string]string{"default": "", "open": openbao.OpenEndpoints} {
 		t.Run(name, func(t *testing.T) { drive(t, bin, options, name == "open") })
 	}
 }
@@ -39,7 +35,7 @@ func TestOpenBao(t *testing.T) {
 func TestOpenBaoStranger(t *testing.T) {
 	bin := need.Tool(t, "openbao")
 	need.Tool(t, "softhsm")
-	b := startBao(t, bin, openEndpoints)
+	b := openbao.New(t, bin, openbao.OpenEndpoints)
 	theirs, theirKeys := strangers(t, 4)
 	list, keys := holders(t, 4)
 	strike := func() {} // after our next share
@@ -115,7 +111,7 @@ func TestOpenBaoStranger(t *testing.T) {
 }
 
 func drive(t *testing.T, bin, options string, open bool) {
-	b := startBao(t, bin, options)
+	b := openbao.New(t, bin, options)
 	connect := func(token secret.Bytes) *server.Vault {
 		t.Helper()
 		v, err := server.Open(t.Context(), server.Config{Address: b, Token: token})
