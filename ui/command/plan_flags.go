@@ -1,10 +1,11 @@
 package command
 
 import (
-	"conclave/ceremony/custodian"
-	"conclave/ceremony/plan"
 	"slices"
 	"strings"
+
+	"conclave/ceremony/custodian"
+	"conclave/ceremony/plan"
 )
 
 // arrangements are what a plan says of the room and of the time afterwards.

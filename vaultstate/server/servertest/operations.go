@@ -1,12 +1,13 @@
 package servertest
 
 import (
-	"conclave/vaultstate/pgp"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"net/http"
 	"slices"
+
+	"conclave/vaultstate/pgp"
 )
 
 func (f *Server) pending(kind string) m {
