@@ -3,7 +3,6 @@ package ceremony
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -183,42 +182,6 @@ func (r *Run) pendingThere() *page {
 	})
 }
 
-// judgeToken tells whether the token that was given is of use.
-func (r *Run) judgeToken(v vaultstate.Remote) error {
-	s := &r.serving
-	if s.given.Len() == 0 {
-		return nil
-	}
-	d, ok := r.door()
-	switch {
-	case ok && d.Open && d.NeedsToken:
-		s.token, s.had = true, true
-		if err := r.override("given-token", "Single control: whoever can read the "+r.env.Machine.Token+" has the server's token.", r.person(Operator).Name, ""); err != nil {
-			return err
-		}
-	case ok && d.NeedsToken:
-		s.refused = true
-	}
-	s.given.Wipe()
-	s.given = secret.Bytes{}
-	if s.token {
-		return nil
-	}
-	return v.UseToken(secret.Bytes{}) // what needs none gets none
-}
-
-func (r *Run) tokenText() string {
-	switch {
-	case r.serving.token && r.env.Token.Len() > 0:
-		return "from the " + r.env.Machine.Token
-	case r.serving.token:
-		return "typed"
-	case r.serving.refused:
-		return "refused"
-	}
-	return "none"
-}
-
 // door is the way that this ceremony goes.
 func (r *Run) door() (vaultstate.Door, bool) {
 	i := slices.IndexFunc(r.serving.doors, func(d vaultstate.Door) bool { return d.Kind == r.plan.Kind })
@@ -226,11 +189,6 @@ func (r *Run) door() (vaultstate.Door, bool) {
 		return vaultstate.Door{}, false
 	}
 	return r.serving.doors[i], true
-}
-
-func (r *Run) wantsToken() bool {
-	d, ok := r.door()
-	return ok && d.NeedsToken
 }
 
 // compareServer has the witness compare the certificate, unless the plan names
@@ -277,91 +235,6 @@ func (r *Run) compareServer() *page {
 	}
 }
 
-// askToken takes the token that the server wants besides shares, or for itself.
-func (r *Run) askToken() *page {
-	who := r.person(Operator)
-	d, _ := r.door()
-	p := Prompt{Kind: AskSecret, By: who, Heading: who.Name + ": type the server's token. It is not shown.", Field: "token",
-		Facts: []Fact{{"server", r.status.Name}, {"for", d.Path}}, Text: []string{d.Text},
-		Recorded: "that a token was typed, and whether the server takes it for this. No character of it."}
-	if r.serving.refused {
-		p.Lines = []Line{{Mark: Warn, Text: "the token from the " + r.env.Machine.Token + " is not good for this"}}
-	}
-	return &page{Prompt: p, do: r.takeToken}
-}
-
-func (r *Run) takeToken(ctx context.Context, in Input) error {
-	s, who := &r.serving, r.person(Operator)
-	v, err := r.server()
-	if err != nil {
-		return err
-	}
-	result, why, without := "accepted", "", s.doors
-	var closed error
-	if err := v.UseToken(in.Secret); err != nil {
-		result, why = "refused", sentence(err.Error())
-	} else if s.doors, err = v.Doors(ctx); err != nil {
-		s.doors = without
-		return errors.Join(err, v.UseToken(secret.Bytes{}))
-	} else if d, _ := r.door(); !d.Open {
-		result, why = "refused", d.Text
-		if !d.NeedsToken { // with it the server says that there is no such thing
-			closed = notOffered(d)
-		}
-		s.doors = without
-	}
-	if e := r.record("answer", Operator, who.Name, transcript.Facts{"field": "token", "value": result, "source": in.Source}); e != nil {
-		return e
-	}
-	if e := r.recordRequests(); e != nil {
-		return e
-	}
-	if why != "" {
-		if err := v.UseToken(secret.Bytes{}); err != nil {
-			return err
-		}
-		if closed != nil {
-			return closed
-		}
-		return askAgain("The server does not take this token for "+string(r.plan.Kind)+".", "Nothing is changed.", why)
-	}
-	s.token, s.refused, s.had = true, false, true
-	return r.lookWithToken(ctx)
-}
-
-// lookWithToken reads the status once more: what is pending is told only to a
-// token by some servers.
-func (r *Run) lookWithToken(ctx context.Context) error {
-	st, err := r.env.Vault.Status(ctx)
-	if err == nil {
-		r.status = st
-	}
-	return err
-}
-
-// dropToken forgets the token; it is asked for again where it is needed.
-func (r *Run) dropToken() error {
-	if !r.serving.token {
-		return nil
-	}
-	v, err := r.server()
-	if err != nil {
-		return err
-	}
-	r.serving.token, r.serving.refused = false, r.env.Token.Len() > 0
-	return v.UseToken(secret.Bytes{})
-}
-
-// tokenAgain asks for it once more after a break.
-func (r *Run) tokenAgain() *page {
-	if !r.remote() || r.closed || r.committed || r.atSignOff() || !r.serving.had || r.serving.token || !r.wantsToken() {
-		return nil
-	}
-	p := r.askToken()
-	p.Text = append(p.Text, "The program dropped it for the break. Then this step goes on from where it stands.")
-	return p
-}
-
 // recordRequests records what was asked of the server since it was asked last.
 func (r *Run) recordRequests() error {
 	v, ok := r.env.Vault.(vaultstate.Remote)
@@ -390,85 +263,6 @@ func (r *Run) beforehand(prompt func(*Run) Prompt) *page {
 	p := prompt(r)
 	p.Word, p.Badge = r.c.Word, "CHANGES THE SERVER"
 	return r.confirmTwice(&r.serving.going, p, p.Action)
-}
-
-// revoking is where the revocation of a root token stands.
-type revoking struct {
-	done bool // it is revoked, or people leave it
-	why  bool // they say why
-}
-
-func revokeStep() []Step {
-	return onServer([]Step{{ID: "revoke", Title: "Revoke", By: Operator, Next: revokeToken,
-		Needs: func(r *Run) bool { return r.plan.RootToken }}})
-}
-
-// revokeToken has the token revoked once its work is done. Closing without is a
-// deviation.
-func revokeToken(r *Run) *page {
-	v, who := &r.serving.revoke, r.person(Operator)
-	if r.delivery.issue == nil || r.delivery.issue.Token == nil {
-		return nil
-	}
-	t := r.delivery.issue.Token
-	switch {
-	case v.done:
-		return nil
-	case v.why:
-		return &page{
-			Prompt: Prompt{Kind: Ask, By: who, Heading: who.Name + ": why does the root token stay, and until when?", Field: "reason",
-				Recorded: "the reason, as a deviation; the token as an open item."},
-			do: func(_ context.Context, in Input) error {
-				if in.Text == "" {
-					return askAgain("A reason is needed.", "The root token counts.", "Say who needs it until when, or go back and revoke it.")
-				}
-				if bad, err := r.refuses("reason", in.Text); err != nil || bad {
-					if err != nil {
-						return err
-					}
-					return askAgain("This looks like a secret. It was not recorded.", "The root token counts.", "Say it without the secret.")
-				}
-				v.done = true
-				return r.deviate(Deviation{Expected: "the root token is revoked before the ceremony ends", Happened: "the root token with the accessor " + t.Accessor + " was not revoked",
-					Decided: clean.Cut(in.Text, mostText), By: who.Name, Effect: GoOn})
-			},
-		}
-	}
-	choices := []Choice{
-		{"revoke", "Revoke it now", "its work is done; the server is asked whether it is gone"},
-		{"stay", "Leave it", "a deviation, with the reason: it may do everything and never expires"},
-	}
-	if t.Plain.Len() == 0 && t.Encrypted != nil {
-		choices = choices[1:]
-	}
-	return &page{
-		Prompt: Prompt{Kind: Choose, By: who, Heading: "Is the root token's work done?", Facts: []Fact{{"accessor", t.Accessor}},
-			Text:    []string{"The program can wait on this page for as long as the token is used at another terminal."},
-			Choices: choices, Recorded: "what you choose, and what the server says then."},
-		do: func(ctx context.Context, in Input) error {
-			switch {
-			case !pick(choices, in.Choice):
-				return r.chooseAgain()
-			case in.Choice == "stay":
-				v.why = true
-				return nil
-			}
-			remote, err := r.server()
-			if err != nil {
-				return err
-			}
-			check, err := remote.RevokeIssued(ctx, r.op)
-			if e := r.recordRequests(); e != nil {
-				return e
-			}
-			if err != nil {
-				return err
-			}
-			v.done = true
-			r.delivery.fate = "revoked"
-			return r.record("token", Operator, who.Name, transcript.Facts{"accessor": t.Accessor, "fate": "revoked", "receiver": check.Text})
-		},
-	}
 }
 
 // commitAtServer has the server do what makes the change count, where that is
