@@ -26,7 +26,7 @@ func Harden() []string {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		short = append(short, fmt.Sprintf("Other processes of this user can read this one (%v).", err))
 	}
-	// A setuid helper started later must not gain rights over us. Not fatal.
+	// For this thread and what it starts; Start does it for a child of any. Not fatal.
 	_ = unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 	if !Erases {
 		short = append(short, "This build does not erase the working copies of keys (no runtime/secret).")

@@ -60,7 +60,7 @@ func Start(extra []string) (*Client, error) {
 	// Standard input and both outputs are /dev/null: libraries write to the
 	// screen, and a spying one writes PINs.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
+	if err := secret.Start(cmd); err != nil {
 		_ = ours.Close()
 		return nil, fmt.Errorf("starting the process for the HSM library: %w", err)
 	}

@@ -114,7 +114,7 @@ func (t Tool) Decrypt(ctx context.Context, file, tty string) (secret.Bytes, erro
 	// ctrl+c on the terminal is for whoever lent it: the context ends gpg.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = time.Second
-	if err := cmd.Start(); err != nil {
+	if err := secret.Start(cmd); err != nil {
 		w.Close()
 		return secret.Bytes{}, &Failure{Said: clean.Cut("gpg was not started: "+err.Error(), 300)}
 	}

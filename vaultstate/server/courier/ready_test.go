@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -64,9 +65,15 @@ func offered(t *testing.T, say func(*os.File) error) (got int, err error) {
 
 // TestLacks: what the kernel says, of a process that is hardened and of one that is
 // not. Both are this binary, started with an argument. The second may have from
-// whoever started the tests that it cannot dump core.
+// whoever started the tests that it cannot dump core, and from another test's
+// child on this thread that it gets no new rights.
 func TestLacks(t *testing.T) {
-	plain := undumpable | noNewPrivs
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	plain := undumpable
+	if on, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); err != nil || on == 0 {
+		plain |= noNewPrivs
+	}
 	var core unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_CORE, &core); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"conclave/hsm/secret"
 	"conclave/vaultstate/server"
 )
 
@@ -75,7 +76,7 @@ func start(environ []string) (*child, error) {
 	cmd.Env = environment(environ)
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
+	if err := secret.Start(cmd); err != nil {
 		_ = ours.Close()
 		return nil, fmt.Errorf("starting the process that sends the request: %w", err)
 	}
