@@ -5,10 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/rogpeppe/go-internal/testscript"
-
-	"conclave/hsm/softhsm/need"
 )
 
 // TestOldStatePutBack: an attacker with the file system puts back an older
@@ -16,11 +12,6 @@ import (
 // it before anybody is asked for a share; without one nothing does.
 func TestOldStatePutBack(t *testing.T) {
 	t.Parallel()
-	lib := need.Tool(t, "softhsm")
-	old, err := known("testdata/aes/known.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct {
 		name  string
 		flags []string
@@ -32,24 +23,16 @@ func TestOldStatePutBack(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			work := t.TempDir()
-			if err := fixtures(lib)(&testscript.Env{WorkDir: work}); err != nil {
-				t.Fatal(err)
-			}
-			p := &player{dir: filepath.Join(work, "aes"), env: []string{"SOFTHSM2_CONF=" + filepath.Join(work, "softhsm2.conf"), "HOME=" + work, "TERM=dumb"}, shown: map[string]string{}}
-			records := filepath.Join(work, "records")
+			v := newAESVault(t)
+			records := filepath.Join(v.work, "records")
 			if err := os.Mkdir(records, 0o700); err != nil {
 				t.Fatal(err)
 			}
 			run := func(want int, has string, args ...string) string {
 				t.Helper()
-				p.shares = old[:3]
-				code, text, err := p.run(append(args, "-config", "bao.hcl", "-hsm-lib", lib, "-dir", records, "-plain", "-allow-piped-secrets",
-					"-operator", "Olga", "-witness", "Wim", "-custodian", "Alice", "-custodian", "Bob", "-custodian", "Carol")...)
-				if said := strings.Join(strings.Fields(string(text)), " "); err != nil || code != want || !strings.Contains(said, has) {
-					t.Fatalf("conclave %s: code %d, %v; want code %d and %q in\n%s", strings.Join(args, " "), code, err, want, has, text)
-				}
-				return string(text)
+				v.shares = v.old[:3]
+				return v.want(want, has, args, v.config(), []string{"-dir", records, "-plain", "-allow-piped-secrets",
+					"-operator", "Olga", "-witness", "Wim", "-custodian", "Alice", "-custodian", "Bob", "-custodian", "Carol"})
 			}
 			copyTo := func(from, to string) {
 				t.Helper()
@@ -64,11 +47,11 @@ func TestOldStatePutBack(t *testing.T) {
 			}
 			run(0, "data encryption key is rotated", append([]string{"rotate", "-id", "one"}, c.flags...)...)
 			kept := t.TempDir()
-			copyTo(work, kept)
+			copyTo(v.work, kept)
 			run(0, "root key is replaced", "rekey", "-id", "two")
-			copyTo(kept, work)
+			copyTo(kept, v.work)
 			said := run(c.code, c.says, "generate-root", "-id", "three")
-			if asked := len(p.shares) < 3; asked != (c.code == 0) {
+			if asked := len(v.shares) < 3; asked != (c.code == 0) {
 				t.Errorf("a share was asked for: %v", asked)
 			}
 			if c.code == 0 {

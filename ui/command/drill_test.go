@@ -8,11 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rogpeppe/go-internal/testscript"
-
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/transcript"
-	"conclave/hsm/softhsm/need"
 )
 
 // TestDrill holds drills on a real vault and its SoftHSM token. The shares are
@@ -20,48 +17,24 @@ import (
 // replaced and who is not here is in the record, and nothing was changed.
 func TestDrill(t *testing.T) {
 	t.Parallel()
-	lib := need.Tool(t, "softhsm")
-	work := t.TempDir()
-	e := &testscript.Env{WorkDir: work}
-	if err := fixtures(lib)(e); err != nil {
-		t.Fatal(err)
-	}
-	old, err := known("testdata/aes/known.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &player{dir: filepath.Join(work, "aes"), env: []string{"SOFTHSM2_CONF=" + filepath.Join(work, "softhsm2.conf"), "HOME=" + work, "TERM=dumb"},
-		shown: map[string]string{}}
+	v := newAESVault(t)
 	people := []string{"-dir", "..", "-plain", "-allow-piped-secrets", "-operator", "Olga", "-witness", "Wim"}
 	custodians := []string{"-custodian", "Alice", "-custodian", "Bob", "-custodian", "Carol"}
-	hsm := []string{"-config", "bao.hcl", "-hsm-lib", lib}
-	run := func(want int, has string, parts ...[]string) string {
-		t.Helper()
-		var args []string
-		for _, part := range parts {
-			args = append(args, part...)
-		}
-		code, text, err := p.run(args...)
-		if err != nil || code != want || !strings.Contains(string(text), has) {
-			t.Fatalf("conclave %s: code %d, %v; want code %d and %q in\n%s", strings.Join(args, " "), code, err, want, has, text)
-		}
-		return string(text)
-	}
 	drill := []string{"drill", "-storage", "storage"}
 
-	run(2, "no record says which shares were handed out", drill, people)
-	run(2, "HSM is not named whole", drill, people, custodians, []string{"-proof=quorum"})
+	v.want(2, "no record says which shares were handed out", drill, people)
+	v.want(2, "HSM is not named whole", drill, people, custodians, []string{"-proof=quorum"})
 
-	p.shares = old[:3]
-	run(0, "recovery key and its shares are replaced", []string{"rekey", "-target=recovery", "-key-shares=3", "-key-threshold=2", "-id", "one"}, hsm, people, custodians)
-	before := coreOf(t, work)
+	v.shares = v.old[:3]
+	v.want(0, "recovery key and its shares are replaced", []string{"rekey", "-target=recovery", "-key-shares=3", "-key-threshold=2", "-id", "one"}, v.config(), people, custodians)
+	before := coreOf(t, v.work)
 
-	p.shares = []string{p.shown["ALICE"], p.shown["BOB"], p.shown["CAROL"]}
-	text := run(0, "3 of 3 shares are proven. Nothing was changed.", drill, people, []string{"-id", "two"})
+	v.shares = []string{v.shown["ALICE"], v.shown["BOB"], v.shown["CAROL"]}
+	text := v.want(0, "3 of 3 shares are proven. Nothing was changed.", drill, people, []string{"-id", "two"})
 	if strings.Contains(text, "[hsm]") || strings.Contains(text, "PIN:") {
 		t.Errorf("the HSM was asked:\n%s", text)
 	}
-	proven(t, work, "two", "Alice", "Bob", "Carol")
+	proven(t, v.work, "two", "Alice", "Bob", "Carol")
 
 	// By a plan: its check and its script name neither HSM nor PIN, and a quorum
 	// has to be accepted.
@@ -80,30 +53,30 @@ func TestDrill(t *testing.T) {
   }
 }
 `
-		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(v.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	write("drill.hcl", "  vault {\n    storage = \"storage\"\n  }")
-	write("quorum.hcl", "  proof = \"quorum\"\n  vault {\n    config = \"bao.hcl\"\n  }\n  hsm {\n    lib = \""+lib+"\"\n  }")
-	checked := run(0, "proof = share (default)", []string{"plan", "check", "drill.hcl", "-dir", ".."})
-	printed := run(0, "Prove shares", []string{"plan", "print", "drill.hcl", "-dir", ".."})
+	write("quorum.hcl", "  proof = \"quorum\"\n  vault {\n    config = \"bao.hcl\"\n  }\n  hsm {\n    lib = \""+v.lib+"\"\n  }")
+	checked := v.want(0, "proof = share (default)", []string{"plan", "check", "drill.hcl", "-dir", ".."})
+	printed := v.want(0, "Prove shares", []string{"plan", "print", "drill.hcl", "-dir", ".."})
 	if strings.Contains(checked+printed, "hsm-pin") || strings.Contains(printed, "HSM   ") || !strings.Contains(printed, "wiped before the next person") {
 		t.Errorf("%s\n%s", checked, printed)
 	}
-	run(2, "Not accepted: quorum-in-memory", []string{"plan", "check", "quorum.hcl", "-dir", ".."})
+	v.want(2, "Not accepted: quorum-in-memory", []string{"plan", "check", "quorum.hcl", "-dir", ".."})
 
 	// Bob types the other's share first, and is asked for his own; of Carol the
 	// command says nothing.
-	p.shares = []string{p.shown["ALICE"], p.shown["CAROL"], p.shown["BOB"]}
-	run(0, "2 of 3 shares are proven; not proven: Carol. Nothing was changed.", drill, people, custodians[:4], []string{"-id", "three"})
-	proven(t, work, "three", "Alice", "Bob")
+	v.shares = []string{v.shown["ALICE"], v.shown["CAROL"], v.shown["BOB"]}
+	v.want(0, "2 of 3 shares are proven; not proven: Carol. Nothing was changed.", drill, people, custodians[:4], []string{"-id", "three"})
+	proven(t, v.work, "three", "Alice", "Bob")
 
 	// Through the HSM, two of three together; the third alone.
-	p.shares = []string{p.shown["ALICE"], p.shown["BOB"], p.shown["CAROL"]}
-	run(0, "3 of 3 shares are proven. Nothing was changed.", []string{"drill", "-proof=quorum", "-compare-recovery-key", "-id", "four"}, hsm, people)
-	proven(t, work, "four", "Alice", "Bob", "Carol")
-	if coreOf(t, work) != before {
+	v.shares = []string{v.shown["ALICE"], v.shown["BOB"], v.shown["CAROL"]}
+	v.want(0, "3 of 3 shares are proven. Nothing was changed.", []string{"drill", "-proof=quorum", "-compare-recovery-key", "-id", "four"}, v.config(), people)
+	proven(t, v.work, "four", "Alice", "Bob", "Carol")
+	if coreOf(t, v.work) != before {
 		t.Error("a drill changed the vault")
 	}
 }

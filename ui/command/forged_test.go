@@ -30,7 +30,6 @@ type rsaVault struct {
 func newRSAVault(t *testing.T) *rsaVault {
 	t.Helper()
 	v := &rsaVault{T: t, lib: need.Tool(t, "softhsm"), work: t.TempDir()}
-	conf := filepath.Join(v.work, "softhsm2.conf")
 	for to, from := range map[string]string{"storage": "../../vaultstate/barrier/testdata/rsa/storage", "tokens": "../../hsm/testdata/fixtures/rsa/tokens"} {
 		if err := os.CopyFS(filepath.Join(v.work, to), os.DirFS(from)); err != nil {
 			t.Fatal(err)
@@ -42,7 +41,7 @@ listener "tcp" { address = "127.0.0.1:18210" tls_disable = true }
 seal "pkcs11" { lib = "`+v.lib+`" token_label = "ceremony" pin = "user-1234" key_label = "bao-rsa" key_id = "02" rsa_oaep_hash = "sha1" }
 `)
 	v.write("softhsm2.conf", "directories.tokendir = "+filepath.Join(v.work, "tokens")+"\nlog.level = ERROR\n")
-	v.player = &player{dir: v.work, env: []string{"SOFTHSM2_CONF=" + conf, "HOME=" + v.work, "TERM=dumb"}, shown: map[string]string{}}
+	v.player = newPlayer(v.work, v.work)
 	return v
 }
 
@@ -53,20 +52,10 @@ func (v *rsaVault) write(name, text string) {
 	}
 }
 
-// run wants an exit code, and texts in what was printed, which it returns.
+// run is what the program says; see player.says.
 func (v *rsaVault) run(want int, has []string, args ...string) string {
 	v.Helper()
-	code, text, err := v.player.run(args...)
-	said := strings.Join(strings.Fields(string(text)), " ")
-	if err != nil || code != want {
-		v.Fatalf("conclave %s: code %d, %v; want %d\n%s", strings.Join(args, " "), code, err, want, text)
-	}
-	for _, h := range has {
-		if !strings.Contains(said, h) {
-			v.Errorf("conclave %s does not say %q:\n%s", strings.Join(args, " "), h, text)
-		}
-	}
-	return said
+	return v.player.says(v.T, want, has, args...)
 }
 
 func (v *rsaVault) ceremony(kind, id string, more ...string) []string {

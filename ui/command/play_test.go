@@ -20,7 +20,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"conclave/ceremony/custodian"
-	"conclave/hsm/softhsm/need"
 )
 
 // play N [FILE...] -- ARGS: the program in plain mode, with a person at the
@@ -258,39 +257,21 @@ func shares(ts *testscript.TestScript, _ bool, args []string) {
 // second. Then the new shares authorise, and the old do not.
 func TestResume(t *testing.T) {
 	t.Parallel()
-	lib := need.Tool(t, "softhsm")
-	work := t.TempDir()
-	e := &testscript.Env{WorkDir: work}
-	if err := fixtures(lib)(e); err != nil {
-		t.Fatal(err)
-	}
-	old, err := known("testdata/aes/known.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &player{dir: filepath.Join(work, "aes"), env: []string{"SOFTHSM2_CONF=" + filepath.Join(work, "softhsm2.conf"), "HOME=" + work, "TERM=dumb"},
-		shown: map[string]string{}}
-	common := []string{"-config", "bao.hcl", "-hsm-lib", lib, "-dir", "..", "-plain", "-allow-piped-secrets", "-operator", "Olga", "-witness", "Wim",
-		"-custodian", "Alice", "-custodian", "Bob", "-custodian", "Carol"}
-	rekey := append([]string{"rekey", "-target=recovery", "-key-shares=3", "-key-threshold=2"}, common...)
-	run := func(want int, has string, args ...string) {
-		t.Helper()
-		code, text, err := p.run(args...)
-		if err != nil || code != want || !strings.Contains(string(text), has) {
-			t.Fatalf("conclave %s: code %d, %v; want code %d and %q in\n%s", strings.Join(args, " "), code, err, want, has, text)
-		}
-	}
+	v := newAESVault(t)
+	common := append(v.config(), "-dir", "..", "-plain", "-allow-piped-secrets", "-operator", "Olga", "-witness", "Wim",
+		"-custodian", "Alice", "-custodian", "Bob", "-custodian", "Carol")
+	rekey := []string{"rekey", "-target=recovery", "-key-shares=3", "-key-threshold=2"}
 
-	p.shares, p.killAt = old[:3], 2
-	run(-1, "[prove]", append(rekey, "-id", "one")...)
-	p.killAt = 0
-	run(0, "Go on with it: 1 of 3 shares are proven", append(rekey, "-id", "two")...)
-	checkHolders(t, filepath.Join(work, "*-two-recovery-rekey"), "Alice", "Bob", "Carol")
+	v.shares, v.killAt = v.old[:3], 2
+	v.want(-1, "[prove]", rekey, common, []string{"-id", "one"})
+	v.killAt = 0
+	v.want(0, "Go on with it: 1 of 3 shares are proven", rekey, common, []string{"-id", "two"})
+	checkHolders(t, filepath.Join(v.work, "*-two-recovery-rekey"), "Alice", "Bob", "Carol")
 
-	p.shares = []string{p.shown["ALICE"], p.shown["BOB"]}
-	run(0, "data encryption key is rotated", append([]string{"rotate", "-id", "three"}, common...)...)
-	p.shares = old[:2]
-	run(3, "do not make the recovery key", append([]string{"rotate", "-id", "four"}, common...)...)
+	v.shares = []string{v.shown["ALICE"], v.shown["BOB"]}
+	v.want(0, "data encryption key is rotated", []string{"rotate", "-id", "three"}, common)
+	v.shares = v.old[:2]
+	v.want(3, "do not make the recovery key", []string{"rotate", "-id", "four"}, common)
 }
 
 // checkHolders reads the roster of the one record that fits the pattern.

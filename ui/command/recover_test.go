@@ -40,7 +40,8 @@ func newLossVault(t *testing.T) *lossVault {
 	// Two people type the PIN: the server's configuration does not have it.
 	v.config("pin.hcl", `pin = "user-1234"`)
 	v.config("bao.hcl", "")
-	v.player = &player{dir: v.work, env: []string{"SOFTHSM2_CONF=" + filepath.Join(v.work, "softhsm2.conf"), "HOME=" + v.work, "TERM=dumb"}, shown: map[string]string{}, pin: "user-1234"}
+	v.player = newPlayer(v.work, v.work)
+	v.player.pin = "user-1234"
 	for _, who := range []string{"anna", "ben", "carla", "mallory"} {
 		v.tool(v.keygen, "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", who)
 	}
@@ -171,20 +172,10 @@ func (v *lossVault) planned(kind, id, more string, approvers ...string) []string
 	return v.plan(kind, id, more, approvers, approvers)
 }
 
-// run wants an exit code, and texts in what was printed, which it returns.
+// run is what the program says; see player.says.
 func (v *lossVault) run(want int, has []string, args ...string) string {
 	v.Helper()
-	code, text, err := v.player.run(args...)
-	said := strings.Join(strings.Fields(string(text)), " ")
-	if err != nil || code != want {
-		v.Fatalf("conclave %s: code %d, %v; want %d\n%s", strings.Join(args, " "), code, err, want, text)
-	}
-	for _, h := range has {
-		if !strings.Contains(said, h) {
-			v.Errorf("conclave %s does not say %q:\n%s", strings.Join(args, " "), h, text)
-		}
-	}
-	return said
+	return v.player.says(v.T, want, has, args...)
 }
 
 // state is every byte of the storage.
@@ -295,7 +286,8 @@ func TestGlassBroken(t *testing.T) {
 	}
 	v := &lossVault{T: t, lib: lib, work: work}
 	v.config("bao.hcl", "")
-	v.player = &player{dir: work, env: []string{"SOFTHSM2_CONF=" + filepath.Join(work, "softhsm2.conf"), "HOME=" + work, "TERM=dumb"}, shown: map[string]string{}, pin: "user-1234"}
+	v.player = newPlayer(work, work)
+	v.player.pin = "user-1234"
 	people := []string{"-config", "bao.hcl", "-plain", "-allow-piped-secrets", "-operator", "Olga", "-witness", "Wim", "-custodian", "Alice", "-custodian", "Bob"}
 	recovers := append([]string{"recover", "-reason", "loss", "-recovery-shares=2", "-recovery-threshold=2"}, people...)
 	before := v.state()

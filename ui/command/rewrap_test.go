@@ -4,14 +4,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
-
-	"github.com/rogpeppe/go-internal/testscript"
 
 	"conclave/hsm/secret"
 	"conclave/hsm/softhsm"
-	"conclave/hsm/softhsm/need"
 )
 
 // TestRewrapByFlags moves a vault that OpenBao made to AES-CBC with HMAC on a
@@ -19,11 +15,7 @@ import (
 // alone, and the old one does not open it; its key there is destroyed.
 func TestRewrapByFlags(t *testing.T) {
 	t.Parallel()
-	lib := need.Tool(t, "softhsm")
-	work := t.TempDir()
-	if err := fixtures(lib)(&testscript.Env{WorkDir: work}); err != nil {
-		t.Fatal(err)
-	}
+	v := newAESVault(t)
 	const otherPIN = "other-5678"
 	pin := secret.Take([]byte(otherPIN))
 	defer pin.Wipe()
@@ -32,39 +24,31 @@ func TestRewrapByFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Both tokens are in the slots of one library.
-	if err := os.CopyFS(filepath.Join(work, "aes", "tokens"), os.DirFS(filepath.Join(home, "tokens"))); err != nil {
+	if err := os.CopyFS(filepath.Join(v.work, "aes", "tokens"), os.DirFS(filepath.Join(home, "tokens"))); err != nil {
 		t.Fatal(err)
 	}
-	old, err := known("testdata/aes/known.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &player{dir: filepath.Join(work, "aes"), env: []string{"SOFTHSM2_CONF=" + filepath.Join(work, "softhsm2.conf"), "HOME=" + work, "TERM=dumb"},
-		shown: map[string]string{}, pin: otherPIN}
+	v.pin = otherPIN
 	people := []string{"-dir", "..", "-plain", "-allow-piped-secrets", "-operator", "Olga", "-witness", "Wim",
 		"-custodian", "Alice", "-custodian", "Bob", "-custodian", "Carol"}
 	run := func(want int, has string, args ...string) {
 		t.Helper()
-		p.shares = old[:3]
-		code, text, err := p.run(append(args, people...)...)
-		if err != nil || code != want || !strings.Contains(string(text), has) {
-			t.Fatalf("conclave %s: code %d, %v; want code %d and %q in\n%s", strings.Join(args, " "), code, err, want, has, text)
-		}
+		v.shares = v.old[:3]
+		v.want(want, has, args, people)
 	}
-	config := []string{"-config", "bao.hcl", "-hsm-lib", lib}
+	config := v.config()
 	run(2, "wrapped with the key", append([]string{"rewrap", "-id", "none", "-new-hsm-key-label", "bao-aes", "-new-hsm-key-id", "01"}, config...)...)
 	run(2, "which key", append([]string{"rewrap", "-id", "none"}, config...)...)
 	run(2, "authenticates nothing", append([]string{"rewrap", "-id", "none", "-new-hsm-key-label", "x", "-new-hsm-mechanism", "CKM_RSA_PKCS_OAEP"}, config...)...)
 	run(0, "wrapped with the new HSM key", append([]string{"rewrap", "-id", "one", "-new-hsm-token-label", "second", "-new-hsm-key-label", "moved", "-new-hsm-key-id", "0a",
 		"-new-hsm-mechanism", "CKM_AES_CBC_PAD", "-new-hsm-hmac-key-label", "moved-mac", "-new-hsm-hmac-key-id", "0b", "-new-hsm-generate-key"}, config...)...)
-	there := []string{"-storage", "storage", "-hsm-lib", lib, "-hsm-token-label", "second", "-hsm-key-label", "moved", "-hsm-key-id", "0a"}
+	there := []string{"-storage", "storage", "-hsm-lib", v.lib, "-hsm-token-label", "second", "-hsm-key-label", "moved", "-hsm-key-id", "0a"}
 	run(0, "data encryption key is rotated", append([]string{"rotate", "-id", "two"}, there...)...)
 	run(1, "has no key", append([]string{"rotate", "-id", "three"}, config...)...)
 
 	// The key that it was moved away from is destroyed in the other token, and
 	// then it is not there.
 	retire := append([]string{"retire", "-old-hsm-token-label", "ceremony", "-old-hsm-key-label", "bao-aes", "-old-hsm-key-id", "01"}, there...)
-	p.pins = map[string]string{"second": otherPIN, "ceremony": "user-1234"}
+	v.pins = map[string]string{"second": otherPIN, "ceremony": "user-1234"}
 	run(0, "old HSM key is destroyed", append(slices.Clone(retire), "-id", "four")...)
 	run(1, "has no key", append(slices.Clone(retire), "-id", "five")...)
 	run(0, "data encryption key is rotated", append([]string{"rotate", "-id", "six"}, there...)...)

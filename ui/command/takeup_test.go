@@ -9,11 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/testscript"
-
 	"conclave/ceremony/folder"
 	"conclave/ceremony/transcript"
-	"conclave/hsm/softhsm/need"
 	"conclave/ui/command"
 )
 
@@ -171,35 +168,21 @@ const rekeyPlan = `ceremony "recovery-rekey" {
 // goes on with it, as KC-7.2; a changed one does not, and after the end neither.
 func TestPlanAgain(t *testing.T) {
 	t.Parallel()
-	lib := need.Tool(t, "softhsm")
-	work := t.TempDir()
-	if err := fixtures(lib)(&testscript.Env{WorkDir: work}); err != nil {
-		t.Fatal(err)
-	}
-	old, err := known("testdata/aes/known.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &player{dir: filepath.Join(work, "aes"), env: []string{"SOFTHSM2_CONF=" + filepath.Join(work, "softhsm2.conf"), "HOME=" + work, "TERM=dumb"},
-		shown: map[string]string{}}
+	v := newAESVault(t)
 	for name, text := range map[string]string{"plan.hcl": rekeyPlan, "other.hcl": rekeyPlan + "\n"} {
-		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(v.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	run := func(want int, has, file string) {
 		t.Helper()
-		args := []string{"rekey", "-target=recovery", "-plan", file, "-dir", "..", "-plain", "-allow-piped-secrets"}
-		code, text, err := p.run(args...)
-		if err != nil || code != want || !strings.Contains(string(text), has) {
-			t.Fatalf("conclave %s: code %d, %v; want code %d and %q in\n%s", strings.Join(args, " "), code, err, want, has, text)
-		}
+		v.want(want, has, []string{"rekey", "-target=recovery", "-plan", file, "-dir", "..", "-plain", "-allow-piped-secrets"})
 	}
-	p.shares, p.killAt = old[:3], 2
+	v.shares, v.killAt = v.old[:3], 2
 	run(-1, "[prove]", "plan.hcl")
-	p.killAt = 0
+	v.killAt = 0
 	run(2, "KC-7 was begun with another plan file", "other.hcl")
 	run(0, "Go on with it: 1 of 3 shares are proven", "plan.hcl")
-	checkHolders(t, filepath.Join(work, "*-KC-7.2-recovery-rekey"), "Alice", "Bob", "Carol")
+	checkHolders(t, filepath.Join(v.work, "*-KC-7.2-recovery-rekey"), "Alice", "Bob", "Carol")
 	run(2, "KC-7.2 was closed", "plan.hcl")
 }
