@@ -9,6 +9,12 @@ type Resumer interface {
 	Resume(ctx context.Context, id ID) (Progress, error)
 }
 
+// Watcher says how far a Commit is that takes long, to somebody who waits.
+type Watcher interface {
+	// Watch has progress called from inside Commit. nil: nobody is called.
+	Watch(progress func(what string, done, total int))
+}
+
 // Settler looks once more at both sides of a commit, a while after it: a change
 // that is not ours is ErrChanged. It is no part of the commit.
 type Settler interface {

@@ -36,6 +36,7 @@ const (
 	Rotate        Kind = "rotate"         // a new data encryption key
 	GenerateRoot  Kind = "generate-root"  // a root token
 	Rewrap        Kind = "rewrap"         // another wrapping key in the HSM, or another HSM
+	ReEncrypt     Kind = "re-encrypt"     // every entry under the newest data encryption key, the older ones dropped
 	Recover       Kind = "recover"        // a new recovery key and shares, where the old shares are lost: no quorum
 )
 
@@ -95,6 +96,10 @@ type Progress struct {
 	Set               string   // the new set's id, hex
 	Proven            []int    // share numbers (from 1) that were proven
 	SealKeyID         string   // of a rewrap that is staged: what its new state is wrapped with
+
+	// Of a re-encrypt that is staged: the longest time to live that a batch token
+	// of an older term can have.
+	BatchLife time.Duration
 
 	Counts bool   // a server did it already: Commit only asks
 	State  Digest // digest of the state that the operation starts from

@@ -57,6 +57,7 @@ const (
 	StoredKeysPath     = "core/hsm/barrier-unseal-keys"
 	RecoveryKeyPath    = "core/recovery-key"
 	MountsPath         = "core/mounts"
+	AuthPath           = "core/auth"
 	SaltPath           = "sys/token/salt"
 )
 

@@ -248,6 +248,17 @@ func (k *Keyring) Rotate(now time.Time) (uint32, error) {
 	return next, nil
 }
 
+// KeepNewest drops every key but the active one. n entries were sealed with it at
+// once: they count to its limit.
+func (k *Keyring) KeepNewest(n uint64) {
+	last := len(k.keys) - 1
+	for _, t := range k.keys[:last] {
+		t.wipe()
+	}
+	k.keys = k.keys[last:]
+	k.keys[0].encryptions += n
+}
+
 // Terms are the public facts of the keys, ascending; the last is active.
 func (k *Keyring) Terms() []vaultstate.TermInfo {
 	list := make([]vaultstate.TermInfo, 0, len(k.keys))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"conclave/hsm/secret"
 )
@@ -22,9 +23,12 @@ type Mount struct {
 	// Namespace is "" or "root" for the root namespace.
 	Namespace string            `json:"namespace_id"`
 	Options   map[string]string `json:"options"`
+	Config    struct {
+		MaxLeaseTTL time.Duration `json:"max_lease_ttl"` // nanoseconds; 0: the system's
+	} `json:"config"`
 }
 
-// ParseMounts reads the plaintext of core/mounts: JSON, or the byte G and then
+// ParseMounts reads the plaintext of core/mounts or core/auth: JSON, or the byte G and then
 // JSON packed by gzip. The table holds no key; what it holds is copied to the
 // heap.
 func ParseMounts(plain secret.Bytes) ([]Mount, error) {

@@ -41,6 +41,12 @@ func (v *Vault) Commit(ctx context.Context, id vaultstate.ID) (vaultstate.Outcom
 	if err := v.noServer(ctx); err != nil {
 		return vaultstate.Outcome{}, err
 	}
+	var before []vaultstate.Check
+	if op.Kind == vaultstate.ReEncrypt {
+		if before, err = v.reencrypt(ctx, op); err != nil {
+			return vaultstate.Outcome{}, err
+		}
+	}
 	begun := v.o.Now()
 	if err := op.staged.Swap(); err != nil {
 		return vaultstate.Outcome{}, err
@@ -48,9 +54,9 @@ func (v *Vault) Commit(ctx context.Context, id vaultstate.ID) (vaultstate.Outcom
 	// From here on it is so, whatever the checks say.
 	op.phase = vaultstate.PhaseCommitted
 	op.outcome = vaultstate.Outcome{Kind: op.Kind, Before: op.before, After: op.after, Committed: v.o.Now()}
-	op.outcome.Checks = []vaultstate.Check{{
+	op.outcome.Checks = append(before, vaultstate.Check{
 		Text: "The new state is in place and on disk.", OK: true, Took: op.outcome.Committed.Sub(begun),
-	}}
+	})
 	op.wipe()
 	return v.check(ctx, op)
 }

@@ -347,41 +347,54 @@ func (s tally) log(t *testing.T) {
 	t.Logf("failures: %d", len(s.failures))
 }
 
-func TestCutEverywhere(t *testing.T) {
+// everyOperation begins each operation that changes a vault on a vault of its own.
+func everyOperation(t *testing.T, f func(t *testing.T, b *bench, op vaultstate.Operation, to local.Seal)) {
 	for _, op := range []vaultstate.Operation{
-		{ID: "cut", Kind: vaultstate.RecoveryRekey, Shares: 7, Threshold: 4},
 		{ID: "cut", Kind: vaultstate.Init, Shares: 3, Threshold: 2, RootToken: true},
+		{ID: "cut", Kind: vaultstate.RecoveryRekey, Shares: 7, Threshold: 4},
 		{ID: "cut", Kind: vaultstate.Rekey},
 		{ID: "cut", Kind: vaultstate.Rotate},
+		{ID: "cut", Kind: vaultstate.ReEncrypt},
 		{ID: "cut", Kind: vaultstate.GenerateRoot},
 		{ID: "cut", Kind: vaultstate.Rewrap},
 		{ID: "cut", Kind: vaultstate.Recover, Shares: 7, Threshold: 4},
 	} {
 		t.Run(string(op.Kind), func(t *testing.T) {
-			b := empty(t)
-			if op.Kind != vaultstate.Init {
+			var b *bench
+			var to local.Seal
+			switch op.Kind {
+			case vaultstate.Init:
+				b = empty(t)
+			case vaultstate.ReEncrypt:
+				b = rotated(t)
+			default:
 				b = initialised(t)
 			}
-			var to local.Seal
 			if op.Kind == vaultstate.Rewrap {
 				b.to = vaulttest.NewSeal()
 				to = b.to
 			}
-			sum := cutEverywhere(t, b, ours(op, to))
-			sum.log(t)
-			for i, f := range sum.failures {
-				if i == 10 {
-					t.Fatalf("and %d more", len(sum.failures)-i)
-				}
-				t.Error(f)
-			}
-			for loss := range vaulttest.Losses {
-				if sum.found["old, "+loss] == 0 || sum.found["new, "+loss] == 0 {
-					t.Errorf("with unsynced writes %s, not both sides of the commit were seen", loss)
-				}
-			}
+			f(t, b, op, to)
 		})
 	}
+}
+
+func TestCutEverywhere(t *testing.T) {
+	everyOperation(t, func(t *testing.T, b *bench, op vaultstate.Operation, to local.Seal) {
+		sum := cutEverywhere(t, b, ours(op, to))
+		sum.log(t)
+		for i, f := range sum.failures {
+			if i == 10 {
+				t.Fatalf("and %d more", len(sum.failures)-i)
+			}
+			t.Error(f)
+		}
+		for loss := range vaulttest.Losses {
+			if sum.found["old, "+loss] == 0 || sum.found["new, "+loss] == 0 {
+				t.Errorf("with unsynced writes %s, not both sides of the commit were seen", loss)
+			}
+		}
+	})
 }
 
 // TestCutFindsTwoWrites shows that the harness sees what it is for.

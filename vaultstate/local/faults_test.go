@@ -76,80 +76,61 @@ func stubborn(op vaultstate.Operation, to local.Seal, heal func(*vaulttest.Disk)
 // goes on or cleans up. Every third call: make test-long asks for all.
 func TestFaultsEverywhere(t *testing.T) {
 	never, always := func(*vaulttest.Disk) {}, func(d *vaulttest.Disk) { d.Fail(0, nil, false) }
-	for _, op := range []vaultstate.Operation{
-		{ID: "cut", Kind: vaultstate.Init, Shares: 3, Threshold: 2, RootToken: true},
-		{ID: "cut", Kind: vaultstate.RecoveryRekey, Shares: 7, Threshold: 4},
-		{ID: "cut", Kind: vaultstate.Rekey},
-		{ID: "cut", Kind: vaultstate.Rotate},
-		{ID: "cut", Kind: vaultstate.GenerateRoot},
-		{ID: "cut", Kind: vaultstate.Rewrap},
-		{ID: "cut", Kind: vaultstate.Recover, Shares: 7, Threshold: 4},
-	} {
-		t.Run(string(op.Kind), func(t *testing.T) {
-			b := empty(t)
-			if op.Kind != vaultstate.Init {
-				b = initialised(t)
+	everyOperation(t, func(t *testing.T, b *bench, op vaultstate.Operation, to local.Seal) {
+		before := snapshot(t, b)
+		for _, f := range []struct {
+			name  string
+			err   error
+			stays bool
+			heal  func(*vaulttest.Disk)
+		}{
+			{"EIO, once", syscall.EIO, false, never},
+			{"ENOSPC, until it is healed", syscall.ENOSPC, true, always},
+			{"EROFS, for ever", syscall.EROFS, true, never},
+		} {
+			tried, done, every := 0, 0, 3
+			if os.Getenv("CONCLAVE_LONG") != "" {
+				every = 1
 			}
-			var to local.Seal
-			if op.Kind == vaultstate.Rewrap {
-				b.to = vaulttest.NewSeal()
-				to = b.to
-			}
-			before := snapshot(t, b)
-			for _, f := range []struct {
-				name  string
-				err   error
-				stays bool
-				heal  func(*vaulttest.Disk)
-			}{
-				{"EIO, once", syscall.EIO, false, never},
-				{"ENOSPC, until it is healed", syscall.ENOSPC, true, always},
-				{"EROFS, for ever", syscall.EROFS, true, never},
-			} {
-				tried, done, every := 0, 0, 3
-				if os.Getenv("CONCLAVE_LONG") != "" {
-					every = 1
-				}
-				for n := 1; ; n += every {
-					disk := b.disk.Crash(vaulttest.Kept)
-					disk.Fail(n, f.err, f.stays)
-					var given []secret.Bytes
-					var err error
-					secret.Do(func() { given, err = stubborn(op, to, f.heal)(t, disk, b.seal, b.held) })
-					if disk.Calls() < n {
-						secret.WipeAll(given)
-						break
-					}
-					tried++
-					if err == nil {
-						done++
-					} else if !errors.Is(err, f.err) && !errors.Is(err, vaultstate.ErrNotReady) {
-						t.Errorf("%s at call %d: it ended with %v", f.name, n, err)
-					}
-					disk.Fail(0, nil, false)
-					losses := []vaulttest.Loss{vaulttest.Kept}
-					if err == nil {
-						losses = append(losses, vaulttest.Lost)
-					}
-					for _, loss := range losses {
-						a := &aftermath{disk: disk.Crash(loss), seal: b.seal, to: b.to, held: b.held, given: given, before: before, commit: n%2 == 0, rubble: f.stays}
-						var which string
-						var bad error
-						secret.Do(func() { which, bad = a.check(t) })
-						if bad == nil && err == nil && which != "new" {
-							bad = fmt.Errorf("it was said to be done, and it is %s", which)
-						}
-						if bad != nil {
-							t.Errorf("%s at call %d (unsynced writes %v; it ended with %v): %v", f.name, n, loss, err, bad)
-						}
-					}
+			for n := 1; ; n += every {
+				disk := b.disk.Crash(vaulttest.Kept)
+				disk.Fail(n, f.err, f.stays)
+				var given []secret.Bytes
+				var err error
+				secret.Do(func() { given, err = stubborn(op, to, f.heal)(t, disk, b.seal, b.held) })
+				if disk.Calls() < n {
 					secret.WipeAll(given)
+					break
 				}
-				t.Logf("%s: at each of %d calls; %d ended well, 0 lost", f.name, tried, done)
-				if tried == 0 || f.name == "EIO, once" && done < tried/2 {
-					t.Errorf("%s: %d of %d ended well", f.name, done, tried)
+				tried++
+				if err == nil {
+					done++
+				} else if !errors.Is(err, f.err) && !errors.Is(err, vaultstate.ErrNotReady) {
+					t.Errorf("%s at call %d: it ended with %v", f.name, n, err)
 				}
+				disk.Fail(0, nil, false)
+				losses := []vaulttest.Loss{vaulttest.Kept}
+				if err == nil {
+					losses = append(losses, vaulttest.Lost)
+				}
+				for _, loss := range losses {
+					a := &aftermath{disk: disk.Crash(loss), seal: b.seal, to: b.to, held: b.held, given: given, before: before, commit: n%2 == 0, rubble: f.stays}
+					var which string
+					var bad error
+					secret.Do(func() { which, bad = a.check(t) })
+					if bad == nil && err == nil && which != "new" {
+						bad = fmt.Errorf("it was said to be done, and it is %s", which)
+					}
+					if bad != nil {
+						t.Errorf("%s at call %d (unsynced writes %v; it ended with %v): %v", f.name, n, loss, err, bad)
+					}
+				}
+				secret.WipeAll(given)
 			}
-		})
-	}
+			t.Logf("%s: at each of %d calls; %d ended well, 0 lost", f.name, tried, done)
+			if tried == 0 || f.name == "EIO, once" && done < tried/2 {
+				t.Errorf("%s: %d of %d ended well", f.name, done, tried)
+			}
+		}
+	})
 }

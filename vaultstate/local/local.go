@@ -83,6 +83,7 @@ type Vault struct {
 	lock io.Closer  // nil: not locked
 
 	rewrapped bool // the live state is wrapped with NewSeal
+	watch     func(what string, done, total int)
 }
 
 var (
@@ -92,6 +93,7 @@ var (
 	_ vaultstate.Resumer    = (*Vault)(nil)
 	_ vaultstate.Settler    = (*Vault)(nil)
 	_ vaultstate.Sealer     = (*Vault)(nil)
+	_ vaultstate.Watcher    = (*Vault)(nil)
 )
 
 // Open names a vault. It takes no lock, reads no entry and asks no HSM.

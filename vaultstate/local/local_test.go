@@ -52,6 +52,18 @@ func initialised(t testing.TB) *bench {
 	return b
 }
 
+// rotated is such a vault with a second data encryption key, under which nothing
+// lies yet.
+func rotated(t testing.TB) *bench {
+	t.Helper()
+	b := initialised(t)
+	b.run(t, vaultstate.Operation{ID: "rotated", Kind: vaultstate.Rotate})
+	if _, err := b.Retire(t.Context(), "rotated"); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 // run plays an operation to its end and keeps the new shares.
 func (b *bench) run(t testing.TB, op vaultstate.Operation) (vaultstate.Outcome, *vaultstate.Issue) {
 	t.Helper()

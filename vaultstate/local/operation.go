@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"conclave/hsm/secret"
 	"conclave/vaultstate"
@@ -38,6 +39,8 @@ type operation struct {
 	typed    map[int]secret.Bytes // shares proven in this run, by number
 	outcome  vaultstate.Outcome   // once committed
 	checked  bool                 // the outcome is whole
+
+	batchLife time.Duration // of a re-encrypt: see Progress
 }
 
 // facts are what stage.json keeps of an operation, all public. They are enough
@@ -104,7 +107,7 @@ func (op *operation) progress() vaultstate.Progress {
 		Shares: op.facts.Shares, Threshold: op.facts.Threshold,
 		PGP: slices.Clone(op.facts.PGP), Set: op.set,
 		Proven: slices.Sorted(slices.Values(op.facts.Proven)),
-		State:  op.base,
+		State:  op.base, BatchLife: op.batchLife,
 	}
 	if op.after.RootKey != (vaultstate.Digest{}) {
 		staged := op.after
@@ -134,7 +137,7 @@ func newOperation(ask vaultstate.Operation) (*operation, error) {
 			break
 		}
 		err = op.readHolders()
-	case vaultstate.Rekey, vaultstate.Rotate, vaultstate.GenerateRoot:
+	case vaultstate.Rekey, vaultstate.Rotate, vaultstate.ReEncrypt, vaultstate.GenerateRoot:
 		err = op.noShares()
 	default:
 		err = fmt.Errorf("%w: the operation %q", vaultstate.ErrUnsupported, ask.Kind)
@@ -255,6 +258,8 @@ func (v *Vault) Begin(ctx context.Context, ask vaultstate.Operation) (_ vaultsta
 		err = v.stage(ctx, op, nil)
 	case vaultstate.Recover:
 		err = v.recover(ctx, op)
+	case vaultstate.ReEncrypt:
+		err = v.oldTerms(ctx)
 	case vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.Rewrap:
 	}
 	if err != nil {

@@ -112,6 +112,8 @@ func (v *Vault) draft(ctx context.Context, op *operation, o *opened) (_ *draft, 
 	case vaultstate.Rotate:
 		_, err = d.keyring.Rotate(v.o.Now())
 		d.rewrite = true
+	case vaultstate.ReEncrypt:
+		err = v.reencryptCore(ctx, op, d, o)
 	case vaultstate.GenerateRoot:
 	}
 	if err == nil && d.rewrite {

@@ -22,6 +22,8 @@ type FS interface {
 	Rename(oldname, newname string, how RenameFlag) error
 	Remove(name string) error // a file or an empty directory
 	SyncDir(name string) error
+	// SyncFS brings all that was written to the file system of a directory to disk.
+	SyncFS(dir string) error
 
 	// Lock takes the lock of a directory without waiting; closing gives it
 	// back. vaultstate.ErrLocked if somebody else has it.

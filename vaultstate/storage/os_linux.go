@@ -109,6 +109,18 @@ func (osFS) SyncDir(name string) error {
 	return d.Close()
 }
 
+func (osFS) SyncFS(dir string) error {
+	d, err := openDir(dir)
+	if err != nil {
+		return err
+	}
+	if err := unix.Syncfs(int(d.Fd())); err != nil {
+		_ = d.Close()
+		return &fs.PathError{Op: "syncfs", Path: dir, Err: err}
+	}
+	return d.Close()
+}
+
 func (osFS) Lock(dir string) (io.Closer, error) {
 	d, err := openDir(dir)
 	if err != nil {

@@ -212,6 +212,15 @@ func (s *Store) linkOrCopy(src, dst string, st Info) error {
 // write makes a new file with mode and owner, and puts its bytes on disk. The
 // name is on disk after a syncDir of its directory.
 func (s *Store) write(name string, data []byte, mode fs.FileMode, as Info) error {
+	return s.make(name, data, mode, as, File.Sync)
+}
+
+// put is write without the disk: a syncfs for many files follows.
+func (s *Store) put(name string, data []byte, mode fs.FileMode, as Info) error {
+	return s.make(name, data, mode, as, func(File) error { return nil })
+}
+
+func (s *Store) make(name string, data []byte, mode fs.FileMode, as Info, sync func(File) error) error {
 	f, err := s.fs.Create(name, 0o600)
 	if err != nil {
 		return fmt.Errorf("writing %q: %w", name, err)
@@ -221,7 +230,7 @@ func (s *Store) write(name string, data []byte, mode fs.FileMode, as Info) error
 		err = s.dress(name, mode, as)
 	}
 	if err == nil {
-		err = f.Sync()
+		err = sync(f)
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr

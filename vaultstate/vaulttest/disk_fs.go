@@ -268,6 +268,29 @@ func (d *Disk) SyncDir(name string) error {
 	return nil
 }
 
+// SyncFS implements storage.FS.
+func (d *Disk) SyncFS(dir string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.call("syncfs", true); err != nil {
+		return err
+	}
+	if _, err := d.find(dir); err != nil {
+		return fail("syncfs", dir, err)
+	}
+	d.root.sync()
+	return nil
+}
+
+func (n *node) sync() {
+	n.synced = n.data
+	n.disk = maps.Clone(n.names)
+	n.moved = nil
+	for _, below := range n.names {
+		below.sync()
+	}
+}
+
 // settle brings one name of a directory to disk.
 func settle(dir *node, name string) {
 	if n := dir.names[name]; n != nil {
