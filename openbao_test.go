@@ -23,7 +23,7 @@ import (
 )
 
 // TestOpenBao lets a real OpenBao boot what the ceremonies wrote: init, then
-// rekey, then recovery rekey and rotate, on the same practice vault. Secrets that
+// rekey, then recovery rekey and rotate, then re-encrypt, on the same practice vault. Secrets that
 // the server wrote between them stay readable, under every term.
 // Then the vault moves to another HSM key, and its shares are made anew.
 //
@@ -61,6 +61,19 @@ func TestOpenBao(t *testing.T) {
 		if term := b.must("GET", "sys/key-status", first, nil, http.StatusOK)["term"]; term != float64(2) {
 			t.Errorf("the active term is %v, not 2", term)
 		}
+	})
+
+	p.rehearse("re-encrypt")
+	p.served("", func(b bao) {
+		b.isRoot(first)
+		for _, name := range []string{"init", "rekey", "rotate"} {
+			b.read(first, name, "written after "+name)
+		}
+		if term := b.must("GET", "sys/key-status", first, nil, http.StatusOK)["term"]; term != float64(2) {
+			t.Errorf("the active term is %v, not 2", term)
+		}
+		b.must("PUT", "sys/rotate", first, nil, http.StatusNoContent)
+		b.write(first, "re-encrypt", "written after re-encrypt")
 	})
 
 	p.rehearse("generate-root")

@@ -149,10 +149,7 @@ func TestAnchorMadeLater(t *testing.T) {
 // TestAnchorLacking: a token that keeps no data object costs nothing but that.
 func TestAnchorLacking(t *testing.T) {
 	for _, c := range []ceremony.Ceremony{ceremony.Init, ceremony.Rotate} {
-		s := newSite(t)
-		if c.ID != "init" {
-			s = initialised(t)
-		}
+		s := siteFor(t, c)
 		s.token.err["PutData"] = hsm.ErrNoData
 		q := s.request(c)
 		q.Anchor = "hsm"

@@ -90,7 +90,7 @@ func (r *Run) meaning() []string {
 		if r.plan.Replaces() {
 			text = append(append(text, assets.Text("replaced-shares")...), r.copiesKnown())
 		}
-	case vaultstate.Init, vaultstate.Rekey, vaultstate.GenerateRoot:
+	case vaultstate.Init, vaultstate.Rekey, vaultstate.ReEncrypt, vaultstate.GenerateRoot:
 		text = assets.Text("after-" + r.c.ID)
 	case plan.Retire, plan.RevokeRoot:
 		text = assets.Text("after-" + r.c.ID)

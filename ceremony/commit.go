@@ -17,8 +17,7 @@ func commitStep(title string) []Step {
 		case r.remote():
 			return r.commitAtServer()
 		case !r.committed:
-			return r.work("commit", Prompt{IfPowerFails: "the vault is as before or as agreed; the program says which at the next start.",
-				Lines: []Line{{Text: "swapped in, one rename, and opened again through the HSM"}}}, r.commit)
+			return r.work("commit", r.swapping(), r.commit)
 		case !a.checked:
 			return r.work("check what was committed", Prompt{IfPowerFails: "the change is made."}, r.checkAgain)
 		case !a.looked:
@@ -31,6 +30,17 @@ func commitStep(title string) []Step {
 	})
 }
 
+const swapText = "swapped in, one rename, and opened again through the HSM"
+
+// swapping is the page of the swap. A re-encrypt has long work before it.
+func (r *Run) swapping() Prompt {
+	if r.plan.Kind == vaultstate.ReEncrypt {
+		return Prompt{IfPowerFails: "every entry opens, as before; the same command goes on.",
+			Lines: []Line{{Text: "every entry encrypted anew, and read again with the newest key alone"}, {Text: swapText}}}
+	}
+	return Prompt{IfPowerFails: "the vault is as before or as agreed; the program says which at the next start.", Lines: []Line{{Text: swapText}}}
+}
+
 func (r *Run) commit(ctx context.Context) ([]string, error) {
 	// From here on the people cannot stop it: a swap is not interrupted.
 	ctx = context.WithoutCancel(ctx)
@@ -41,10 +51,13 @@ func (r *Run) commit(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("before the swap: the plan in memory is not the one that was agreed to (%s, now %s): %w", r.hello.agreedPlan, now, vaultstate.ErrChanged)
 	}
 	if !r.remote() {
-		r.env.progress(Line{Mark: Now, Text: "swapped in, one rename, and opened again through the HSM"})
+		r.env.progress(Line{Mark: Now, Text: r.swapping().Lines[0].Text})
 	}
 	if err := r.beginAnchor(ctx, r.agreed.Staged); err != nil {
 		return nil, err
+	}
+	if w, ok := r.env.Vault.(vaultstate.Watcher); ok {
+		w.Watch(r.tenths())
 	}
 	out, err := r.env.Vault.Commit(ctx, r.op)
 	if err != nil && !r.isCommitted(ctx) {
@@ -173,13 +186,8 @@ func unseal(r *Run) *page {
 		if !ok {
 			return nil, vaultstate.ErrUnsupported
 		}
-		tenth := -1
-		st, checks, err := o.Open(ctx, r.plan.Deep, func(done, total int) {
-			if total > 0 && 10*done/total > tenth {
-				tenth = 10 * done / total
-				r.env.progress(Line{Mark: Now, Text: fmt.Sprintf("%d of %d entries", done, total)})
-			}
-		})
+		tenths := r.tenths()
+		st, checks, err := o.Open(ctx, r.plan.Deep, func(done, total int) { tenths("entries", done, total) })
 		if err != nil {
 			return nil, err
 		}
@@ -190,6 +198,20 @@ func unseal(r *Run) *page {
 		r.aftermath.checked = true
 		return checkTexts(checks), nil
 	})
+}
+
+// tenths says of long work how far it is, ten times.
+func (r *Run) tenths() func(what string, done, total int) {
+	last, tenth := "", -1
+	return func(what string, done, total int) {
+		if what != last {
+			last, tenth = what, -1
+		}
+		if total > 0 && 10*done/total > tenth {
+			tenth = 10 * done / total
+			r.env.progress(Line{Mark: Now, Text: fmt.Sprintf("%d of %d %s", done, total, what)})
+		}
+	}
 }
 
 func markOf(c vaultstate.Check) Mark {

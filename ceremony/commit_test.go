@@ -17,16 +17,13 @@ import (
 // people try again; what the ceremony then says to be done is on disk, also the
 // exchange whose fsync failed. Every fifth call: make test-long asks for all.
 func TestCommitFaults(t *testing.T) {
-	for _, c := range []ceremony.Ceremony{ceremony.Init, ceremony.Rekey, ceremony.GenerateRoot} {
+	for _, c := range []ceremony.Ceremony{ceremony.Init, ceremony.Rekey, ceremony.ReEncrypt, ceremony.GenerateRoot} {
 		failed, every := 0, 5
 		if os.Getenv("CONCLAVE_LONG") != "" {
 			every = 1
 		}
 		for n := 1; ; n += every {
-			s := newSite(t)
-			if c.ID != "init" {
-				s = initialised(t)
-			}
+			s := siteFor(t, c)
 			m := s.open(c, s.request(c))
 			set := false
 			m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {

@@ -72,6 +72,19 @@ func initialised(t *testing.T) *site {
 	return &s
 }
 
+// siteFor has the vault that a ceremony begins with.
+func siteFor(t *testing.T, c ceremony.Ceremony) *site {
+	t.Helper()
+	if c.ID == "init" {
+		return newSite(t)
+	}
+	s := initialised(t)
+	if c.ID == "re-encrypt" {
+		s.must(s.open(ceremony.Rotate, s.request(ceremony.Rotate)))
+	}
+	return s
+}
+
 func (s *site) scheme() share.Scheme { return share.Scheme{Practice: s.practice} }
 
 func (s *site) request(c ceremony.Ceremony) plan.Request {

@@ -41,7 +41,7 @@ func TestCeremonies(t *testing.T) {
 	if s.works(three(s.old)...) {
 		t.Error("the replaced shares work")
 	}
-	if set, ok := s.roster.ValidSet(); !ok || set.Ceremony != "KC-7" || len(set.Holdings) != 5 || set.Holdings[4].Proven == "" {
+	if set, ok := s.roster.ValidSet(); !ok || set.Ceremony != "KC-8" || len(set.Holdings) != 5 || set.Holdings[4].Proven == "" {
 		t.Errorf("the roster says %+v", set)
 	}
 }

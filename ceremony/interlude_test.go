@@ -82,10 +82,7 @@ func TestBreak(t *testing.T) {
 // comes to its good end, and nobody is logged in during any of them.
 func TestBreakAnywhere(t *testing.T) {
 	for _, c := range []ceremony.Ceremony{ceremony.Init, ceremony.Rekey, ceremony.GenerateRoot, ceremony.Unseal} {
-		s := newSite(t)
-		if c.ID != "init" {
-			s = initialised(t)
-		}
+		s := siteFor(t, c)
 		m := s.open(c, s.request(c))
 		m.on = rests
 		seen, n := map[string]bool{}, 0

@@ -16,10 +16,7 @@ func TestLoginLost(t *testing.T) {
 		t.Run(c.ID, func(t *testing.T) {
 			shares, works := 0, 1
 			for at := -1; at < works; at++ {
-				s := newSite(t)
-				if c.ID != "init" {
-					s = initialised(t)
-				}
+				s := siteFor(t, c)
 				q := s.request(c)
 				if c.ID == "drill" {
 					q.Drilling.Proof = plan.ProofQuorum // else the HSM is not asked

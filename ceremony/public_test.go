@@ -138,10 +138,7 @@ func TestSecretsInEveryField(t *testing.T) {
 				}
 			}
 			t.Run(name, func(t *testing.T) {
-				s := newSite(t)
-				if c.ID != "init" {
-					s = initialised(t)
-				}
+				s := siteFor(t, c)
 				// Nobody is named in the plan: all names are typed.
 				q := s.request(c)
 				names := q.Custodians

@@ -39,10 +39,7 @@ func TestResume(t *testing.T) {
 	for _, c := range []ceremony.Ceremony{ceremony.Init, ceremony.RecoveryRekey} {
 		for name, record := range map[string]bool{"with the record": true, "without": false} {
 			t.Run(c.ID+", "+name, func(t *testing.T) {
-				s := newSite(t)
-				if c.ID != "init" {
-					s = initialised(t)
-				}
+				s := siteFor(t, c)
 				before := killed(s, c)
 				q := s.request(c)
 				if c.ID == "init" {
@@ -114,10 +111,7 @@ func TestWrongProofAfterResume(t *testing.T) {
 func TestRemoveLeftover(t *testing.T) {
 	for _, c := range []ceremony.Ceremony{ceremony.Init, ceremony.RecoveryRekey} {
 		t.Run(c.ID, func(t *testing.T) {
-			s := newSite(t)
-			if c.ID != "init" {
-				s = initialised(t)
-			}
+			s := siteFor(t, c)
 			before := killed(s, c)
 			m := s.open(c, s.request(c))
 			m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
@@ -259,10 +253,7 @@ func TestCutAfterSwap(t *testing.T) {
 	for _, c := range []ceremony.Ceremony{ceremony.Init, ceremony.Rekey, ceremony.RecoveryRekey} {
 		for _, lost := range []string{"swapped", "outcome"} {
 			t.Run(c.ID+", "+lost, func(t *testing.T) {
-				s := newSite(t)
-				if c.ID != "init" {
-					s = initialised(t)
-				}
+				s := siteFor(t, c)
 				m := s.open(c, s.request(c))
 				m.journal.failOn = lost
 				m.drive(nil)

@@ -21,10 +21,7 @@ func filled(p ceremony.Prompt, lines map[string]string) ceremony.Input {
 // atRoom is a site's ceremony that stands at the page of the room.
 func atRoom(t *testing.T, c ceremony.Ceremony) *room {
 	t.Helper()
-	s := newSite(t)
-	if c.ID != "init" {
-		s = initialised(t)
-	}
+	s := siteFor(t, c)
 	m := s.openWith(c, s.request(c), func(e *ceremony.Env) { e.Machine.SelfSHA256 = strings.Repeat("ab12", 8) + strings.Repeat("cd34", 8) })
 	m.drive(isForm)
 	return m

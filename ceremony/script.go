@@ -1,8 +1,10 @@
 package ceremony
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"conclave/assets"
 	"conclave/ceremony/plan"
@@ -34,6 +36,11 @@ var (
 	Rotate = Ceremony{ID: "rotate", Title: "ROTATE", Word: "ROTATE", Steps: steps(
 		opening(), quorumStep(), later(goStep(onEither(goRotate))), commitStep("Rotate"), closing())}
 
+	// ReEncrypt puts every entry under the newest data encryption key and drops the
+	// older ones: what a rotation after a compromise needs.
+	ReEncrypt = Ceremony{ID: "re-encrypt", Title: "RE-ENCRYPT", Word: "ENCRYPT", Steps: steps(
+		opening(), quorumStep(), goStep(goReEncrypt), commitStep("Encrypt anew"), closing())}
+
 	// GenerateRoot makes a root token without the server.
 	GenerateRoot = Ceremony{ID: "generate-root", Title: "ROOT TOKEN", Word: "ROOT", Steps: steps(
 		opening(), quorumStep(), tokenStep(), later(goStep(goGenerateRoot)), commitStep("Make it valid"), closing(revokeStep()...))}
@@ -62,7 +69,7 @@ var RevokeRoot = Ceremony{ID: string(plan.RevokeRoot), Title: "REVOKE ROOT", Wor
 	opening(), step("revoke", "Revoke", Operator, revokeRoot), closing())}
 
 // All are the ceremonies, in the order of the menu.
-var All = []Ceremony{Init, Unseal, Rekey, RecoveryRekey, Rotate, GenerateRoot, Recover, Rewrap, Retire, Drill, RevokeRoot}
+var All = []Ceremony{Init, Unseal, Rekey, RecoveryRekey, Rotate, ReEncrypt, GenerateRoot, Recover, Rewrap, Retire, Drill, RevokeRoot}
 
 // ByID finds a ceremony by its command's name.
 func ByID(id string) (Ceremony, bool) {
@@ -104,6 +111,8 @@ func (c Ceremony) done() string {
 		return "the recovery key and its shares are re-created without a quorum"
 	case vaultstate.Rotate:
 		return "the data encryption key is rotated"
+	case vaultstate.ReEncrypt:
+		return "every entry is encrypted anew, and the older keys are dropped"
 	case vaultstate.GenerateRoot:
 		return "the root token is valid"
 	case vaultstate.Rewrap:
@@ -151,6 +160,15 @@ func goRotate(*Run) Prompt {
 	return Prompt{Action: "Rotate the data encryption key", Undo: undoByCopy,
 		Changes: "new entries are encrypted with a new key, under a new term",
 		Stays:   "what is stored stays readable under its own term; nothing is encrypted anew"}
+}
+
+func goReEncrypt(r *Run) Prompt {
+	days := (r.agreed.BatchLife + 24*time.Hour - 1) / (24 * time.Hour)
+	return Prompt{Action: "Encrypt every entry anew and drop the older keys", Undo: undoByCopy,
+		Facts: []Fact{{"will not work", fmt.Sprintf("batch tokens of older terms: they can have %d days to live, or what the server's max_lease_ttl says", days)},
+			{"nor open", "backups of the storage without the keyring of their day"}},
+		Changes: fmt.Sprintf("every entry is under term %d; the keys of older terms are dropped", activeTerm(*r.agreed.Staged)),
+		Stays:   "what is stored, the root key, the recovery shares, all other tokens and policies"}
 }
 
 func goGenerateRoot(r *Run) Prompt {

@@ -55,10 +55,7 @@ func TestAbortAnywhere(t *testing.T) {
 				from = 12 // the pages before are those of the other
 			}
 			for n := from; ; n += stride {
-				s := newSite(t)
-				if c.ID != "init" {
-					s = initialised(t)
-				}
+				s := siteFor(t, c)
 				before := s.status()
 				m := s.open(c, s.small(c))
 				pages := 0
@@ -107,10 +104,7 @@ func TestLostRecord(t *testing.T) {
 				from = 40 // the events before are those of the init
 			}
 			for n := from; ; n += stride {
-				s := newSite(t)
-				if c.ID != "init" {
-					s = initialised(t)
-				}
+				s := siteFor(t, c)
 				before := s.status()
 				m := s.open(c, s.small(c))
 				m.journal.failAt = n

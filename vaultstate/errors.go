@@ -19,6 +19,7 @@ var (
 	ErrLocked         = errors.New("another Conclave holds this storage")
 	ErrCorrupt        = errors.New("the state is damaged")
 	ErrUnsupported    = errors.New("this state is of a kind that Conclave does not change")
+	ErrNothing        = errors.New("there is nothing to do")
 	ErrNoExchange     = errors.New("this file system cannot exchange two directories")
 	ErrTooManySubsets = errors.New("too many combinations of shares to find the wrong one")
 	ErrNoToken        = errors.New("there is no such token")

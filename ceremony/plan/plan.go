@@ -175,7 +175,7 @@ func (p *Plan) Replaces() bool {
 // NeedsQuorum tells whether recovery shares authorise the ceremony.
 func (p *Plan) NeedsQuorum() bool {
 	switch p.Kind {
-	case vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.GenerateRoot, vaultstate.Rewrap:
+	case vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.ReEncrypt, vaultstate.GenerateRoot, vaultstate.Rewrap:
 		return true
 	case vaultstate.Rotate:
 		return p.Server == nil // a server wants a token for it

@@ -26,7 +26,7 @@ type argument struct {
 var (
 	mayIssue = slices.Concat(issuing, moving)
 	moving   = []vaultstate.Kind{vaultstate.Rewrap}
-	kinds    = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot, vaultstate.Recover, vaultstate.Rewrap, Retire, Drill, RevokeRoot}
+	kinds    = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.ReEncrypt, vaultstate.GenerateRoot, vaultstate.Recover, vaultstate.Rewrap, Retire, Drill, RevokeRoot}
 	proving  = []vaultstate.Kind{Drill}
 	mayKey   = slices.Concat(mayIssue, proving)
 

@@ -70,7 +70,7 @@ func (p *Plan) AtOnce() bool {
 		return true
 	case vaultstate.RecoveryRekey:
 		return p.SkipProof
-	case vaultstate.Rotate, vaultstate.Rewrap, vaultstate.Recover:
+	case vaultstate.Rotate, vaultstate.ReEncrypt, vaultstate.Rewrap, vaultstate.Recover:
 	}
 	return false
 }

@@ -93,6 +93,13 @@ func (p *Process) rotateCommand() *cobra.Command {
 	return c
 }
 
+func (p *Process) reEncryptCommand() *cobra.Command {
+	c := &cobra.Command{Use: "re-encrypt [flags]", Short: "Encrypt every entry anew under the newest key, and drop the older keys", Args: cobra.NoArgs}
+	f := ceremonyFlags(c)
+	c.RunE = func(c *cobra.Command, _ []string) error { return p.hold(c.Context(), vaultstate.ReEncrypt, f) }
+	return c
+}
+
 func (p *Process) generateRootCommand() *cobra.Command {
 	c := &cobra.Command{Use: "generate-root [flags]", Short: "Make a root token without the server", Args: cobra.NoArgs}
 	f := ceremonyFlags(c)

@@ -41,6 +41,7 @@ var whatFor = map[vaultstate.Kind]string{
 	vaultstate.Rekey:         "a new root key, wrapped by the HSM",
 	vaultstate.RecoveryRekey: "new shares, or new holders",
 	vaultstate.Rotate:        "a new data encryption key",
+	vaultstate.ReEncrypt:     "every entry under the newest key alone",
 	vaultstate.GenerateRoot:  "mint a root token without the server",
 	vaultstate.Recover:       "new shares where the old are lost",
 	vaultstate.Rewrap:        "another HSM key, or another HSM",

@@ -167,7 +167,7 @@ func (p *Process) flagsOf(kind vaultstate.Kind) *flags {
 		f.accessorFlag()
 	case plan.Drill:
 		f.drillFlags()
-	case vaultstate.Rotate:
+	case vaultstate.Rotate, vaultstate.ReEncrypt:
 	}
 	return f
 }

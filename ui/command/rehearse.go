@@ -128,23 +128,31 @@ func (p *Process) rehearse(ctx context.Context, kind vaultstate.Kind, r *rehears
 	return p.end(out, record, nil)
 }
 
-// practise holds the ceremony, and before it an init if there is no vault yet.
+// practise holds the ceremony, and before it what it comes after: an init if there
+// is no vault yet, and before a re-encrypt a rotate.
 func (p *Process) practise(ctx context.Context, w *rehearse.World, kind vaultstate.Kind, r *rehearsal, f *front) (ceremony.Outcome, string, error) {
 	there, err := w.Initialized()
 	if err != nil {
 		return ceremony.Outcome{}, "", fmt.Errorf("looking at the practice vault: %w", err)
 	}
+	var first []vaultstate.Kind
 	if kind != vaultstate.Init && !there {
+		first = append(first, vaultstate.Init)
+	}
+	if kind == vaultstate.ReEncrypt && w.OneTerm() {
+		first = append(first, vaultstate.Rotate)
+	}
+	for _, k := range first {
 		quiet := &front{p: &Process{Stdin: p.Stdin, Stdout: nil, Stderr: p.Stderr, Shortfalls: p.Shortfalls, Now: p.Now}, piped: true, terminal: f.terminal}
-		out, _, err := quiet.practice(ctx, w, vaultstate.Init, true)
+		out, _, err := quiet.practice(ctx, w, k, true)
 		if err == nil && out.Code != CodeDone {
-			err = &ending{out.Code, "The init before the rehearsal failed: " + out.Sentence}
+			err = &ending{out.Code, fmt.Sprintf("The %s before the rehearsal failed: %s", k, out.Sentence)}
 		}
 		if err != nil {
 			return ceremony.Outcome{}, "", err
 		}
 		if f.screen == nil {
-			fmt.Fprintln(p.Stdout, "PRACTICE: there was no practice vault yet; the program held an init first.")
+			fmt.Fprintf(p.Stdout, "PRACTICE: the program held the ceremony %s first.\n", k)
 		}
 	}
 	return f.practice(ctx, w, kind, r.auto)

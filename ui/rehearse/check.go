@@ -76,7 +76,7 @@ func (w *World) checkShares(_ string, list []transcript.Event) (string, error) {
 		if _, issues := last(list, "issued"); !issues {
 			return "", nil
 		}
-	case vaultstate.Rekey, vaultstate.Rotate, vaultstate.GenerateRoot, plan.Unseal, plan.Retire, plan.Drill, plan.RevokeRoot:
+	case vaultstate.Rekey, vaultstate.Rotate, vaultstate.ReEncrypt, vaultstate.GenerateRoot, plan.Unseal, plan.Retire, plan.Drill, plan.RevokeRoot:
 		return "", nil
 	}
 	set, ok := w.set(false)

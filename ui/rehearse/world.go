@@ -233,6 +233,9 @@ func (w *World) Initialized() (bool, error) {
 	return err == nil, err
 }
 
+// OneTerm tells whether the vault has, by its records, one data encryption key.
+func (w *World) OneTerm() bool { return w.Roster == nil || len(w.Roster.Terms) < 2 }
+
 // Request asks for a ceremony on the practice vault, with practice people. All
 // of it comes from the world.
 func (w *World) Request(kind vaultstate.Kind) (plan.Request, error) {

@@ -38,7 +38,7 @@ func (v *Vault) oldTerms(ctx context.Context) error {
 	}
 	defer o.wipe()
 	if n := len(o.facts.Terms); n < 2 {
-		return fmt.Errorf("%w: its keyring has one data encryption key, of term %d, and nothing lies under an older one. To leave that key behind, rotate first", vaultstate.ErrUnsupported, o.keyring.Active())
+		return fmt.Errorf("%w: the keyring has one data encryption key, of term %d, and nothing lies under an older one. To leave that key behind, rotate first", vaultstate.ErrNothing, o.keyring.Active())
 	}
 	// A state that is put back would not have the newest key.
 	found, err := v.store.Find()

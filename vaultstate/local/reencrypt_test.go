@@ -62,7 +62,7 @@ func TestReEncrypt(t *testing.T) {
 // TestReEncryptRefused: before anybody is asked for a share.
 func TestReEncryptRefused(t *testing.T) {
 	b := initialised(t)
-	if _, err := b.Begin(t.Context(), reencrypt); !errors.Is(err, vaultstate.ErrUnsupported) || !strings.Contains(err.Error(), "rotate first") {
+	if _, err := b.Begin(t.Context(), reencrypt); !errors.Is(err, vaultstate.ErrNothing) || !strings.Contains(err.Error(), "rotate first") {
 		t.Errorf("one term: %v", err)
 	}
 	b.run(t, vaultstate.Operation{ID: "rotated", Kind: vaultstate.Rotate})
