@@ -55,12 +55,7 @@ func (p *Process) openMenu(ctx context.Context, out *os.File, f *flags) error {
 	if f.config == "" && f.storage == "" {
 		m.Name, m.Facts = "No vault named", []string{"Name one with -config FILE, a server's configuration, or -storage DIR. A rehearsal needs none."}
 		m.Possible = []ui.Entry{rehearseEntry, doctorEntry}
-		for _, c := range ceremony.All {
-			if c.ID == string(plan.RevokeRoot) {
-				continue // as below: the page is full
-			}
-			m.Not = append(m.Not, ui.Entry{ID: c.ID, Title: title(c), What: "no vault was named"})
-		}
+		m.Not = []ui.Entry{{ID: "ceremony", Title: "A ceremony", What: "no vault was named"}}
 	} else if err := f.fillMenu(ctx, m); err != nil {
 		return err
 	}
@@ -117,7 +112,7 @@ func (f *flags) fillMenu(ctx context.Context, m *ui.Menu) error {
 	m.Due = s.dueEntries(m.Now())
 	for _, c := range ceremony.All {
 		e := ui.Entry{ID: c.ID, Title: title(c), What: whatFor[vaultstate.Kind(c.ID)]}
-		if k := vaultstate.Kind(c.ID); (k == vaultstate.Rewrap || k == plan.Retire) && s.HSM.State != answers {
+		if k := vaultstate.Kind(c.ID); (k == vaultstate.Rewrap || k == vaultstate.ReEncrypt || k == plan.Retire) && s.HSM.State != answers {
 			continue // from here it never begins: the page has no room to say so twice
 		}
 		if e.ID == string(plan.RevokeRoot) {
