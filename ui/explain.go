@@ -126,6 +126,8 @@ var explained = []struct {
 		"Do not write to it. Compare it with the last backup, and keep a copy of it as it is."}},
 	{vaultstate.ErrUnsupported, sentences{"Conclave does not change a state of this kind.", untouched,
 		"The error below says what it found. Use the server's own commands for it."}},
+	{vaultstate.ErrNothing, sentences{"There is nothing that this operation would change.", untouched,
+		"The error below says what it found, and what comes first."}},
 	{vaultstate.ErrNoExchange, sentences{"This file system cannot exchange two directories in one step.", untouched,
 		"Move the storage to a local ext4, XFS or Btrfs file system. NFS, some FUSE and overlay file systems cannot do it."}},
 	{vaultstate.ErrTooManySubsets, sentences{"There are too many combinations of shares to find the wrong one.", "",
