@@ -133,7 +133,20 @@ func (osFS) Lock(dir string) (io.Closer, error) {
 		}
 		return nil, &fs.PathError{Op: "flock", Path: dir, Err: err}
 	}
-	return d, nil // closing the only descriptor gives the lock back
+	return flocked{d}, nil
+}
+
+// flocked is a locked directory. It is unlocked, not only closed: a child of this
+// process that is between fork and exec has the descriptor, too, and with it the
+// lock.
+type flocked struct{ dir *os.File }
+
+func (l flocked) Close() error {
+	if err := unix.Flock(int(l.dir.Fd()), unix.LOCK_UN); err != nil {
+		_ = l.dir.Close()
+		return &fs.PathError{Op: "flock", Path: l.dir.Name(), Err: err}
+	}
+	return l.dir.Close()
 }
 
 func openDir(name string) (*os.File, error) {
