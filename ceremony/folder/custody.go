@@ -186,5 +186,5 @@ func (c *Custody) Close() error {
 	if c.journal.Head().Count == 0 {
 		err = os.Remove(c.file.Name())
 	}
-	return errors.Join(err, c.file.Close())
+	return errors.Join(err, unlock(c.file))
 }

@@ -153,7 +153,13 @@ func (f *Folder) Close() error {
 	if f.file != nil {
 		errs = append(errs, f.file.Close())
 	}
-	return errors.Join(append(errs, f.root.Close(), f.lock.Close())...)
+	return errors.Join(append(errs, f.root.Close(), unlock(f.lock))...)
+}
+
+// unlock gives back what Flock gave, and closes. Closing alone would not do while
+// a child of this process is between fork and exec: it has the descriptor, too.
+func unlock(f *os.File) error {
+	return errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_UN), f.Close()) // #nosec G115 -- a descriptor
 }
 
 // Dir is the directory's path.
