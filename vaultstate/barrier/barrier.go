@@ -36,7 +36,6 @@
 package barrier
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/binary"
@@ -44,7 +43,6 @@ import (
 	"fmt"
 
 	"conclave/hsm/secret"
-	"conclave/vaultstate"
 )
 
 // The entries' paths.
@@ -97,16 +95,9 @@ func Seal(key secret.Bytes, term uint32, path string, plaintext secret.Bytes) ([
 // term (see Keyring.Key); the key stays its owner's. The caller wipes the
 // plaintext.
 func Open(record []byte, path string, key func(term uint32) (secret.Bytes, error)) (secret.Bytes, error) {
-	if len(record) < headSize+tagSize {
-		return secret.Bytes{}, fmt.Errorf("opening %s: %w: the record is too short", path, vaultstate.ErrCorrupt)
-	}
-	var aad []byte
-	switch record[4] {
-	case version1:
-	case version2:
-		aad = []byte(path)
-	default:
-		return secret.Bytes{}, fmt.Errorf("opening %s: %w: version bytes mis-match", path, vaultstate.ErrCorrupt)
+	aad, err := additional(record, path)
+	if err != nil {
+		return secret.Bytes{}, err
 	}
 	k, err := key(Term(record))
 	if err != nil {
@@ -138,16 +129,9 @@ func Term(record []byte) uint32 {
 // withCipher calls f with the cipher of key inside secret.Do: AES keeps the key
 // in its schedule.
 func withCipher(key secret.Bytes, f func(cipher.AEAD) error) (err error) {
-	if key.Len() != KeySize {
-		return fmt.Errorf("%w: a key has the wrong size", vaultstate.ErrCorrupt)
-	}
 	secret.Do(func() {
-		var block cipher.Block
-		if block, err = aes.NewCipher(key.Expose()); err != nil {
-			return
-		}
 		var c cipher.AEAD
-		if c, err = cipher.NewGCM(block); err != nil {
+		if c, err = newCipher(key); err != nil {
 			return
 		}
 		err = f(c)

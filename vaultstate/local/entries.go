@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"conclave/hsm/secret"
 	"conclave/vaultstate"
 	"conclave/vaultstate/barrier"
 	"conclave/vaultstate/storage"
@@ -113,76 +112,6 @@ func compareCopy(record []byte, path string, k *barrier.Keyring) error {
 	if !root.Equal(k.Root()) {
 		return errors.New("it is another key")
 	}
-	return nil
-}
-
-// atOnce is how many entries are opened before what was copied is erased.
-const atOnce = 256
-
-// count opens every entry below a prefix of s.
-func (v *Vault) count(ctx context.Context, s *storage.Store, o *opened, prefix string, progress func(done, total int)) (*census, error) {
-	var keys []string
-	err := s.Walk(func(key string) error {
-		if strings.HasPrefix(key, prefix) {
-			keys = append(keys, key)
-		}
-		return ctx.Err()
-	})
-	if err != nil {
-		return nil, err
-	}
-	c := &census{terms: map[uint32]int{}}
-	for done := 0; done < len(keys); {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if progress != nil {
-			progress(done, len(keys))
-		}
-		batch := keys[done:min(done+atOnce, len(keys))]
-		// One collection after all of them, not one after each.
-		secret.Do(func() {
-			for _, key := range batch {
-				if err = c.look(s, key, o.keyring); err != nil {
-					return
-				}
-			}
-		})
-		if err != nil {
-			return nil, err
-		}
-		done += len(batch)
-	}
-	if progress != nil {
-		progress(len(keys), len(keys))
-	}
-	return c, nil
-}
-
-// look opens one entry. The keyring, the configurations and what the HSM opens
-// were looked at by open.
-func (c *census) look(s *storage.Store, key string, k *barrier.Keyring) error {
-	value, err := s.Get(key)
-	switch {
-	case err != nil:
-		return err
-	case value == nil || sealedEntries[key] || key == barrier.KeyringPath:
-		return nil
-	case plainEntries[key]:
-		c.plain++
-		return nil
-	case strings.HasSuffix(key, ".temp"):
-		c.leftovers = append(c.leftovers, key)
-		return nil
-	case sealWrapped(value):
-		return errSealWrapped(key)
-	}
-	plain, err := barrier.Open(value, key, k.Key)
-	if err != nil {
-		return err
-	}
-	plain.Wipe()
-	c.terms[barrier.Term(value)]++
 	return nil
 }
 

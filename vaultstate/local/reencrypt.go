@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -203,21 +202,19 @@ func (v *Vault) renewAll(ctx context.Context, op *operation, o *opened) (renewed
 		progress(done, len(keys))
 		batch := keys[done:min(done+replaceAtOnce, len(keys))]
 		var list []storage.Entry
-		for part := range slices.Chunk(batch, atOnce) {
-			secret.Do(func() {
-				for _, key := range part {
-					var record []byte
-					if record, err = renew(v.store, key, o.keyring); err != nil {
-						return
-					}
-					if record != nil {
-						list = append(list, storage.Entry{Key: key, Value: record})
-					}
+		secret.Do(func() {
+			for _, key := range batch {
+				var record []byte
+				if record, err = renew(v.store, key, o.keyring); err != nil {
+					return
 				}
-			})
-			if err != nil {
-				return renewed, err
+				if record != nil {
+					list = append(list, storage.Entry{Key: key, Value: record})
+				}
 			}
+		})
+		if err != nil {
+			return renewed, err
 		}
 		if err := op.staged.Replace(list); err != nil {
 			return renewed, err
