@@ -50,7 +50,8 @@ test: setup
 .PHONY: test-long
 test-long:
 	@.ci/setup softhsm
-	CONCLAVE_LONG=1 REQUIRE=softhsm go test -timeout 60m -v -run '^(TestKill|TestLeaks|TestKilledAnywhere|TestKilledElsewhere|TestFaultsEverywhere|TestCommitFaults)$$' . ./ceremony ./vaultstate/local
+	CONCLAVE_LONG=1 REQUIRE=softhsm go test -timeout 60m -v -run '^(TestKill|TestLeaks)$$' .
+	CONCLAVE_LONG=1 GOEXPERIMENT= go test -timeout 60m -v -run '^(TestKilledAnywhere|TestKilledElsewhere|TestFaultsEverywhere|TestCommitFaults|TestReEncryptMany)$$' ./ceremony ./vaultstate/local
 
 .PHONY: test-faults
 test-faults:
