@@ -5,6 +5,7 @@ package secret
 import (
 	"runtime"
 	rsecret "runtime/secret"
+	"sync"
 )
 
 // Erases tells whether this build erases what f leaves behind in Do.
@@ -13,7 +14,7 @@ const Erases = true
 // Do calls f, which uses a key outside the token. Where the build has
 // runtime/secret, the registers, the stack and the heap that f used are erased
 // before Do returns: a collection follows, since heap objects are erased when
-// they are found dead. f must not start goroutines that use
+// they are found dead (but see Gather). f must not start goroutines that use
 // the key, nor call into C: that ends the process with a segmentation fault
 // (Go 1.26).
 func Do(f func()) {
@@ -22,5 +23,52 @@ func Do(f func()) {
 		return
 	}
 	rsecret.Do(f)
-	runtime.GC()
+	if !gathering.later() {
+		runtime.GC()
+	}
+}
+
+// Gather has every Do that ends before the returned function is called leave its
+// collection to that function: one for all. It is for an operation of milliseconds
+// that uses many keys, not for one that waits for people. Unlike in Do, anything
+// may be called meanwhile. Where several overlap, the last one to end collects.
+func Gather() (end func()) {
+	gathering.begin()
+	return sync.OnceFunc(func() {
+		if gathering.end() {
+			runtime.GC()
+		}
+	})
+}
+
+// gathering is how many Gather have not ended, and whether a Do left its
+// collection to them.
+var gathering gatherings
+
+type gatherings struct {
+	mu  sync.Mutex
+	n   int
+	due bool
+}
+
+func (g *gatherings) begin() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.n++
+}
+
+func (g *gatherings) later() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.due = g.due || g.n > 0
+	return g.n > 0
+}
+
+func (g *gatherings) end() (collect bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.n--
+	collect = g.n == 0 && g.due
+	g.due = g.due && !collect
+	return collect
 }

@@ -16,7 +16,8 @@
 //
 // It does not promise that nobody else copied the bytes: whatever Expose is
 // handed to may keep what it was given. Do shortens the life of such copies
-// where the build supports it (see Erases).
+// where the build supports it (see Erases); copies on the heap live until the
+// collection that Do, or Gather around it, ends with.
 //
 // A Bytes is a handle: copies of it share one buffer and one owner wipes it.
 // The zero Bytes is empty and may be wiped.
