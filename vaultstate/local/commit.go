@@ -22,8 +22,7 @@ const settleTime = 10 * time.Second
 // says when), a second call makes the checks again. Once they are done, a call
 // returns the outcome again, with ErrCommitted.
 func (v *Vault) Commit(ctx context.Context, id vaultstate.ID) (vaultstate.Outcome, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	if op := v.op; op != nil && op.ID == id && op.phase == vaultstate.PhaseCommitted {
 		if !op.checked {
 			return v.check(ctx, op)
@@ -154,8 +153,7 @@ func sameState(a, b vaultstate.State) bool {
 
 // Settle waits, but not in a rehearsal, and looks at both sides again.
 func (v *Vault) Settle(ctx context.Context, id vaultstate.ID) (vaultstate.Check, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	op, err := v.pending(id, vaultstate.PhaseCommitted)
 	if err != nil {
 		return vaultstate.Check{}, err
@@ -184,8 +182,7 @@ func (v *Vault) Settle(ctx context.Context, id vaultstate.ID) (vaultstate.Check,
 
 // Rollback puts the state from before a commit back.
 func (v *Vault) Rollback(ctx context.Context, id vaultstate.ID) (vaultstate.State, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	if err := v.idle(); err != nil {
 		return vaultstate.State{}, err
 	}
@@ -216,8 +213,7 @@ func (v *Vault) Rollback(ctx context.Context, id vaultstate.ID) (vaultstate.Stat
 
 // Retire removes what a ceremony left, and says what it was.
 func (v *Vault) Retire(_ context.Context, id vaultstate.ID) (vaultstate.Leftover, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	if err := v.idle(); err != nil {
 		return vaultstate.Leftover{}, err
 	}

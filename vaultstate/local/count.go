@@ -12,8 +12,8 @@ import (
 )
 
 // The entries of a store are read and opened in batches, by as many goroutines as
-// there are processors: a batch is read first, and then opened in one secret.Do,
-// which ends with a collection. Memory does not grow with the store.
+// there are processors: a batch is read first, and then opened in one secret.Do.
+// Memory does not grow with the store.
 const (
 	batchEntries = 1024
 	batchBytes   = 4 << 20

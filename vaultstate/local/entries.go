@@ -42,8 +42,7 @@ type census struct {
 // Open opens the vault through the HSM without changing anything. deep opens
 // every entry with the key of its term as well.
 func (v *Vault) Open(ctx context.Context, deep bool, progress func(done, total int)) (vaultstate.State, []vaultstate.Check, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	begun := v.o.Now()
 	o, err := v.open(ctx, v.store, v.live())
 	if err != nil {

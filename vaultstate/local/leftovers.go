@@ -116,8 +116,7 @@ func (v *Vault) restore(f storage.Found) (*operation, error) {
 // Resume goes on with what an earlier run staged, after opening it again
 // through the HSM. The quorum was asked for before it was staged.
 func (v *Vault) Resume(ctx context.Context, id vaultstate.ID) (_ vaultstate.Progress, err error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	if v.op != nil && v.op.ID == id {
 		return v.guard()
 	}

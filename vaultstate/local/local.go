@@ -111,11 +111,21 @@ func Open(o Options) (*Vault, error) {
 	return &Vault{o: o, store: s}, nil
 }
 
+// busy takes the vault for one call. What it copied of keys is erased at its end,
+// by one collection.
+func (v *Vault) busy() (free func()) {
+	v.mu.Lock()
+	collect := secret.Gather()
+	return func() {
+		collect()
+		v.mu.Unlock()
+	}
+}
+
 // Close wipes what a pending operation holds and gives the lock back. What is
 // staged stays: Resume or Retire see to it.
 func (v *Vault) Close() error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	v.op.wipe()
 	v.op = nil
 	return v.unlock()
@@ -123,8 +133,7 @@ func (v *Vault) Close() error {
 
 // Status says what can be seen without the HSM.
 func (v *Vault) Status(context.Context) (vaultstate.Status, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	st := vaultstate.Status{
 		Kind: "local", Name: v.store.Root(), Sealed: "opened by the HSM",
 		Can: vaultstate.Capabilities{ProveAll: true, Rollback: true, InitToken: true, Offline: true},
@@ -193,8 +202,7 @@ func (v *Vault) initialized() (bool, error) {
 
 // Progress says what is pending, and what is so if an earlier run began it.
 func (v *Vault) Progress(_ context.Context, id vaultstate.ID) (vaultstate.Progress, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	if v.op != nil && v.op.ID == id {
 		return v.guard()
 	}

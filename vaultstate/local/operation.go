@@ -219,8 +219,7 @@ func (op *operation) config(old *barrier.SealConfig) *barrier.SealConfig {
 
 // Begin registers an operation. An init or a recover is staged when it returns.
 func (v *Vault) Begin(ctx context.Context, ask vaultstate.Operation) (_ vaultstate.Progress, err error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	op, err := newOperation(ask)
 	if err != nil {
 		return vaultstate.Progress{}, err
@@ -367,8 +366,7 @@ const maxSubsets = 10_000
 // Submit compares the quorum with the recovery key as the HSM opens it. If it
 // is right, the whole new state is on disk when it returns.
 func (v *Vault) Submit(ctx context.Context, id vaultstate.ID, quorum []secret.Bytes) (vaultstate.Progress, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	op, err := v.pending(id, vaultstate.PhaseAuthority)
 	if err != nil {
 		return vaultstate.Progress{}, err
@@ -429,8 +427,7 @@ func authorise(o *opened, quorum []secret.Bytes) error {
 
 // Take hands the issue out, once. That it is out is on disk before.
 func (v *Vault) Take(_ context.Context, id vaultstate.ID) (*vaultstate.Issue, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	op, err := v.pending(id, vaultstate.PhaseIssue)
 	if err != nil {
 		if v.op != nil && v.op.ID == id && (v.op.phase == vaultstate.PhaseProof || v.op.phase == vaultstate.PhaseReady && v.op.staged.Phase == storage.PhaseIssued) {
@@ -465,8 +462,7 @@ func (op *operation) note(p storage.Phase) error {
 // Cancel ends an operation and removes what it staged. The set of its shares is
 // void: they will never make a key that counts.
 func (v *Vault) Cancel(_ context.Context, id vaultstate.ID) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	op, err := v.pending(id, vaultstate.PhaseAuthority, vaultstate.PhaseIssue, vaultstate.PhaseProof, vaultstate.PhaseReady)
 	if err != nil {
 		return err

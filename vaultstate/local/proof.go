@@ -20,8 +20,7 @@ var errNotTheKey = errors.New("the shares do not make the recovery key")
 // together against the staged recovery key, as the HSM opens it. Shares proven
 // in an earlier run stand by their fingerprints.
 func (v *Vault) Verify(ctx context.Context, id vaultstate.ID, number int, typed secret.Bytes) (vaultstate.Progress, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	op, err := v.pending(id, vaultstate.PhaseProof)
 	if err != nil {
 		return vaultstate.Progress{}, err

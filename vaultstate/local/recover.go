@@ -27,8 +27,7 @@ func (v *Vault) recover(ctx context.Context, op *operation) error {
 
 // Test opens the recovery key through the HSM and compares. Nothing is begun.
 func (v *Vault) Test(ctx context.Context, shares []secret.Bytes) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	o, err := v.open(ctx, v.store, v.o.Seal)
 	if err != nil {
 		return err

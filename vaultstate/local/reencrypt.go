@@ -227,8 +227,7 @@ func (v *Vault) renewAll(ctx context.Context, op *operation, o *opened) (renewed
 
 // Watch has progress called while a Commit takes long.
 func (v *Vault) Watch(progress func(what string, done, total int)) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	v.watch = progress
 }
 

@@ -165,28 +165,7 @@ func TestReEncryptMany(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	k := b.keyring(t, func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, name)) }) // #nosec G304
-	defer k.Wipe()
-	secret.Do(func() {
-		for i := range n {
-			key := fmt.Sprintf("logical/%03d/%d", i/500, i)
-			plain := secret.Take(fmt.Appendf(nil, `{"value":"%d"}`, i))
-			term := uint32(1 + i%2)
-			value, err := k.Key(term)
-			if err != nil {
-				t.Fatal(err)
-			}
-			record, err := barrier.Seal(value, term, key, plain)
-			plain.Wipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			name := filepath.Join(dir, filepath.Dir(key), "_"+filepath.Base(key))
-			if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, entry(t, record), 0o600)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	})
+	fill(t, b, dir, n, func(i int) []byte { return fmt.Appendf(nil, `{"value":"%d"}`, i) })
 	begun := time.Now()
 	out, _ := b.run(t, reencrypt)
 	took := time.Since(begun)
@@ -201,7 +180,7 @@ func TestReEncryptMany(t *testing.T) {
 	after := b.keyring(t, func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, name)) }) // #nosec G304
 	defer after.Wipe()
 	for _, i := range []int{0, 1, n / 2, n - 1} {
-		key := fmt.Sprintf("logical/%03d/%d", i/500, i)
+		key := filled(i)
 		s, err := storage.Open(storage.OS, dir)
 		if err != nil {
 			t.Fatal(err)
@@ -217,8 +196,44 @@ func TestReEncryptMany(t *testing.T) {
 	}
 }
 
+// fill writes n entries into a vault with two terms, half of them under each.
+func fill(t testing.TB, b *bench, dir string, n int, plain func(i int) []byte) {
+	t.Helper()
+	k := b.keyring(t, func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, name)) }) // #nosec G304
+	defer k.Wipe()
+	one := func(i int) error {
+		term := uint32(1 + i%2)
+		value, err := k.Key(term)
+		if err != nil {
+			return err
+		}
+		p := secret.Take(plain(i))
+		defer p.Wipe()
+		record, err := barrier.Seal(value, term, filled(i), p)
+		if err != nil {
+			return err
+		}
+		name := filepath.Join(dir, filepath.Dir(filled(i)), "_"+filepath.Base(filled(i)))
+		return errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, entry(t, record), 0o600))
+	}
+	for first := 0; first < n; first += 1000 {
+		var err error
+		secret.Do(func() { // one collection for a thousand
+			for i := first; i < min(n, first+1000) && err == nil; i++ {
+				err = one(i)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// filled is the key of such an entry.
+func filled(i int) string { return fmt.Sprintf("logical/%03d/%d", i/500, i) }
+
 // keyring opens the live keyring with the root key.
-func (b *bench) keyring(t *testing.T, read func(name string) ([]byte, error)) *barrier.Keyring {
+func (b *bench) keyring(t testing.TB, read func(name string) ([]byte, error)) *barrier.Keyring {
 	t.Helper()
 	blob, err := read("core/hsm/_barrier-unseal-keys")
 	if err != nil {
@@ -288,7 +303,7 @@ func (b *bench) put(t *testing.T, key string, record []byte) {
 	}
 }
 
-func entry(t *testing.T, record []byte) []byte {
+func entry(t testing.TB, record []byte) []byte {
 	t.Helper()
 	b, err := json.Marshal(map[string][]byte{"Value": record})
 	if err != nil {
@@ -297,7 +312,7 @@ func entry(t *testing.T, record []byte) []byte {
 	return append(b, '\n')
 }
 
-func value(t *testing.T, file []byte) []byte {
+func value(t testing.TB, file []byte) []byte {
 	t.Helper()
 	var e struct{ Value []byte }
 	if err := json.Unmarshal(file, &e); err != nil {

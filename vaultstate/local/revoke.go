@@ -27,16 +27,14 @@ type rootToken struct {
 
 // RootToken opens the vault and looks for the token.
 func (v *Vault) RootToken(ctx context.Context, accessor string) (time.Time, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	t, err := v.findToken(ctx, accessor)
 	return t.made, err
 }
 
 // RevokeRoot removes a root token with the server stopped.
 func (v *Vault) RevokeRoot(ctx context.Context, accessor string) (_ []vaultstate.Check, err error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	if v.op != nil && v.op.phase != vaultstate.PhaseCommitted {
 		return nil, vaultstate.ErrPending
 	}

@@ -78,8 +78,7 @@ func (v *Vault) sealKeyOf(s *storage.Store) (string, error) {
 // Sealed lists every entry that the HSM wrapped: of the live state, of what is
 // staged and of what is kept.
 func (v *Vault) Sealed(ctx context.Context) ([]vaultstate.Sealed, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	list, err := v.sealedIn(ctx, v.store, "", true)
 	if err != nil {
 		return nil, err

@@ -18,8 +18,7 @@ const maxToken = 512
 // another would allow is for a server to say. It is ErrToken otherwise, which
 // does not tell why.
 func (v *Vault) CheckToken(ctx context.Context, token secret.Bytes) (accessor string, err error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	o, err := v.open(ctx, v.store, v.live())
 	if err != nil {
 		return "", err
@@ -31,8 +30,7 @@ func (v *Vault) CheckToken(ctx context.Context, token secret.Bytes) (accessor st
 // SubmitToken authorises a rotation with a root token, in place of a quorum, as
 // at a server. It is Submit in all else.
 func (v *Vault) SubmitToken(ctx context.Context, id vaultstate.ID, token secret.Bytes) (vaultstate.Progress, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	op, err := v.pending(id, vaultstate.PhaseAuthority)
 	if err != nil {
 		return vaultstate.Progress{}, err
@@ -48,8 +46,7 @@ func (v *Vault) SubmitToken(ctx context.Context, id vaultstate.ID, token secret.
 
 // ActiveTerm is the newest key of the keyring.
 func (v *Vault) ActiveTerm(ctx context.Context) (vaultstate.TermInfo, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	defer v.busy()()
 	o, err := v.open(ctx, v.store, v.live())
 	if err != nil {
 		return vaultstate.TermInfo{}, err
