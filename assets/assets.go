@@ -1,5 +1,5 @@
 // Package assets holds what is built into the program: the texts that are read
-// aloud in a ceremony, one a file in texts/, and pages of the manual in guides/.
+// aloud in a ceremony, one a file in texts/, and the pages of the manual, one a file in guide/.
 //
 // A text is whole sentences, short enough to be spoken; code never builds one
 // from pieces. Line ends in a file are blanks, an empty line ends a paragraph.
@@ -31,14 +31,28 @@ func Text(name string) []string {
 	return out
 }
 
-//go:embed guides/*.txt
-var guides embed.FS
+//go:embed guide/*.md
+var guide embed.FS
 
-// Guide returns a page of the manual, as it is printed.
+// Guide returns a page of the manual, in Markdown; "" if there is none of that
+// name. Its first line is "# NAME(SECTION): what it is about".
 func Guide(name string) string {
-	raw, err := guides.ReadFile("guides/" + name + ".txt")
+	raw, err := guide.ReadFile("guide/" + name + ".md")
 	if err != nil {
-		panic("assets: there is no such page")
+		return ""
 	}
 	return string(raw)
+}
+
+// Guides are the names of the pages, sorted.
+func Guides() []string {
+	files, err := guide.ReadDir("guide")
+	if err != nil {
+		panic("assets: there is no manual") // it is built in
+	}
+	var names []string
+	for _, f := range files {
+		names = append(names, strings.TrimSuffix(f.Name(), ".md"))
+	}
+	return names
 }

@@ -184,7 +184,7 @@ func (j *judge) damage() {
 	switch {
 	case n > 0 && n-len(j.lost) < t:
 		j.add(Item{AtOnce, "recover", "Recover", "too few shares are left", fmt.Sprintf("%s lost. %d of %d are left, and %d are needed: the shares authorise nothing any more.", j.shares(j.lost), n-len(j.lost), n, t),
-			"Make the authority anew, from the HSM: recover. See conclave custody guide.", time.Time{}})
+			"Make the authority anew, from the HSM: recover. See conclave guide when.", time.Time{}})
 	case len(j.lost) > 0:
 		j.add(Item{Due, "recovery-rekey", "Recovery rekey", "a share is lost", fmt.Sprintf("%s lost; %d of %d are left, %d are needed.", j.shares(j.lost), n-len(j.lost), n, t), rekey, time.Time{}})
 	}
@@ -192,7 +192,7 @@ func (j *judge) damage() {
 	case s == 0:
 	case s >= t-1:
 		j.add(Item{AtOnce, "rewrap", "Rewrap, rekey", "shares may be in other hands", fmt.Sprintf("%s may have been seen by others: with one more, or with these alone, somebody has the quorum, on every copy of the storage.", j.shares(j.seen)),
-			"Rewrap to a new HSM key, hold a recovery rekey, then destroy the old HSM key. See conclave custody guide.", time.Time{}})
+			"Rewrap to a new HSM key, hold a recovery rekey, then destroy the old HSM key. See conclave guide when.", time.Time{}})
 	default:
 		j.add(Item{AtOnce, "recovery-rekey", "Recovery rekey", "a share may be in other hands", fmt.Sprintf("%s may have been seen by others.", j.shares(j.seen)), rekey + " Now, not on an ordinary day.", time.Time{}})
 	}

@@ -11,11 +11,6 @@ import (
 //go:embed verify.py
 var verifier string
 
-// ByHand says how to check a record with sha256sum and jq alone.
-//
-//go:embed by-hand.txt
-var ByHand string
-
 // Verifier is a program in Python that checks a transcript as this package does
 // and shares nothing with it but the table of Kinds (TestSecondVerifier).
 func Verifier() string {

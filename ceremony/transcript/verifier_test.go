@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"conclave/assets"
 	"conclave/ceremony/transcript"
 	"conclave/hsm/softhsm/need"
 )
@@ -128,15 +129,16 @@ func TestVerifierCommand(t *testing.T) {
 // TestByHand does what the page says, with the commands that stand on it.
 func TestByHand(t *testing.T) {
 	need.Tool(t, "jq")
+	page := assets.Guide("verify")
 	script := func(step string) string {
-		_, rest, ok := strings.Cut(transcript.ByHand, "\n"+step+". ")
+		_, rest, ok := strings.Cut(page, "\n"+step+". ")
 		rest, _, _ = strings.Cut(rest, "\n\n"+string(step[0]+1)+". ")
 		if !ok {
 			t.Fatalf("the page has no step %s", step)
 		}
 		var lines []string
 		for line := range strings.Lines(rest) {
-			if code, ok := strings.CutPrefix(line, "     "); ok {
+			if code, ok := strings.CutPrefix(line, "        "); ok {
 				lines = append(lines, code)
 			}
 		}

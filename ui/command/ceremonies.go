@@ -94,7 +94,7 @@ func (p *Process) rotateCommand() *cobra.Command {
 }
 
 func (p *Process) reEncryptCommand() *cobra.Command {
-	c := &cobra.Command{Use: "re-encrypt [flags]", Short: "Encrypt every entry anew under the newest key, and drop the older keys", Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "re-encrypt [flags]", Short: "Encrypt every entry under the newest key; drop the older keys", Args: cobra.NoArgs}
 	f := ceremonyFlags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error { return p.hold(c.Context(), vaultstate.ReEncrypt, f) }
 	return c

@@ -30,7 +30,7 @@ func (p *Process) custodyCommand() *cobra.Command {
 			return usage("custody needs a command: add, show or guide.")
 		},
 	}
-	c.AddCommand(p.custodyAddCommand(), p.custodyShowCommand(), p.custodyGuideCommand())
+	c.AddCommand(p.custodyAddCommand(), p.custodyShowCommand())
 	return c
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"conclave/assets"
 	"conclave/assets/clean"
 	"conclave/ceremony/custody"
 	"conclave/ceremony/transcript"
@@ -114,14 +113,5 @@ func (p *Process) printCustody(k *knowledge, entries []shownEntry, due []custody
 		for _, l := range wrap(clean.Cut(custody.Entry{Event: transcript.Event{Entry: transcript.Entry{Facts: e.Facts}}}.Text(), 2000), 70) {
 			fmt.Fprintf(w, "       %s\n", l)
 		}
-	}
-}
-
-func (p *Process) custodyGuideCommand() *cobra.Command {
-	return &cobra.Command{Use: "guide", Short: "Print what to do when something happens to a share, a key or a person", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprint(p.Stdout, assets.Guide("custody"))
-			return err
-		},
 	}
 }

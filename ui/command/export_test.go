@@ -1,6 +1,11 @@
 package command
 
-import "conclave/ceremony/plan"
+import (
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"conclave/ceremony/plan"
+)
 
 // For tests of records that lie on disk.
 var PreviousRoster = previousRoster
@@ -12,4 +17,21 @@ func KeysOf(dir string) ([]plan.Known, error) {
 		return nil, err
 	}
 	return keysOf(r, "KC-1"), nil
+}
+
+// Everything is every command's path without the program's name, and every flag
+// with its dash.
+func Everything() (commands, flags map[string]bool) {
+	commands, flags = map[string]bool{}, map[string]bool{}
+	root, _ := (&Process{}).root()
+	var walk func(c *cobra.Command, path string)
+	walk = func(c *cobra.Command, path string) {
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) { flags["-"+f.Name] = true })
+		for _, sub := range c.Commands() {
+			commands[path+sub.Name()] = true
+			walk(sub, path+sub.Name()+" ")
+		}
+	}
+	walk(root, "")
+	return commands, flags
 }

@@ -54,20 +54,18 @@ func help(c *cobra.Command, _ []string) {
 	}
 	var rows [][2]string
 	for _, sub := range c.Commands() {
-		if !sub.Hidden && sub.Name() != "completion" {
+		if !sub.Hidden && sub.Name() != "completion" && sub.Name() != "version" { // the last line has it
 			rows = append(rows, [2]string{sub.Name(), sub.Short})
 		}
 	}
 	table(w, rows)
 	own, common := flagRows(c)
 	table(w, own)
-	if len(common) > 0 {
+	if !c.HasParent() { // its page is full
+		fmt.Fprint(w, "\nCOMMAND -h: its flags.  guide NAME: the manual.  version: this program's hash.\n")
+	} else if len(common) > 0 {
 		fmt.Fprint(w, "\nVault, HSM, people and the rest:\n")
-		lines := fill(common, 78, "  ")
-		if len(rows) > 0 && len(lines) > 2 { // the page of all commands is full
-			lines = []string{"the same flags for every ceremony: conclave rotate -h has them all."}
-		}
-		for _, l := range lines {
+		for _, l := range fill(common, 78, "  ") {
 			fmt.Fprintf(w, "  %s\n", l)
 		}
 	}

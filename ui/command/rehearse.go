@@ -38,7 +38,7 @@ func (p *Process) rehearseCommand() *cobra.Command {
 	r := &rehearsal{}
 	c := &cobra.Command{
 		Use: "rehearse [CEREMONY] [flags]", Short: "Practise a ceremony on a throw-away vault", Args: cobra.MaximumNArgs(1), ValidArgs: names,
-		Long: "CEREMONY is " + strings.Join(names[:len(names)-5], ", ") + ",\n" + strings.Join(names[len(names)-5:], ", ") + ". Without it, init.\n" +
+		Long: "CEREMONY is " + strings.Join(names[:len(names)-6], ", ") + ",\n" + strings.Join(names[len(names)-6:], ", ") + ". Without it, init.\n" +
 			"A private SoftHSM token, practice people and keys, PRACTICE on everything. It\ntakes nothing from a configuration or the environment.",
 		RunE: func(c *cobra.Command, args []string) error {
 			id := string(vaultstate.Init)

@@ -21,10 +21,10 @@ func (p *Process) transcriptCommand() *cobra.Command {
 		Use: "transcript COMMAND", Short: "Check a ceremony's transcript, or print it as a report", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			help(c, nil)
-			return usage("transcript needs a command: verify, report, sign, disclose, verifier or by-hand.")
+			return usage("transcript needs a command: verify, report, sign, disclose, or verifier.")
 		},
 	}
-	c.AddCommand(p.verifyCommand(), p.reportCommand(), p.signCommand(), p.discloseCommand(), p.verifierCommand(), p.byHandCommand())
+	c.AddCommand(p.verifyCommand(), p.reportCommand(), p.signCommand(), p.discloseCommand(), p.verifierCommand())
 	return c
 }
 
