@@ -80,11 +80,16 @@ func FuzzMeta(f *testing.F) {
 }
 
 func FuzzEntry(f *testing.F) {
-	for _, s := range []string{`{"Value":"AAAA"}` + "\n", `{"Value":null}`, `{"Value":"AA=="}x`, `{"value":"AAAA"}`, `[]`} {
+	for _, s := range []string{`{"Value":"AAAA"}` + "\n", `{"Value":null}`, `{"Value":"AA=="}x`, `{"value":"AAAA"}`, `[]`,
+		`{"Value":""}` + "\n", `{"Value":"AAAA\n"}` + "\n", "{\"Value\":\"AA\nAA\"}\n", `{"Value":"AB=="}` + "\n", `{"Value":"\u0041AAA"}` + "\n", `{"Value":"AAAA","Value":"BBBB"}` + "\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v, err := decodeEntry(data)
+		slow, slowErr := decodeJSON(data)
+		if (err == nil) != (slowErr == nil) || string(v) != string(slow) || (v == nil) != (slow == nil) {
+			t.Fatalf("%q reads as %x, %v, and slowly as %x, %v", data, v, err, slow, slowErr)
+		}
 		if err != nil {
 			return
 		}

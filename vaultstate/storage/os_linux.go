@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -56,12 +57,17 @@ func (osFS) ReadFile(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	if st, err := f.Stat(); err != nil {
+	st, err := f.Stat()
+	if err != nil {
 		return nil, err
-	} else if !st.Mode().IsRegular() {
+	}
+	if !st.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("not a regular file")}
 	}
-	return io.ReadAll(f)
+	// One read, and one that finds the end: a file that grows meanwhile is read whole.
+	b := bytes.NewBuffer(make([]byte, 0, min(st.Size(), 1<<20)+bytes.MinRead))
+	_, err = b.ReadFrom(f)
+	return b.Bytes(), err
 }
 
 func (osFS) Mkdir(name string, mode fs.FileMode) error { return os.Mkdir(name, mode) }
