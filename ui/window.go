@@ -117,6 +117,7 @@ func (s *Screen) run(ctx context.Context, m tea.Model) error {
 	p := tea.NewProgram(&safe{m, c},
 		tea.WithInput(safeTap{s.tap, c}), tea.WithOutput(safeWriter{s.writer, c}),
 		tea.WithAltScreen(), tea.WithReportFocus(),
+		tea.WithFPS(120), // a key waits for the next frame: 8 ms, not 16
 		tea.WithoutCatchPanics(), tea.WithoutSignalHandler())
 	c.quit = p.Quit
 	s.mu.Lock()
