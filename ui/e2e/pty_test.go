@@ -17,7 +17,7 @@ import (
 
 // ptyScreen is a terminal emulator in this process.
 type ptyScreen struct {
-	t    *testing.T
+	t    testing.TB
 	cmd  *exec.Cmd
 	far  *os.File
 	vt   vt10x.Terminal
@@ -33,7 +33,7 @@ func isDir(path string) bool {
 }
 
 // openPTY runs the program in a directory.
-func openPTY(t *testing.T, in string, args ...string) *ptyScreen {
+func openPTY(t testing.TB, in string, args ...string) *ptyScreen {
 	t.Helper()
 	s := &ptyScreen{t: t, cmd: exec.CommandContext(context.Background(), conclave, args...), done: make(chan struct{}),
 		vt: vt10x.New(vt10x.WithSize(80, 24))}
