@@ -42,6 +42,7 @@ type Job struct {
 	Run       int // the number that the plan names; 0 if it names none
 	Progress  func(ceremony.Line)
 	Now       func() time.Time
+	Settle    time.Duration // see Process
 }
 
 // Assembled is a ceremony with everything it acts on. Whoever assembled it
@@ -132,7 +133,7 @@ func (a *Assembled) openVault(ctx context.Context, j Job) error {
 		}
 		return err
 	}
-	o := local.Options{Storage: j.Plan.Storage, Seal: a.token, Addresses: j.Addresses, Practice: j.Plan.Practice, Now: j.Now}
+	o := local.Options{Storage: j.Plan.Storage, Seal: a.token, Addresses: j.Addresses, Practice: j.Plan.Practice, Settle: j.Settle, Now: j.Now}
 	if j.OtherHSM != nil {
 		a.second = &lateToken{cfg: *j.OtherHSM}
 		if !j.Plan.OtherToken {

@@ -52,6 +52,7 @@ type Process struct {
 	Stdout, Stderr io.Writer
 	Shortfalls     []string // of secret.Harden, at the start
 	Now            func() time.Time
+	Settle         time.Duration // how long a commit is watched; 0: as the vault does
 }
 
 // ending is how a command ended, where it was not simply done. It is the one

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	courier.Child()
 	testscript.Main(m, map[string]func(){
 		"conclave": func() {
-			os.Exit(command.Run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, shortfalls))
+			os.Exit(command.RunShort(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, shortfalls))
 		},
 	})
 }

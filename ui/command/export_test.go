@@ -1,6 +1,11 @@
 package command
 
 import (
+	"context"
+	"io"
+	"os"
+	"time"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -34,4 +39,10 @@ func Everything() (commands, flags map[string]bool) {
 	}
 	walk(root, "")
 	return commands, flags
+}
+
+// RunShort is Run for tests: a commit is watched for a moment, not for seconds.
+func RunShort(args []string, stdin *os.File, stdout, stderr io.Writer, shortfalls []string) int {
+	p := &Process{Args: args, Stdin: stdin, Stdout: stdout, Stderr: stderr, Shortfalls: shortfalls, Now: time.Now, Settle: 50 * time.Millisecond}
+	return p.run(context.Background())
 }

@@ -60,7 +60,7 @@ func (p *Process) hold(ctx context.Context, kind vaultstate.Kind, f *flags) erro
 
 // job is the ceremony that flags, environment and configuration ask for.
 func (p *Process) job(kind vaultstate.Kind, f *flags, t *target) (Job, error) {
-	j := Job{Parent: f.dir, Addresses: t.addresses, Now: p.Now}
+	j := Job{Parent: f.dir, Addresses: t.addresses, Now: p.Now, Settle: p.Settle}
 	var lacks, err error
 	if j.HSM, lacks = t.hsmConfig(); lacks != nil && kind != plan.Drill {
 		return j, lacks

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -153,14 +154,15 @@ func sameState(a, b vaultstate.State) bool {
 
 // Settle waits, but not in a rehearsal, and looks at both sides again.
 func (v *Vault) Settle(ctx context.Context, id vaultstate.ID) (vaultstate.Check, error) {
-	defer v.busy()()
+	v.mu.Lock() // not busy: it waits, and uses no key
+	defer v.mu.Unlock()
 	op, err := v.pending(id, vaultstate.PhaseCommitted)
 	if err != nil {
 		return vaultstate.Check{}, err
 	}
 	begun := v.o.Now()
 	if !v.o.Practice {
-		t := time.NewTimer(settleTime)
+		t := time.NewTimer(cmp.Or(v.o.Settle, settleTime))
 		defer t.Stop()
 		select {
 		case <-ctx.Done():

@@ -68,6 +68,7 @@ type Options struct {
 	Addresses []string // where its server would answer
 	Flavour   Flavour
 	Practice  bool             // a rehearsal: Settle does not wait
+	Settle    time.Duration    // how long it waits otherwise; 0: ten seconds
 	Now       func() time.Time // nil: time.Now
 	FS        storage.FS       // nil: the real one
 }
