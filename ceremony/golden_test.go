@@ -25,6 +25,7 @@ func TestCeremonies(t *testing.T) {
 			s.t = t
 			m := s.must(s.open(c, s.request(c)))
 			golden(t, c.ID, m)
+			watchedAs(t, m)
 			rep, _ := m.events()
 			if c.ID == "rewrap" || c.ID == "retire" || c.ID == "drill" || c.ID == "revoke-root" { // they come after the recover, which stands in every record since
 				rep.Overrides = slices.DeleteFunc(rep.Overrides, func(o string) bool { return strings.HasPrefix(o, "Recovery authority was re-created") })

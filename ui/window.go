@@ -108,6 +108,12 @@ func (s *Screen) Menu(ctx context.Context, m *Menu) (string, error) {
 	return m.Chosen(), err
 }
 
+// Watch shows a ceremony that another process holds, until somebody quits.
+func (s *Screen) Watch(ctx context.Context, m *Watch) error {
+	m.Look = s.look
+	return s.run(ctx, m)
+}
+
 // run is one program on the terminal.
 func (s *Screen) run(ctx context.Context, m tea.Model) error {
 	c := &crash{wipe: func() {

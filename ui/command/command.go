@@ -128,7 +128,7 @@ func (p *Process) root() (root *cobra.Command, began *bool) {
 	p.menu(root)
 	for _, make := range []func() *cobra.Command{
 		p.initCommand, p.unsealCommand, p.rekeyCommand, p.rotateCommand, p.reEncryptCommand, p.generateRootCommand, p.recoverCommand, p.rewrapCommand, p.retireCommand, p.drillCommand, p.revokeRootCommand,
-		p.rehearseCommand, p.planCommand, p.statusCommand, p.doctorCommand, p.serveCommand, p.custodyCommand, p.transcriptCommand, p.guideCommand, p.versionCommand,
+		p.rehearseCommand, p.planCommand, p.statusCommand, p.doctorCommand, p.serveCommand, p.custodyCommand, p.transcriptCommand, p.watchCommand, p.guideCommand, p.versionCommand,
 	} {
 		root.AddCommand(make())
 	}

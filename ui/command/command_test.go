@@ -202,7 +202,7 @@ func TestEveryByte(t *testing.T) {
 
 // TestHelpFits looks at the help page of every command: one screen.
 func TestHelpFits(t *testing.T) {
-	for _, name := range []string{"", "init", "unseal", "rekey", "rotate", "generate-root", "recover", "rehearse", "status", "doctor", "serve", "transcript", "transcript verify", "transcript report", "transcript sign", "transcript disclose", "transcript verifier", "custody", "custody add", "custody show", "guide", "version"} {
+	for _, name := range []string{"", "init", "unseal", "rekey", "rotate", "generate-root", "recover", "rehearse", "status", "doctor", "serve", "transcript", "transcript verify", "transcript report", "transcript sign", "transcript disclose", "transcript verifier", "custody", "custody add", "custody show", "guide", "watch", "version"} {
 		var out bytes.Buffer
 		args := append(strings.Fields(name), "-h")
 		if got := command.Run(args, os.Stdin, &out, &bytes.Buffer{}, nil); got != 0 {

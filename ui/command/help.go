@@ -54,7 +54,7 @@ func help(c *cobra.Command, _ []string) {
 	}
 	var rows [][2]string
 	for _, sub := range c.Commands() {
-		if !sub.Hidden && sub.Name() != "completion" && sub.Name() != "version" { // the last line has it
+		if !sub.Hidden && sub.Name() != "completion" && sub.Name() != "version" && sub.Name() != "guide" { // the last line has them
 			rows = append(rows, [2]string{sub.Name(), sub.Short})
 		}
 	}
