@@ -363,30 +363,37 @@ func TestSet(t *testing.T) {
 	}
 }
 
+// sizes are sets of shares: how many, and how many are needed.
+var sizes = [][2]int{{5, 3}, {10, 6}, {255, 128}}
+
 func BenchmarkSplit(b *testing.B) {
-	key := secret.Random(32)
-	defer key.Wipe()
-	for b.Loop() {
-		s, err := share.Split(key, 5, 3)
-		if err != nil {
-			b.Fatal(err)
-		}
-		secret.WipeAll(s)
+	for _, size := range sizes {
+		b.Run(fmt.Sprintf("%d-%d", size[0], size[1]), func(b *testing.B) {
+			key := secret.Random(32)
+			defer key.Wipe()
+			for b.Loop() {
+				s, err := share.Split(key, size[0], size[1])
+				if err != nil {
+					b.Fatal(err)
+				}
+				secret.WipeAll(s)
+			}
+		})
 	}
 }
 
 func BenchmarkCombine(b *testing.B) {
-	for _, t := range []int{3, 10, 128} {
-		b.Run(fmt.Sprint(t), func(b *testing.B) {
+	for _, size := range sizes {
+		b.Run(fmt.Sprintf("%d-%d", size[0], size[1]), func(b *testing.B) {
 			key := secret.Random(32)
 			defer key.Wipe()
-			shares, err := share.Split(key, t, t)
+			shares, err := share.Split(key, size[0], size[1])
 			if err != nil {
 				b.Fatal(err)
 			}
 			defer secret.WipeAll(shares)
 			for b.Loop() {
-				k, err := share.Combine(shares)
+				k, err := share.Combine(shares[:size[1]])
 				if err != nil {
 					b.Fatal(err)
 				}
