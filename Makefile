@@ -9,10 +9,13 @@
 #   make test-faults PART=3/20          every call to the token fails with every code, the third of 20 parts
 #   make test-tokens                    package hsm on openCryptoki, a TPM and p11-kit, too (root, Debian)
 #   make test-servers                   the ceremonies on HashiCorp Vault's own core, and on the OpenBao of OPENBAO_BIN
+#   make bench                          the figures of .ci/BENCHMARKS.md, in some minutes
+#   make release VERSION=v1.0           program, man pages, SBOM, .tar.gz, .deb and SHA256SUMS, in bin/release
 #   make fuzz TIME=1h                   each fuzz target for so long
 #   make build                          ./conclave
 #   make lint                           golangci-lint alone
 #   make setup                          the tools alone (softhsm2, gnupg, tmux)
+#   make demo                           the recorded rehearsal (asciicast), anew
 #   make pictures                       the README's pictures, anew, from a ceremony by hand
 #   make clean                          removes what these targets made here
 
@@ -73,6 +76,23 @@ test-servers:
 .PHONY: fuzz
 fuzz:
 	@.ci/fuzz $(TIME) $(PKGS)
+
+.PHONY: bench
+bench:
+	@.ci/setup softhsm
+	@.ci/bench
+
+# About two minutes: every person is played, at a pace that can be read.
+.PHONY: demo
+demo: build
+	@.ci/setup softhsm
+	@dir=$$(mktemp -d) && go run ./ui/cast -size 100x30 -title 'Conclave: a rehearsal of init' -out assets/pictures/rehearsal.cast \
+		./conclave rehearse init -auto -dir "$$dir/D"; code=$$?; rm -rf "$$dir"; exit $$code
+
+.PHONY: release
+release:
+	@.ci/setup softhsm
+	@.ci/release '$(VERSION)'
 
 .PHONY: pictures
 pictures:
