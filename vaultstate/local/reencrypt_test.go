@@ -216,10 +216,10 @@ func fill(t testing.TB, b *bench, dir string, n int, plain func(i int) []byte) {
 		name := filepath.Join(dir, filepath.Dir(filled(i)), "_"+filepath.Base(filled(i)))
 		return errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, entry(t, record), 0o600))
 	}
-	for first := 0; first < n; first += 1000 {
+	for first := 0; first < n; first += 100 {
 		var err error
-		secret.Do(func() { // one collection for a thousand
-			for i := first; i < min(n, first+1000) && err == nil; i++ {
+		secret.Do(func() { // one collection for a hundred
+			for i := first; i < min(n, first+100) && err == nil; i++ {
 				err = one(i)
 			}
 		})
