@@ -20,6 +20,7 @@ import (
 
 	"conclave/ceremony"
 	"conclave/hsm/secret"
+	"conclave/ui/term"
 )
 
 // programs are what the test binary does instead of testing, in a terminal of
@@ -86,7 +87,7 @@ func shell() int {
 func program(name string) int {
 	began := time.Now()
 	run := programs[name]()
-	s, err := Open(os.Stdin, os.Stdout)
+	s, err := Open(os.Stdin, os.Stdout, term.Theme{})
 	if err != nil {
 		fmt.Println("no screen:", err)
 		return 9

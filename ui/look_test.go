@@ -14,7 +14,7 @@ import (
 func drawn(t *testing.T, i int, env map[string]string) string {
 	t.Helper()
 	p := pages[i]
-	s := newStage(t, p.run(), at(p.clock), term.LookFor(func(k string) string { return env[k] }), 80, 24)
+	s := newStage(t, p.run(), at(p.clock), term.LookFor(func(k string) string { return env[k] }, term.Theme{}), 80, 24)
 	if p.do != nil {
 		p.do(s)
 	}

@@ -30,7 +30,7 @@ func TestQRIsRead(t *testing.T) {
 		for _, paper := range []color.Gray{{0}, {255}} {
 			look := term.LookFor(func(k string) string {
 				return map[string]string{"TERM": "xterm-256color", "LANG": "C.UTF-8", "NO_COLOR": c.noColour}[k]
-			})
+			}, term.Theme{})
 			vt := qrOn(t, look)
 			file := t.TempDir() + "/screen.png"
 			photograph(t, vt, paper, file)

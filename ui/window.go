@@ -40,11 +40,11 @@ type Screen struct {
 
 // Open takes note of how the terminal is. It changes nothing yet. in and out
 // are os.Stdin and os.Stdout; an error says why pages cannot be drawn here.
-func Open(in, out *os.File) (*Screen, error) {
+func Open(in, out *os.File, theme term.Theme) (*Screen, error) {
 	if err := term.Usable(in, out, os.Getenv); err != nil {
 		return nil, err
 	}
-	look := term.LookFor(os.Getenv)
+	look := term.LookFor(os.Getenv, theme)
 	s := &Screen{in: in, out: out, tap: term.NewTap(in), writer: term.NewWriter(out, look.Symbols.Typed), look: look}
 	var err error
 	if s.guard, err = term.NewGuard(in, s.writer); err != nil {

@@ -33,6 +33,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"conclave/hsm/entropy"
+	"conclave/ui/term"
 )
 
 // The exit codes. `status` has its own, Vault's: 0, 1, and 2 for a vault that is
@@ -53,6 +54,8 @@ type Process struct {
 	Shortfalls     []string // of secret.Harden, at the start
 	Now            func() time.Time
 	Settle         time.Duration // how long a commit is watched; 0: as the vault does
+
+	theme term.Theme // of the screen
 }
 
 // ending is how a command ended, where it was not simply done. It is the one
@@ -114,16 +117,23 @@ func (p *Process) run(ctx context.Context) int {
 // cobra finds wrong before is a mistake in the command.
 func (p *Process) root() (root *cobra.Command, began *bool) {
 	began = new(bool)
+	var theme string
 	root = &cobra.Command{
 		Use:   "conclave [COMMAND] [flags]",
 		Short: "Key ceremonies for a vault that an HSM seals",
 		Args:  cobra.NoArgs,
-		PersistentPreRun: func(*cobra.Command, []string) {
+		PersistentPreRunE: func(*cobra.Command, []string) (err error) {
 			*began = true
+			if p.theme, err = term.ParseTheme(theme); err != nil {
+				return usage("-theme: %v. Nothing was touched.", err)
+			}
+			return nil
 		},
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
+	root.PersistentFlags().StringVar(&theme, "theme", "auto", "how the screen looks: auto, or mono, ascii, strong with commas")
+	root.PersistentFlags().Lookup("theme").Hidden = true // every help page is full: conclave guide has it
 	cobra.EnableCommandSorting = false
 	p.menu(root)
 	for _, make := range []func() *cobra.Command{

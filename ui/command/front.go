@@ -54,7 +54,7 @@ func (p *Process) front(lines bool) (*front, error) {
 	if err := uiterm.Usable(p.Stdin, out, os.Getenv); err != nil {
 		return nil, usage("the screen cannot be used: %v. Nothing was touched; use -plain.", err)
 	}
-	s, err := ui.Open(p.Stdin, out)
+	s, err := ui.Open(p.Stdin, out, p.theme)
 	if err != nil {
 		return nil, usage("the screen cannot be used: %v. Nothing was touched; use -plain.", err)
 	}

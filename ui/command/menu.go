@@ -59,7 +59,7 @@ func (p *Process) openMenu(ctx context.Context, out *os.File, f *flags) error {
 	} else if err := f.fillMenu(ctx, m); err != nil {
 		return err
 	}
-	screen, err := ui.Open(p.Stdin, out)
+	screen, err := ui.Open(p.Stdin, out, p.theme)
 	if err != nil {
 		return fmt.Errorf("opening the menu: %w", err)
 	}

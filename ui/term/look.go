@@ -1,6 +1,7 @@
 package term
 
 import (
+	"errors"
 	"io"
 	"strings"
 
@@ -86,15 +87,51 @@ func (l Look) Picture(cells string) string {
 	return "\x1b[38;5;16;48;5;231m" + cells + plainText
 }
 
+// Theme is what somebody wants of a look, whatever the terminal could do. All
+// colours are the terminal's own sixteen: its palette is the theme.
+type Theme struct {
+	Mono   bool // no colours, as with NO_COLOR
+	ASCII  bool // signs of ASCII only
+	Strong bool // nothing is dim: for projectors and tired eyes
+}
+
+// ParseTheme reads a theme: "auto", or words with commas: mono, ascii, strong.
+func ParseTheme(text string) (Theme, error) {
+	var t Theme
+	if text == "" || text == "auto" {
+		return t, nil
+	}
+	for word := range strings.SplitSeq(text, ",") {
+		switch word {
+		case "mono":
+			t.Mono = true
+		case "ascii":
+			t.ASCII = true
+		case "strong":
+			t.Strong = true
+		default:
+			return Theme{}, errors.New("a theme is auto, or words with commas between them: mono, ascii, strong")
+		}
+	}
+	return t, nil
+}
+
 // LookFor chooses signs and colours for the environment that getenv reads
-// (os.Getenv).
-func LookFor(getenv func(string) string) Look {
-	colour := getenv("NO_COLOR") == "" && getenv("CLICOLOR") != "0"
+// (os.Getenv), and for a theme.
+func LookFor(getenv func(string) string, theme Theme) Look {
+	colour := getenv("NO_COLOR") == "" && getenv("CLICOLOR") != "0" && !theme.Mono
 	profile := termenv.ANSI
 	if t := getenv("TERM"); t == "" || t == "dumb" {
 		profile, colour = termenv.Ascii, false
 	}
-	l := newLook(symbolsFor(getenv), profile, colour)
+	symbols := symbolsFor(getenv)
+	if theme.ASCII {
+		symbols = asciiSymbols
+	}
+	l := newLook(symbols, profile, colour)
+	if theme.Strong {
+		l.Styles.Aside = l.Styles.Text
+	}
 	l.Blocks = l.Symbols == unicodeSymbols && profile != termenv.Ascii
 	return l
 }

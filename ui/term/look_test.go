@@ -59,7 +59,7 @@ func TestLookColours(t *testing.T) {
 		{"dumb", "x", "[STOPPED]", "x", []string{"TERM=dumb"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			l := LookFor(env(tc.env...))
+			l := LookFor(env(tc.env...), Theme{})
 			if got := l.Styles.Done.Render("x"); got != tc.done {
 				t.Errorf("Done is %q, want %q", got, tc.done)
 			}
@@ -81,6 +81,35 @@ func TestSymbolsAreOneColumn(t *testing.T) {
 			if w := ansi.StringWidth(sign); w != 1 {
 				t.Errorf("%q is %d columns wide", sign, w)
 			}
+		}
+	}
+}
+
+func TestTheme(t *testing.T) {
+	terminal := env("TERM=xterm-256color", "LANG=C.UTF-8")
+	look := func(text string) Look {
+		theme, err := ParseTheme(text)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		return LookFor(terminal, theme)
+	}
+	auto := look("auto")
+	if !auto.Colour || auto.Symbols != unicodeSymbols || auto.Styles.Aside.Render("x") == "x" || look("").Symbols != auto.Symbols {
+		t.Errorf("auto is %+v", auto)
+	}
+	if l := look("mono"); l.Colour || l.Symbols != unicodeSymbols || l.Styles.Done.Render("x") != "x" {
+		t.Error("mono has colours, or other signs")
+	}
+	if l := look("ascii"); !l.Colour || l.Symbols != asciiSymbols || l.Blocks {
+		t.Error("ascii has other signs, or no colours")
+	}
+	if l := look("strong,mono,ascii"); l.Colour || l.Symbols != asciiSymbols || l.Styles.Aside.Render("x") != "x" {
+		t.Error("three words are not three themes")
+	}
+	for _, wrong := range []string{"dark", "mono,", "MONO", "mono, ascii"} {
+		if _, err := ParseTheme(wrong); err == nil {
+			t.Errorf("%q is a theme", wrong)
 		}
 	}
 }
