@@ -36,6 +36,9 @@ func leftover(f storage.Found) vaultstate.Leftover {
 			l.Text = "A new state is staged. What it would issue never left the program: remove it and begin again."
 		default:
 			l.Text = "A new state is staged and waits for its commit. The ceremony can go on, or it is removed."
+			if f.Kind == vaultstate.ReEncrypt {
+				l.Text += " Entries may have been encrypted anew already: with both keys in the keyring they are as good as before, and the same command does the rest."
+			}
 		}
 	case storage.Stale:
 		l.State = "staged"

@@ -179,8 +179,12 @@ func (v *Vault) reencrypt(ctx context.Context, op *operation) ([]vaultstate.Chec
 	return append(checks, c.checks(v.o.Now().Sub(begun))...), nil
 }
 
-// replaceAtOnce is how many entries share two syncfs.
-const replaceAtOnce = 2048
+// A syncfs is shared by so many entries, or by so many bytes: all of them are in
+// memory meanwhile.
+const (
+	replaceAtOnce = 2048
+	replaceBytes  = 32 << 20
+)
 
 func (v *Vault) renewAll(ctx context.Context, op *operation, o *opened) (renewed int, err error) {
 	var keys []string
@@ -200,29 +204,40 @@ func (v *Vault) renewAll(ctx context.Context, op *operation, o *opened) (renewed
 			return renewed, err
 		}
 		progress(done, len(keys))
-		batch := keys[done:min(done+replaceAtOnce, len(keys))]
-		var list []storage.Entry
-		secret.Do(func() {
-			for _, key := range batch {
-				var record []byte
-				if record, err = renew(v.store, key, o.keyring); err != nil {
-					return
-				}
-				if record != nil {
-					list = append(list, storage.Entry{Key: key, Value: record})
-				}
-			}
-		})
+		list, looked, err := renewSome(v.store, keys[done:min(done+replaceAtOnce, len(keys))], o.keyring)
 		if err != nil {
 			return renewed, err
 		}
 		if err := op.staged.Replace(list); err != nil {
 			return renewed, err
 		}
-		done, renewed = done+len(batch), renewed+len(list)
+		done, renewed = done+looked, renewed+len(list)
 	}
 	progress(len(keys), len(keys))
 	return renewed, op.staged.SyncReplaced()
+}
+
+// renewSome makes new records of those entries that need one, until they are many
+// bytes. It returns them, and how many entries it looked at.
+func renewSome(s *storage.Store, keys []string, k *barrier.Keyring) (list []storage.Entry, looked int, err error) {
+	secret.Do(func() {
+		size := 0
+		for _, key := range keys {
+			if size > replaceBytes {
+				return
+			}
+			var record []byte
+			if record, err = renew(s, key, k); err != nil {
+				return
+			}
+			looked++
+			if record != nil {
+				size += len(record)
+				list = append(list, storage.Entry{Key: key, Value: record})
+			}
+		}
+	})
+	return list, looked, err
 }
 
 // Watch has progress called while a Commit takes long.

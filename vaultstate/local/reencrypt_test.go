@@ -149,22 +149,7 @@ func TestReEncryptMany(t *testing.T) {
 	if os.Getenv("CONCLAVE_LONG") != "" {
 		n = 100_000
 	}
-	dir, seal := filepath.Join(t.TempDir(), "storage"), vaulttest.NewSeal()
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	v, err := local.Open(local.Options{Storage: dir, Seal: seal, Practice: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = v.Close() }()
-	b := &bench{Vault: v, seal: seal}
-	for _, op := range []vaultstate.Operation{{ID: "first", Kind: vaultstate.Init, Shares: 3, Threshold: 2}, {ID: "second", Kind: vaultstate.Rotate}} {
-		b.run(t, op)
-		if _, err := b.Retire(t.Context(), op.ID); err != nil {
-			t.Fatal(err)
-		}
-	}
+	b, dir := rotatedOnDisk(t, storage.OS)
 	fill(t, b, dir, n, func(i int) []byte { return fmt.Appendf(nil, `{"value":"%d"}`, i) })
 	begun := time.Now()
 	out, _ := b.run(t, reencrypt)
@@ -173,7 +158,7 @@ func TestReEncryptMany(t *testing.T) {
 	if text := fmt.Sprint(out.Checks); !strings.Contains(text, fmt.Sprintf("%d entries outside core/ were encrypted anew, under term 2", (n+1)/2)) {
 		t.Error(text)
 	}
-	st, checks, err := v.Open(t.Context(), true, nil)
+	st, checks, err := b.Open(t.Context(), true, nil)
 	if err != nil || len(st.Terms) != 1 || !strings.Contains(fmt.Sprint(checks), "under term 2)") || strings.Contains(fmt.Sprint(checks), "term 1") {
 		t.Errorf("%v, %v, %v", st.Terms, checks, err)
 	}
@@ -194,6 +179,55 @@ func TestReEncryptMany(t *testing.T) {
 			t.Errorf("%s: %v", key, err)
 		}
 	}
+}
+
+// syncs counts how often a file system was brought to disk.
+type syncs struct {
+	storage.FS
+	n int
+}
+
+func (s *syncs) SyncFS(dir string) error {
+	s.n++
+	return s.FS.SyncFS(dir)
+}
+
+// TestReEncryptLarge: entries of a megabyte are not all in memory together. Half of
+// 90 have to be encrypted anew; 33 of them are a batch.
+func TestReEncryptLarge(t *testing.T) {
+	disk := &syncs{FS: storage.OS}
+	b, dir := rotatedOnDisk(t, disk)
+	fill(t, b, dir, 90, func(int) []byte { return make([]byte, 1<<20) })
+	disk.n = 0
+	out, _ := b.run(t, reencrypt)
+	if text := fmt.Sprint(out.Checks); !strings.Contains(text, "45 entries outside core/ were encrypted anew") {
+		t.Error(text)
+	}
+	if disk.n < 3 { // one a batch, and one at the end
+		t.Errorf("the file system was synced %d times: 45 MiB were one batch", disk.n)
+	}
+}
+
+// rotatedOnDisk is a vault with two data encryption keys in a directory.
+func rotatedOnDisk(t testing.TB, disk storage.FS) (b *bench, dir string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "storage")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	b = &bench{seal: vaulttest.NewSeal()}
+	var err error
+	if b.Vault, err = local.Open(local.Options{Storage: dir, Seal: b.seal, Practice: true, FS: disk}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	for _, op := range []vaultstate.Operation{{ID: "first", Kind: vaultstate.Init, Shares: 3, Threshold: 2}, {ID: "second", Kind: vaultstate.Rotate}} {
+		b.run(t, op)
+		if _, err := b.Retire(t.Context(), op.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b, dir
 }
 
 // fill writes n entries into a vault with two terms, half of them under each.

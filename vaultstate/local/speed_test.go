@@ -22,7 +22,6 @@ import (
 	"conclave/vaultstate"
 	"conclave/vaultstate/local"
 	"conclave/vaultstate/storage"
-	"conclave/vaultstate/vaulttest"
 )
 
 // clocked is the real file system, and knows how often it was to wait for a disk.
@@ -226,28 +225,14 @@ func BenchmarkDeep(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.Run(size, func(b *testing.B) {
-			seal := vaulttest.NewSeal()
-			dir := filepath.Join(b.TempDir(), "storage")
-			if err := os.Mkdir(dir, 0o700); err != nil {
-				b.Fatal(err)
-			}
-			vault, err := local.Open(local.Options{Storage: dir, Seal: seal, Practice: true})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer func() { _ = vault.Close() }()
-			v := &bench{Vault: vault, seal: seal}
-			for _, op := range []vaultstate.Operation{{ID: "first", Kind: vaultstate.Init, Shares: 3, Threshold: 2}, {ID: "second", Kind: vaultstate.Rotate}} {
-				v.run(b, op)
-				retire(b, v, op.ID)
-			}
+			v, dir := rotatedOnDisk(b, storage.OS)
 			text := bytes.Repeat([]byte("0123456789abcdef"), 64)
 			fill(b, v, dir, n, func(int) []byte { return bytes.Clone(text) })
 			b.SetBytes(int64(n * len(text)))
 			runtime.GC()
 			before, most := resident(b), 0
 			for b.Loop() {
-				if _, _, err := vault.Open(b.Context(), true, func(done, _ int) {
+				if _, _, err := v.Open(b.Context(), true, func(done, _ int) {
 					if done%(10*1024) == 0 {
 						most = max(most, resident(b))
 					}
