@@ -75,7 +75,7 @@ func (d *singleDash) flush() {
 	}
 	for line := range strings.Lines(d.held.String()) {
 		if strings.HasPrefix(line, "--") {
-			line = line[1:]
+			line = strings.ReplaceAll(line[1:], "`", "") // they mark the value's name for our help
 		}
 		_, _ = io.WriteString(d.w, line) // the shell is gone: nobody to tell
 	}
