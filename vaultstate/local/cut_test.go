@@ -25,7 +25,7 @@ type changer func(t *testing.T, disk *vaulttest.Disk, seal local.Seal, held []se
 // ours runs an operation from its beginning to its commit.
 func ours(op vaultstate.Operation, to local.Seal) changer {
 	return func(t *testing.T, disk *vaulttest.Disk, seal local.Seal, held []secret.Bytes) (given []secret.Bytes, err error) {
-		v, err := local.Open(local.Options{Storage: root, Seal: seal, NewSeal: to, Practice: true, FS: disk})
+		v, err := local.Open(local.Options{Storage: root, Seal: seal, NewSeal: to, Practice: true, FS: disk, Batch: 2}) // a cut falls between two batches, too
 		if err != nil {
 			return nil, err
 		}
@@ -288,7 +288,7 @@ func (a *aftermath) goOn(t *testing.T, v *local.Vault, l vaultstate.Leftover, wh
 // opens says whether the vault is the old one or the new one, with the shares
 // that go with it. Every entry of it is opened.
 func (a *aftermath) opens(t *testing.T) (string, error) {
-	v, err := local.Open(local.Options{Storage: root, Seal: a.seal, Practice: true, FS: a.disk})
+	v, err := local.Open(local.Options{Storage: root, Seal: a.seal, Practice: true, FS: a.disk, Batch: 2})
 	if err != nil {
 		return "neither", err
 	}

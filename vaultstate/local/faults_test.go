@@ -32,7 +32,7 @@ func stubborn(op vaultstate.Operation, to local.Seal, heal func(*vaulttest.Disk)
 		}
 		var v *local.Vault
 		if err := try("opening", func() (err error) {
-			v, err = local.Open(local.Options{Storage: root, Seal: seal, NewSeal: to, Practice: true, FS: disk})
+			v, err = local.Open(local.Options{Storage: root, Seal: seal, NewSeal: to, Practice: true, FS: disk, Batch: 2})
 			return err
 		}); err != nil {
 			return nil, err

@@ -69,6 +69,7 @@ type Options struct {
 	Flavour   Flavour
 	Practice  bool             // a rehearsal: Settle does not wait
 	Settle    time.Duration    // how long it waits otherwise; 0: ten seconds
+	Batch     int              // how many entries a re-encrypt replaces together; 0: 2048
 	Now       func() time.Time // nil: time.Now
 	FS        storage.FS       // nil: the real one
 }

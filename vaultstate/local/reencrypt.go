@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -204,7 +205,7 @@ func (v *Vault) renewAll(ctx context.Context, op *operation, o *opened) (renewed
 			return renewed, err
 		}
 		progress(done, len(keys))
-		list, looked, err := renewSome(v.store, keys[done:min(done+replaceAtOnce, len(keys))], o.keyring)
+		list, looked, err := renewSome(v.store, keys[done:min(done+cmp.Or(v.o.Batch, replaceAtOnce), len(keys))], o.keyring)
 		if err != nil {
 			return renewed, err
 		}
