@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,21 +25,23 @@ func KeysOf(dir string) ([]plan.Known, error) {
 	return keysOf(r, "KC-1"), nil
 }
 
-// Everything is every command's path without the program's name, and every flag
-// with its dash.
-func Everything() (commands, flags map[string]bool) {
-	commands, flags = map[string]bool{}, map[string]bool{}
+// Everything is the flags, with their dash, of every command by its path without
+// the program's name; "" is the program.
+func Everything() map[string]map[string]bool {
+	commands := map[string]map[string]bool{}
 	root, _ := (&Process{}).root()
 	var walk func(c *cobra.Command, path string)
 	walk = func(c *cobra.Command, path string) {
-		c.LocalFlags().VisitAll(func(f *pflag.Flag) { flags["-"+f.Name] = true })
+		flags := map[string]bool{"-h": true}
+		c.Flags().VisitAll(func(f *pflag.Flag) { flags["-"+f.Name] = true })
+		c.InheritedFlags().VisitAll(func(f *pflag.Flag) { flags["-"+f.Name] = true })
+		commands[path] = flags
 		for _, sub := range c.Commands() {
-			commands[path+sub.Name()] = true
-			walk(sub, path+sub.Name()+" ")
+			walk(sub, strings.TrimSpace(path+" "+sub.Name()))
 		}
 	}
 	walk(root, "")
-	return commands, flags
+	return commands
 }
 
 // RunShort is Run for tests: a commit is watched for a moment, not for seconds.

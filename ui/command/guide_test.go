@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -70,7 +71,10 @@ func titlesAfter(c ceremony.Ceremony, id string) []string {
 // TestGuideRefers follows every reference: pages, commands and flags that the
 // manual names are there.
 func TestGuideRefers(t *testing.T) {
-	commands, flags := command.Everything()
+	commands, flags := command.Everything(), map[string]bool{}
+	for _, own := range commands {
+		maps.Copy(flags, own)
+	}
 	for _, other := range []string{"-h", "-self", "-verify", "-header", "-hsm-", "-new-hsm-", "-old-hsm-"} { // servers' own, and beginnings of ours
 		flags[other] = true
 	}
@@ -93,8 +97,21 @@ func TestGuideRefers(t *testing.T) {
 			}
 		}
 		for _, m := range regexp.MustCompile("conclave ([a-z][a-z-]*)( [a-z][a-z-]*)?").FindAllStringSubmatch(page, -1) {
-			if !commands[m[1]] && m[1] != "completion" {
+			if commands[m[1]] == nil && m[1] != "completion" {
 				t.Errorf("%s: there is no command %q", name, m[1])
+			}
+		}
+		for _, line := range regexp.MustCompile("(?m)^ +conclave ([a-z].*)$").FindAllStringSubmatch(strings.ReplaceAll(page, "\\\n", ""), -1) {
+			typed, _, _ := strings.Cut(line[1], " #")
+			words := strings.Fields(typed)
+			path := words[0]
+			if len(words) > 1 && commands[path+" "+words[1]] != nil {
+				path += " " + words[1]
+			}
+			for _, w := range words {
+				if flag, _, _ := strings.Cut(w, "="); strings.HasPrefix(flag, "-") && !commands[path][flag] {
+					t.Errorf("%s: %s has no flag %s", name, path, flag)
+				}
 			}
 		}
 		for _, m := range regexp.MustCompile("(?m)(?:^|[ `\\[])(-[a-z][a-z-]+)").FindAllStringSubmatch(ours(page), -1) {
