@@ -229,6 +229,8 @@ func TestEveryChangeIsRefused(t *testing.T) {
 	for _, name := range fixtures {
 		f := load(t, name)
 		k := f.keyring(t)
+		checker := barrier.NewChecker(k)
+		defer checker.Wipe()
 		for path, record := range map[string][]byte{
 			barrier.KeyringPath: f.entries[barrier.KeyringPath],
 			barrier.RootKeyPath: f.entries[barrier.RootKeyPath],
@@ -245,6 +247,9 @@ func TestEveryChangeIsRefused(t *testing.T) {
 				}
 				plain, err := barrier.Open(r, path, k.Key)
 				plain.Wipe()
+				if checked := checker.Check(r, path); (checked == nil) != (err == nil) || err != nil && checked.Error() != err.Error() {
+					t.Errorf("%s: Open says %v, the Checker %v", path, err, checked)
+				}
 				return err == nil
 			}
 			if !opens(record) {
