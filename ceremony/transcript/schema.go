@@ -344,22 +344,13 @@ func control(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 }
 func isHash(s string) bool { return len(s) == 64 && isHex(s) }
 
 func isHex(s string) bool {
-	odd := byte(0) // without a branch a byte: a long record has millions
-	for i := range len(s) {
-		odd |= notHex[s[i]]
-	}
-	return odd == 0
-}
-
-// notHex is 1 for what is no lower-case hexadecimal digit.
-var notHex = func() (t [256]byte) {
-	for i := range t {
-		if c := byte(i); (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			t[i] = 1
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
 		}
 	}
-	return t
-}()
+	return true
+}
 
 // short quotes a text for an error, and cuts it.
 func short(s string) string {
