@@ -90,7 +90,7 @@ func (m *Watch) page(a area) page {
 	body := []string{""}
 	switch {
 	case m.failed != nil:
-		return page{body: append(body, a.para("The record cannot be read: "+m.failed.Error())...)}
+		return page{body: append(body, a.para("This record is not shown. "+m.failed.Error())...)}
 	case len(s.Recent) == 0:
 		return page{body: append(body, a.para("No ceremony has begun in this directory yet.")...)}
 	case s.Over == "closed":
@@ -106,10 +106,11 @@ func (m *Watch) page(a area) page {
 	body = append(body, "")
 	// The newest last, as in the record; those before are dim.
 	room := max(1, (a.h-len(body)-3)/2)
-	for i, e := range s.Told[max(0, len(s.Told)-room):] {
+	told := s.Told[max(0, len(s.Told)-room):]
+	for i, e := range told {
 		line := e.Time.UTC().Format("15:04") + "  " + fill(first(e.Who), 9, a.look.Symbols.More) + say(e.Text)
 		line = cut(line, a.right()-1, a.look.Symbols.More)
-		if newest := i == min(room, len(s.Told))-1; newest {
+		if i == len(told)-1 {
 			line = st.Value.Render(line)
 		} else {
 			line = st.Aside.Render(line)

@@ -43,7 +43,8 @@ func (p *Process) watchCommand() *cobra.Command {
 }
 
 // watched reads the record in dir or, where dir is none itself, the newest in it.
-// Nothing is locked: its last line may be half written, and is left out.
+// Nothing is locked: its last line may be half written, and is left out. One whose
+// chain does not hold is shown to nobody.
 func watched(dir string) (ceremony.Watched, error) {
 	r, err := folder.OpenRecord(dir)
 	if err != nil {
@@ -65,8 +66,14 @@ func watched(dir string) (ceremony.Watched, error) {
 	}
 	defer func() { _ = f.Close() }()
 	var events []transcript.Event
-	_, err = transcript.Scan(f, func(ev transcript.Event) error { events = append(events, ev); return nil })
-	return ceremony.Watch(events), err
+	rep, err := transcript.Scan(f, func(ev transcript.Event) error { events = append(events, ev); return nil })
+	if err != nil {
+		return ceremony.Watched{}, err
+	}
+	if rep.State == transcript.Broken {
+		return ceremony.Watched{}, &ending{CodeChanged, fmt.Sprintf("The record is broken: line %d: %s. Nobody should go by it; the ceremony's own screen says what is so.", rep.Line, rep.Problem)}
+	}
+	return ceremony.Watch(events), nil
 }
 
 func (p *Process) watchLines(ctx context.Context, dir string) error {
