@@ -44,15 +44,15 @@ func (v *Vault) count(ctx context.Context, s *storage.Store, o *opened, prefix s
 		}
 		return nil
 	}
-	if err := inBatches(ctx, one, func(ctx context.Context, f func(key string) error) error { return keysBelow(ctx, s, prefix, f) }); err != nil {
+	if err := inBatches(ctx, s, prefix, one); err != nil {
 		return nil, err
 	}
 	return sum, nil
 }
 
-// inBatches has do called with the keys that walk gives, by several goroutines; by
+// inBatches has do called with the keys below a prefix, by several goroutines; by
 // this one alone where they are one batch. The first error ends it.
-func inBatches(ctx context.Context, do func(keys []string) error, walk func(ctx context.Context, f func(key string) error) error) error {
+func inBatches(ctx context.Context, s *storage.Store, prefix string, do func(keys []string) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	batches := make(chan []string)
@@ -70,7 +70,7 @@ func inBatches(ctx context.Context, do func(keys []string) error, walk func(ctx 
 		}
 	})
 	var keys []string
-	err := walk(ctx, func(key string) error {
+	err := keysBelow(ctx, s, prefix, func(key string) error {
 		keys = append(keys, key)
 		if len(keys) < batchEntries {
 			return nil

@@ -32,7 +32,7 @@ func (r *real) rewrapTo(t *testing.T, to *hsm.Token) {
 }
 
 // second is another token, with its own PIN state and process.
-func second(t *testing.T, cfg func(*softhsm.Store) hsm.Config) (*softhsm.Store, *hsm.Token) {
+func second(t testing.TB, cfg func(*softhsm.Store) hsm.Config) (*softhsm.Store, *hsm.Token) {
 	t.Helper()
 	pin := secret.Take([]byte("other-5678"))
 	defer pin.Wipe()

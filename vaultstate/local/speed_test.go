@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"conclave/hsm"
-	"conclave/hsm/secret"
 	"conclave/hsm/softhsm"
 	"conclave/hsm/softhsm/need"
 	"conclave/vaultstate"
@@ -117,7 +116,11 @@ type operationBench struct {
 
 func newOperationBench(b *testing.B, op vaultstate.Operation, disk *clocked) *operationBench {
 	b.Helper()
-	return &operationBench{op: op, disk: disk, token: benchToken(b)}
+	_, token := second(b, func(s *softhsm.Store) hsm.Config { return s.Config("vault", "01") })
+	if _, err := token.GenerateKey(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	return &operationBench{op: op, disk: disk, token: token}
 }
 
 // once runs the operation on a vault of its own; what has to come before it is
@@ -186,28 +189,6 @@ func onDisk(b *testing.B, disk storage.FS, seal local.Seal) *bench {
 	}
 	b.Cleanup(func() { _ = v.Close() })
 	return &bench{Vault: v}
-}
-
-func benchToken(b *testing.B) *hsm.Token {
-	b.Helper()
-	pin := secret.Take([]byte("2468"))
-	defer pin.Wipe()
-	s, err := softhsm.Create(b.Context(), b.TempDir(), "ceremony", pin)
-	if err != nil {
-		b.Fatal(err)
-	}
-	token, err := hsm.Open(b.Context(), s.Config("vault", "01"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = token.Close() })
-	if err := token.Login(b.Context(), pin); err != nil {
-		b.Fatal(err)
-	}
-	if _, err := token.GenerateKey(b.Context()); err != nil {
-		b.Fatal(err)
-	}
-	return token
 }
 
 // BenchmarkDeep is a look into every entry of a store on a real file system, half
