@@ -27,6 +27,10 @@ type Remote interface {
 	// Discard cancels at the server what Status lists as pending, whoever began
 	// it. It is refused if something else is pending by now.
 	Discard(ctx context.Context, pending Leftover) error
+	// Adopt goes on with what Status lists as pending and an earlier run began: ask
+	// is what was agreed then, and whatever differs is ErrChanged. What was proven
+	// is proven again.
+	Adopt(ctx context.Context, ask Operation, pending Leftover) (Progress, error)
 	// RevokeIssued revokes the root token that the operation made, and asks
 	// whether it is gone.
 	RevokeIssued(ctx context.Context, id ID) (Check, error)

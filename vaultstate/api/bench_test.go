@@ -3,7 +3,6 @@ package api_test
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -235,15 +234,4 @@ func session(t *testing.T, v api.Vault, r api.Record) *api.Server {
 		t.Fatal(err)
 	}
 	return s
-}
-
-func base64Of(s secret.Bytes) string { return base64.StdEncoding.EncodeToString(s.Expose()) }
-
-func unhex(t *testing.T, text secret.Bytes) secret.Bytes {
-	t.Helper()
-	b, err := hex.DecodeString(string(text.Expose()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return secret.Take(b)
 }

@@ -92,12 +92,19 @@ func TestNoToken(t *testing.T) {
 // serve answers at a unix socket.
 func (b *bench) serve(dir string) (socket string) {
 	b.Helper()
+	return b.serveThrough(dir, func(h http.Handler) http.Handler { return h })
+}
+
+// serveThrough is serve with something between the socket and the session.
+func (b *bench) serveThrough(dir string, through func(http.Handler) http.Handler) (socket string) {
+	b.Helper()
 	socket = filepath.Join(dir, "api.sock")
 	l, err := api.Listen(socket, b.Refused)
 	if err != nil {
 		b.Fatal(err)
 	}
 	h := b.HTTP()
+	h.Handler = through(h.Handler)
 	ended := make(chan struct{})
 	go func() {
 		_ = h.Serve(l) // closed below

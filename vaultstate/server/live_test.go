@@ -14,6 +14,7 @@ import (
 	"conclave/hsm/softhsm/need"
 	"conclave/vaultstate"
 	"conclave/vaultstate/server"
+	"conclave/vaultstate/vaulttest"
 	"conclave/vaultstate/vaulttest/openbao"
 )
 
@@ -26,6 +27,35 @@ func TestOpenBao(t *testing.T) {
 	for name, options := range map[string]string{"default": "", "open": openbao.OpenEndpoints} {
 		t.Run(name, func(t *testing.T) { drive(t, bin, options, name == "open") })
 	}
+}
+
+// TestOpenBaoSuite holds the driver to the contract of every vault, on a real
+// OpenBao.
+func TestOpenBaoSuite(t *testing.T) {
+	bin := need.Tool(t, "openbao")
+	need.Tool(t, "softhsm")
+	for name, options := range map[string]string{"default": "", "open": openbao.OpenEndpoints} {
+		t.Run(name, func(t *testing.T) {
+			vaulttest.Run(t, func(t *testing.T) vaulttest.Subject {
+				address := openbao.New(t, bin, options)
+				through := &losing{}
+				s := driven(t, address, through.send)
+				s.LoseAnswer, s.Found = func() { through.loses = true }, func() { through.loses = false }
+				return s
+			})
+		})
+	}
+}
+
+// losing sends requests, and loses the answers of those that change something.
+type losing struct{ loses bool }
+
+func (l *losing) send(ctx context.Context, q server.Request) (server.Answer, error) {
+	a, err := server.Send(ctx, q)
+	if err == nil && l.loses && q.Method != http.MethodGet {
+		return server.Answer{}, errors.New("the answer was lost on its way")
+	}
+	return a, err
 }
 
 // TestOpenBaoStranger: on a real server, somebody begins the operation anew for

@@ -13,7 +13,11 @@ import (
 
 func testInit(p *player) {
 	p.refuses(first, vaultstate.ErrNoOperation, "Submit", "Take", "Verify", "Commit", "Cancel")
-	p.refused("a recover before the init", vaultstate.ErrNotInitialized, func() error {
+	recover := vaultstate.ErrNotInitialized
+	if p.remote() != nil {
+		recover = vaultstate.ErrUnsupported
+	}
+	p.refused("a recover before the init", recover, func() error {
 		_, err := p.Vault.Begin(p.ctx(), vaultstate.Operation{ID: first, Kind: vaultstate.Recover, Shares: 1, Threshold: 1})
 		return err
 	})
@@ -37,7 +41,7 @@ func testInit(p *player) {
 	}
 	checkIssue(p, issue, got)
 	p.proveAll(first, issue)
-	if st, err := p.Vault.Status(p.ctx()); err != nil || st.Initialized {
+	if st, err := p.Vault.Status(p.ctx()); err != nil || st.Initialized != (p.remote() != nil) {
 		p.Errorf("before the commit it says that it is initialised: %v, %v", st.Initialized, err)
 	}
 	out, err := p.Vault.Commit(p.ctx(), first)
@@ -102,12 +106,16 @@ func testOperations(p *player) {
 		{ID: "recover", Kind: vaultstate.Recover, Shares: 4, Threshold: 3},
 		{ID: "rotate-after", Kind: vaultstate.Rotate},
 	} {
+		if !p.offers(op.Kind) {
+			p.Logf("this vault has no %s", op.Kind)
+			continue
+		}
 		out, issue := p.run(op)
 		ended(p, op.ID)
 		b, a := out.Before, out.After
 		for what, got := range map[string][2]bool{
-			"the root key":     {a.RootKey != b.RootKey, op.Kind == vaultstate.Rekey},
-			"the terms":        {len(a.Terms) != len(b.Terms), op.Kind == vaultstate.Rotate},
+			"the root key":     {a.RootKey != b.RootKey, op.Kind == vaultstate.Rekey && p.remote() == nil},
+			"the newest term":  {newest(a) != newest(b), op.Kind == vaultstate.Rotate},
 			"the recovery key": {a.RecoveryKey != b.RecoveryKey, issues(op)},
 			"a token":          {issue != nil && issue.Token != nil, op.Kind == vaultstate.GenerateRoot},
 			"shares":           {issue != nil && issue.Shares != nil, issues(op)},
@@ -117,6 +125,13 @@ func testOperations(p *player) {
 			}
 		}
 	}
+}
+
+func newest(s vaultstate.State) (term uint32) {
+	if n := len(s.Terms); n > 0 {
+		term = s.Terms[n-1].Term
+	}
+	return term
 }
 
 func issues(op vaultstate.Operation) bool {
@@ -149,7 +164,7 @@ func testRefusedOperations(p *player) {
 	counts(vaultstate.Init)
 	p.initialised()
 	counts(vaultstate.RecoveryRekey)
-	counts(vaultstate.Recover)
+	counts(vaultstate.Recover) // a server refuses every one
 	begin("an unknown operation", vaultstate.ErrUnsupported, vaultstate.Operation{Kind: "explode"})
 	begin("a root key in 5 shares", vaultstate.ErrSingleValue, vaultstate.Operation{Kind: vaultstate.Rekey, Shares: 5, Threshold: 1})
 	begin("a root key with a threshold of 3", vaultstate.ErrSingleValue, vaultstate.Operation{Kind: vaultstate.Rekey, Shares: 1, Threshold: 3})
@@ -170,7 +185,7 @@ func testAuthority(p *player) {
 	p.initialised()
 	old := p.held
 	p.run(vaultstate.Operation{ID: "between", Kind: vaultstate.RecoveryRekey, Shares: 6, Threshold: 3})
-	got, err := p.Vault.Begin(p.ctx(), vaultstate.Operation{ID: second, Kind: vaultstate.Rotate})
+	got, err := p.Vault.Begin(p.ctx(), p.byQuorum(second))
 	if err != nil || got.Needed != 3 {
 		p.Fatalf("Begin: %+v, %v", got, err)
 	}
@@ -187,6 +202,10 @@ func testAuthority(p *player) {
 	for share.DuplicateX(h, stranger) >= 0 || share.X(stranger) == 0 {
 		stranger.Expose()[stranger.Len()-1]++
 	}
+	one, two, replacedAt := []int{1}, []int{0, 3}, []int{3}
+	if p.remote() != nil { // where the key is not there to be compared
+		one, two, replacedAt = nil, nil, nil
+	}
 	replacedOne := old[slices.IndexFunc(old, func(s secret.Bytes) bool { return share.DuplicateX(h, s) < 0 })]
 	for _, c := range []struct {
 		what  string
@@ -196,11 +215,12 @@ func testAuthority(p *player) {
 		{"none", nil, nil},
 		{"too few", h[:2], nil},
 		{"as many as needed, one wrong", []secret.Bytes{h[0], bad, h[2]}, nil},
-		{"one more than needed, one wrong", []secret.Bytes{h[0], bad, h[2], h[3]}, []int{1}},
-		{"two more than needed, two wrong", []secret.Bytes{bad, h[0], h[2], stranger, h[3]}, []int{0, 3}},
+		{"one more than needed, one wrong", []secret.Bytes{h[0], bad, h[2], h[3]}, one},
+		{"two more than needed, two wrong", []secret.Bytes{bad, h[0], h[2], stranger, h[3]}, two},
+		{"two more than needed, one wrong", []secret.Bytes{h[0], bad, h[2], h[3], h[4]}, []int{1}},
 		{"one twice", []secret.Bytes{h[0], h[0], h[1]}, nil},
 		{"replaced ones", old[:3], nil},
-		{"one replaced", []secret.Bytes{h[4], h[5], h[0], replacedOne}, []int{3}},
+		{"one replaced", []secret.Bytes{h[4], h[5], h[0], replacedOne}, replacedAt},
 	} {
 		p.refusedQuorum(c.what, c.wrong, func() error {
 			got, err := p.Vault.Submit(p.ctx(), second, c.give)
@@ -211,10 +231,20 @@ func testAuthority(p *player) {
 		})
 		p.phase(second, vaultstate.PhaseAuthority)
 	}
-	if got, err = p.Vault.Submit(p.ctx(), second, []secret.Bytes{h[5], h[1], h[3], h[0]}); err != nil || got.Phase != vaultstate.PhaseReady {
+	if got, err = p.Vault.Submit(p.ctx(), second, []secret.Bytes{h[5], h[1], h[3], h[0]}); err != nil {
 		p.Fatalf("right shares, one more than needed: %+v, %v", got, err)
 	}
-	p.refuses(second, vaultstate.ErrNotReady, "Submit", "Take", "Verify")
+	if got.Phase == vaultstate.PhaseIssue {
+		issue, err := p.Vault.Take(p.ctx(), second)
+		if err != nil {
+			p.Fatal(err)
+		}
+		p.proveAll(second, issue)
+	} else {
+		p.refuses(second, vaultstate.ErrNotReady, "Take")
+	}
+	p.phase(second, vaultstate.PhaseReady)
+	p.refuses(second, vaultstate.ErrNotReady, "Submit", "Verify")
 	if _, err := p.Vault.Commit(p.ctx(), second); err != nil {
 		p.Fatal(err)
 	}
@@ -264,7 +294,7 @@ func testProof(p *player) {
 func replaced(p *player, old []secret.Bytes) {
 	p.Helper()
 	const id = "replaced"
-	if _, err := p.Vault.Begin(p.ctx(), vaultstate.Operation{ID: id, Kind: vaultstate.Rotate}); err != nil {
+	if _, err := p.Vault.Begin(p.ctx(), p.byQuorum(id)); err != nil {
 		p.Fatal(err)
 	}
 	var q *vaultstate.QuorumError
@@ -277,11 +307,11 @@ func replaced(p *player, old []secret.Bytes) {
 }
 
 func testUnsplit(p *player) {
-	p.run(vaultstate.Operation{ID: first, Kind: vaultstate.Init, Shares: 1, Threshold: 1})
+	p.run(vaultstate.Operation{ID: first, Kind: vaultstate.Init, Shares: 1, Threshold: 1, RootToken: p.remote() != nil})
 	if n := p.held[0].Len(); n != 32 {
 		p.Errorf("a key that is not split has %d bytes", n)
 	}
-	if _, err := p.Vault.Begin(p.ctx(), vaultstate.Operation{ID: second, Kind: vaultstate.Rekey}); err != nil {
+	if _, err := p.Vault.Begin(p.ctx(), p.byQuorum(second)); err != nil {
 		p.Fatal(err)
 	}
 	bad := flipped(p.held[0])
@@ -290,7 +320,7 @@ func testUnsplit(p *player) {
 		_, err := p.Vault.Submit(p.ctx(), second, []secret.Bytes{bad})
 		return err
 	})
-	if got, err := p.Vault.Submit(p.ctx(), second, p.held); err != nil || got.Phase != vaultstate.PhaseReady {
+	if got, err := p.Vault.Submit(p.ctx(), second, p.held); err != nil || got.Phase == vaultstate.PhaseAuthority {
 		p.Fatalf("%+v, %v", got, err)
 	}
 	if err := p.Vault.Cancel(p.ctx(), second); err != nil {
@@ -341,7 +371,8 @@ func testPGP(p *player) {
 	if err != nil || token.Len() == 0 || issue.Token.Plain.Len() > 0 || issue.Token.PGP != fingerprints[0] {
 		p.Errorf("the token: %v", err)
 	}
-	token.Wipe()
+	p.token = token
+	p.useToken()
 	if _, err := p.Vault.Commit(p.ctx(), first); err != nil {
 		p.Fatal(err)
 	}
@@ -350,7 +381,13 @@ func testPGP(p *player) {
 
 func testSkipped(p *player) {
 	p.initialised()
-	issue := p.prepare(vaultstate.Operation{ID: second, Kind: vaultstate.RecoveryRekey, Shares: 3, Threshold: 2, SkipProof: true})
+	op := vaultstate.Operation{ID: second, Kind: vaultstate.RecoveryRekey, Shares: 3, Threshold: 2, SkipProof: true}
+	if p.MustProve {
+		p.refused("shares that nobody proves", nil, func() error { _, err := p.Vault.Begin(p.ctx(), op); return err })
+		p.run(vaultstate.Operation{ID: "third", Kind: vaultstate.Rekey})
+		return
+	}
+	issue := p.prepare(op)
 	if _, err := p.Vault.Verify(p.ctx(), second, 2, issue.Shares[1].Plain); err != nil {
 		p.Fatal(err)
 	}
@@ -399,13 +436,18 @@ func testCancel(p *player) {
 
 func testAgain(p *player) {
 	p.initialised()
-	issue := p.prepare(vaultstate.Operation{ID: second, Kind: vaultstate.RecoveryRekey, Shares: 4, Threshold: 3})
+	op := vaultstate.Operation{ID: second, Kind: vaultstate.RecoveryRekey, Shares: 4, Threshold: 3}
+	issue := p.prepare(op)
 	for _, n := range []int{2, 4} {
 		if _, err := p.Vault.Verify(p.ctx(), second, n, issue.Shares[n-1].Plain); err != nil {
 			p.Fatal(err)
 		}
 	}
-	p.Vault = p.Again()
+	p.again()
+	if r := p.remote(); r != nil {
+		p.adopted(r, op, issue)
+		return
+	}
 	got := p.phase(second, vaultstate.PhaseProof)
 	if !slices.Equal(got.Proven, []int{2, 4}) || got.Shares != 4 || got.Threshold != 3 || got.Set != issue.Set {
 		p.Errorf("another run finds %+v", got)
@@ -441,7 +483,7 @@ func testAgain(p *player) {
 
 	// What was never taken cannot go on, and is retired.
 	p.authorise(vaultstate.Operation{ID: "lost", Kind: vaultstate.RecoveryRekey, Shares: 2, Threshold: 2})
-	p.Vault = p.Again()
+	p.again()
 	p.refused("shares that were lost", vaultstate.ErrNotReady, func() error {
 		_, err := p.Vault.(vaultstate.Resumer).Resume(p.ctx(), "lost")
 		return err
@@ -452,7 +494,76 @@ func testAgain(p *player) {
 	p.run(vaultstate.Operation{ID: "fourth", Kind: vaultstate.Rekey})
 }
 
+// adopted goes on with what an earlier run left at a server.
+func (p *player) adopted(r vaultstate.Remote, op vaultstate.Operation, issue *vaultstate.Issue) {
+	p.Helper()
+	p.refuses(op.ID, vaultstate.ErrNoOperation, "Submit", "Take", "Verify", "Commit", "Cancel")
+	p.refused("another operation", vaultstate.ErrPending, func() error {
+		_, err := r.Begin(p.ctx(), vaultstate.Operation{ID: "other", Kind: op.Kind, Shares: 4, Threshold: 3})
+		return err
+	})
+	st, err := r.Status(p.ctx())
+	if err != nil || len(st.Pending) != 1 {
+		p.Fatalf("%+v, %v", st, err)
+	}
+	other := op
+	other.Threshold = 2
+	p.refused("going on with another threshold", vaultstate.ErrChanged, func() error {
+		_, err := r.Adopt(p.ctx(), other, st.Pending[0])
+		return err
+	})
+	got, err := r.Adopt(p.ctx(), op, st.Pending[0])
+	if err != nil || got.Phase != vaultstate.PhaseProof || got.Shares != 4 || got.Threshold != 3 || len(got.Proven) != 0 {
+		p.Fatalf("Adopt: %+v, %v", got, err)
+	}
+	p.refuses(op.ID, vaultstate.ErrTaken, "Take")
+	p.proveAll(op.ID, issue)
+	if _, err := p.Vault.Commit(p.ctx(), op.ID); err != nil {
+		p.Fatal(err)
+	}
+	ended(p, op.ID)
+	p.keep(issue)
+	p.run(vaultstate.Operation{ID: "third", Kind: vaultstate.Rekey})
+}
+
+// testLostFound is testLostAnswer of a server, which can be asked: Commit says
+// that it is done, or that the answer is lost and what is so; then it goes on.
+func testLostFound(p *player) {
+	p.initialised()
+	for _, op := range []vaultstate.Operation{
+		{ID: "second", Kind: vaultstate.RecoveryRekey, Shares: 2, Threshold: 2},
+		{ID: "third", Kind: vaultstate.RecoveryRekey, Shares: 1, Threshold: 1},
+		{ID: "fourth", Kind: vaultstate.Rotate},
+		{ID: "fifth", Kind: vaultstate.Rekey},
+	} {
+		issue := p.prepare(op)
+		p.proveAll(op.ID, issue)
+		p.LoseAnswer()
+		_, err := p.Vault.Commit(p.ctx(), op.ID)
+		p.Found()
+		switch {
+		case err == nil:
+		case !errors.Is(err, vaultstate.ErrLost):
+			p.Fatalf("Commit of %s without its answer: %v", op.ID, err)
+		case op.Kind == vaultstate.RecoveryRekey:
+			if _, err := p.Vault.Commit(p.ctx(), op.ID); err != nil {
+				p.Fatalf("Commit of %s, asked again: %v", op.ID, err)
+			}
+		}
+		if err == nil || issue != nil {
+			ended(p, op.ID)
+		}
+		p.keep(issue)
+	}
+	p.again()
+	p.run(vaultstate.Operation{ID: "sixth", Kind: vaultstate.RecoveryRekey, Shares: 2, Threshold: 2})
+}
+
 func testLostAnswer(p *player) {
+	if p.remote() != nil {
+		testLostFound(p)
+		return
+	}
 	p.initialised()
 	issue := p.prepare(vaultstate.Operation{ID: second, Kind: vaultstate.RecoveryRekey, Shares: 2, Threshold: 2})
 	p.proveAll(second, issue)
@@ -479,7 +590,7 @@ func testLostAnswer(p *player) {
 		p.Fatal("the answer was not lost")
 	}
 	p.Found()
-	p.Vault = p.Again()
+	p.again()
 	p.phase("third", vaultstate.PhaseCommitted)
 	if r, ok := p.Vault.(vaultstate.Resumer); ok {
 		if got, err := r.Resume(p.ctx(), "third"); err != nil || got.Phase != vaultstate.PhaseCommitted {

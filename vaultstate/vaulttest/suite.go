@@ -15,7 +15,11 @@ import (
 )
 
 // Subject is a vault under test, with what the suite needs to know of what lies
-// below it.
+// below it. If the vault is a vaultstate.Remote, the suite allows what a server
+// does otherwise, and nothing else: a rotation asks for a token and not for a
+// quorum; an init and a token count before Commit (Progress.Counts says so); no
+// digest of a key is known; one share too many names no wrong one; another run
+// goes on by Adopt, and has all shares proven again.
 type Subject struct {
 	Vault vaultstate.Vault
 	// State is a digest of all that the vault keeps. If it is the same, nothing
@@ -25,8 +29,10 @@ type Subject struct {
 	// before is not used any more.
 	Again func() vaultstate.Vault
 	// LoseAnswer has the answer of the next Commit lost: the change is made and
-	// the call fails. Found has it all work again.
+	// the call fails, or a Remote finds out by asking. Found has it all work again.
 	LoseAnswer, Found func()
+	// MustProve: a recovery rekey whose shares are not proven is refused.
+	MustProve bool
 }
 
 // Factory makes a vault that is not initialised.
@@ -64,7 +70,8 @@ func Run(t *testing.T, factory Factory) {
 type player struct {
 	*testing.T
 	Subject
-	held []secret.Bytes // the shares that count, in order
+	held  []secret.Bytes // the shares that count, in order
+	token secret.Bytes   // a root token that counts
 }
 
 const (
@@ -76,10 +83,27 @@ var initial = vaultstate.Operation{ID: first, Kind: vaultstate.Init, Shares: 5, 
 
 func (p *player) ctx() context.Context { return p.Context() }
 
+// remote is the vault if it is a server, else nil.
+func (p *player) remote() vaultstate.Remote {
+	r, _ := p.Vault.(vaultstate.Remote)
+	return r
+}
+
 // initialised makes the vault 3 of 5.
 func (p *player) initialised() {
 	p.Helper()
-	p.run(initial)
+	op := initial
+	op.RootToken = p.remote() != nil // whose rotation needs it
+	p.run(op)
+}
+
+// byQuorum is an operation that a quorum authorises, that every vault offers, and
+// whose wrong quorum shows in Submit.
+func (p *player) byQuorum(id vaultstate.ID) vaultstate.Operation {
+	if p.remote() != nil {
+		return vaultstate.Operation{ID: id, Kind: vaultstate.RecoveryRekey, Shares: 3, Threshold: 2}
+	}
+	return vaultstate.Operation{ID: id, Kind: vaultstate.Rotate}
 }
 
 // run plays an operation to its end.
@@ -115,7 +139,7 @@ func (p *player) authorise(op vaultstate.Operation) vaultstate.Progress {
 	if err != nil {
 		p.Fatalf("Begin of %s: %v", op.ID, err)
 	}
-	if op.Kind == vaultstate.Init || op.Kind == vaultstate.Recover {
+	if op.Kind == vaultstate.Init || op.Kind == vaultstate.Recover || op.Kind == vaultstate.Rotate && p.remote() != nil {
 		return got
 	}
 	if got.Phase != vaultstate.PhaseAuthority || got.Needed < 1 {
@@ -139,10 +163,51 @@ func (p *player) proveAll(id vaultstate.ID, issue *vaultstate.Issue) {
 	}
 }
 
+// keep takes the shares that count from now on, and gives a server its token.
 func (p *player) keep(issue *vaultstate.Issue) {
+	p.Helper()
 	if issue != nil && len(issue.Shares) > 0 {
 		p.held = plain(issue)
 	}
+	if issue != nil && issue.Token != nil {
+		p.token = issue.Token.Plain
+		p.useToken()
+	}
+}
+
+// useToken gives a server its token.
+func (p *player) useToken() {
+	p.Helper()
+	if r := p.remote(); r != nil {
+		if err := r.UseToken(p.token); err != nil {
+			p.Fatal(err)
+		}
+	}
+}
+
+// again has another run of the program.
+func (p *player) again() {
+	p.Helper()
+	p.Vault = p.Again()
+	p.useToken()
+}
+
+// offers tells whether a vault has an operation; a server may have it closed.
+func (p *player) offers(kind vaultstate.Kind) bool {
+	p.Helper()
+	if kind == vaultstate.Recover {
+		_, ok := p.Vault.(vaultstate.Tester)
+		return ok
+	}
+	r := p.remote()
+	if r == nil {
+		return true
+	}
+	doors, err := r.Doors(p.ctx())
+	if err != nil {
+		p.Fatal(err)
+	}
+	return slices.ContainsFunc(doors, func(d vaultstate.Door) bool { return d.Kind == kind && d.Open })
 }
 
 func plain(issue *vaultstate.Issue) []secret.Bytes {
