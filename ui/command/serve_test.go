@@ -230,20 +230,23 @@ func stock(s *site, bin string, loopback bool) {
 	made := r.bao(bin, 0, "operator", "generate-root", "-decode="+text(a["encoded_root_token"]), "-otp="+otp)
 	token := strings.TrimSpace(text(made["token"]) + text(made["text"]))
 
-	for _, of := range []string{root, token} {
-		rotate := []string{"operator", "rotate"}
+	as := func(token string, args ...string) {
+		s.Helper()
 		if loopback {
-			rotate = append(rotate, "-header=X-Conclave-Token="+r.token)
+			args = append(args, "-header=X-Conclave-Token="+r.token)
 		}
 		session := r.token
-		r.token = of
-		r.bao(bin, 0, rotate...)
+		r.token = token
+		r.bao(bin, 0, args...)
 		r.token = session
 	}
+	as(root, "operator", "rotate")
+	as(token, "operator", "rotate")
+	as(token, "token", "revoke", "-self")
 	if a := r.bao(bin, 2, "operator", "rotate"); !strings.Contains(text(a["stderr"]), "permission denied") {
 		s.Errorf("a rotation without a token: %v", a)
 	}
-	if last, code := r.stop(); code != 0 || !strings.Contains(last, "6 changes") {
+	if last, code := r.stop(); code != 0 || !strings.Contains(last, "7 changes") {
 		s.Errorf("the end: %d %s", code, last)
 	}
 	s.recorded(shares[0], fresh[1], root, token, otp)

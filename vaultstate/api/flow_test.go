@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -315,6 +316,43 @@ func TestRotate(t *testing.T) {
 
 // TestOneAtATime: while something is pending nothing else begins; cancelled, it
 // leaves the vault as it was.
+// TestRevokeSelf: a root token takes itself out of the storage, and nothing else
+// does.
+func TestRevokeSelf(t *testing.T) {
+	b := initialised(t)
+	const path = "auth/token/revoke-self"
+	before := b.state()
+	b.refuses(403, "permission denied", http.MethodPut, path, nil)
+	b.refuses(403, "permission denied", http.MethodPut, path, nil, "X-Vault-Token", "s.000000000000000000000000")
+	shut, err := shutSession(t, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPut, "/v1/"+path, nil)
+	r.Header.Set("X-Vault-Token", b.token)
+	shut.ServeHTTP(w, r)
+	if w.Code != http.StatusForbidden {
+		t.Errorf("a session that allows nothing: %d", w.Code)
+	}
+	b.must(http.MethodPut, "sys/rekey/init", map[string]any{"secret_shares": 1, "secret_threshold": 1})
+	b.refuses(400, "", http.MethodPut, path, nil, "X-Vault-Token", b.token)
+	b.must(http.MethodDelete, "sys/rekey/init", nil)
+	if b.state() != before {
+		t.Error("a refusal changed something")
+	}
+	accessor := b.must(http.MethodGet, "auth/token/lookup-self", nil, "X-Vault-Token", b.token)["data"].(map[string]any)["accessor"]
+	b.must(http.MethodPut, path, nil, "X-Vault-Token", b.token)
+	b.refuses(403, "permission denied", http.MethodGet, "auth/token/lookup-self", nil, "X-Vault-Token", b.token)
+	b.refuses(403, "permission denied", http.MethodPut, "sys/rotate", nil, "X-Vault-Token", b.token)
+	if e := b.record.find("token"); len(e) == 0 || e[len(e)-1].facts["accessor"] != accessor || e[len(e)-1].facts["fate"] != "revoked" {
+		t.Errorf("the record: %+v", e)
+	}
+	if b.Over() != nil {
+		t.Errorf("the session is over: %v", b.Over())
+	}
+}
+
 func TestOneAtATime(t *testing.T) {
 	b := initialised(t)
 	a := b.must(http.MethodPut, "sys/rekey-recovery-key/init", map[string]any{"secret_shares": 2, "secret_threshold": 2, "require_verification": true})

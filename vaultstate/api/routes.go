@@ -31,6 +31,7 @@ func init() { // the endpoints ask for routes themselves
 		"sys/rotate/keyring":     {kind: vaultstate.Rotate, put: rotate},
 		"sys/key-status":         {kind: vaultstate.Rotate, get: keyStatus},
 		"auth/token/lookup-self": {get: lookupSelf},
+		"auth/token/revoke-self": {put: revokeSelf},
 	}
 }
 

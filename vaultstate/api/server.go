@@ -17,6 +17,7 @@ import (
 // Vault is a local vault, as far as the API needs one.
 type Vault interface {
 	vaultstate.Vault
+	vaultstate.Revoker
 	// CheckToken is the accessor of a root token that counts, ErrToken for any
 	// other.
 	CheckToken(ctx context.Context, token secret.Bytes) (accessor string, err error)

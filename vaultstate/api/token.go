@@ -3,6 +3,8 @@ package api
 import (
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"conclave/vaultstate"
@@ -78,4 +80,32 @@ func lookupSelf(s *Server, c *call) (*answer, error) {
 	}
 	return wrapped(map[string]any{"accessor": accessor, "policies": []string{"root"}, "path": "auth/token/root", "type": "service",
 		"display_name": "root", "ttl": 0, "creation_ttl": 0, "explicit_max_ttl": 0, "num_uses": 0, "orphan": true, "expire_time": nil, "meta": nil, "entity_id": ""}, false), nil
+}
+
+// revokeSelf takes the token that the call carries out of the vault. A session
+// that may make one may do it.
+func revokeSelf(s *Server, c *call) (*answer, error) {
+	if !slices.Contains(s.o.Allow, vaultstate.GenerateRoot) && !slices.Contains(s.o.Allow, vaultstate.Init) {
+		return nil, refuse(http.StatusForbidden, "permission denied", "conclave serve was started without -allow=generate-root and -allow=init")
+	}
+	accessor, err := s.holder(c)
+	if err != nil {
+		return nil, err
+	}
+	if p := s.free(); p != nil {
+		return nil, p
+	}
+	checks, err := s.o.Vault.RevokeRoot(c.ctx, accessor)
+	if err != nil {
+		return nil, err
+	}
+	s.changes++
+	text := ""
+	for _, one := range checks {
+		text += " " + one.Text
+	}
+	if err := s.note("token", map[string]any{"accessor": accessor, "fate": "revoked", "receiver": strings.TrimSpace(text)}); err != nil {
+		return nil, err
+	}
+	return noContent(), nil
 }
