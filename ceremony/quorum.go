@@ -105,6 +105,19 @@ func collect(r *Run) *page {
 }
 
 func (r *Run) begin(ctx context.Context) ([]string, error) {
+	got, err := r.env.Vault.Begin(ctx, r.operation())
+	if err != nil {
+		return nil, err
+	}
+	r.begun, r.agreed = true, got
+	if got.Phase == vaultstate.PhaseAuthority {
+		return nil, nil
+	}
+	return nil, r.staged()
+}
+
+// operation is what the plan asks of the vault.
+func (r *Run) operation() vaultstate.Operation {
 	p := r.plan
 	op := vaultstate.Operation{ID: r.op, Kind: p.Kind, RootToken: p.RootToken, NewRoot: p.NewRoot, AtOnce: r.remote() && p.AtOnce()}
 	if p.Issues() {
@@ -116,15 +129,7 @@ func (r *Run) begin(ctx context.Context) ([]string, error) {
 	if p.RootTokenKey != nil {
 		op.RootTokenPGPKey = p.RootTokenKey.Binary
 	}
-	got, err := r.env.Vault.Begin(ctx, op)
-	if err != nil {
-		return nil, err
-	}
-	r.begun, r.agreed = true, got
-	if got.Phase == vaultstate.PhaseAuthority {
-		return nil, nil
-	}
-	return nil, r.staged()
+	return op
 }
 
 // staged records that the new state lies on disk beside the old one, before

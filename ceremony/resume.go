@@ -77,6 +77,12 @@ func (r *Run) whyNot(l vaultstate.Leftover, got vaultstate.Progress) string {
 		}
 		return "" // no record of that ceremony was given
 	}
+	return r.notOut(set, got.Shares)
+}
+
+// notOut tells which shares of a set, as its record has it, are not with those
+// who are to prove them now; "" if all are.
+func (r *Run) notOut(set custodian.Set, shares int) string {
 	// A share left the program once its file was on disk or it was shown to its end.
 	given := 0
 	for _, h := range set.Holdings {
@@ -84,8 +90,8 @@ func (r *Run) whyNot(l vaultstate.Leftover, got vaultstate.Progress) string {
 			given++
 		}
 	}
-	if n := got.Shares - given; n > 0 {
-		return fmt.Sprintf("%d of its %d shares were lost with the program: its record shows that they were not handed out.", n, got.Shares)
+	if n := shares - given; n > 0 {
+		return fmt.Sprintf("%d of its %d shares were lost with the program: its record shows that they were not handed out.", n, shares)
 	}
 	for i, who := range r.receivers() {
 		if i < len(set.Holdings) && set.Holdings[i].Custodian != who.Name {
@@ -116,11 +122,7 @@ func (r *Run) setOf(id string) (custodian.Set, bool) {
 // goOn takes up the operation of the earlier run. The quorum was asked for
 // before it was staged, the shares are with their custodians.
 func (r *Run) goOn(ctx context.Context) ([]string, error) {
-	v, ok := r.env.Vault.(vaultstate.Resumer)
-	if !ok {
-		return nil, vaultstate.ErrUnsupported
-	}
-	got, err := v.Resume(ctx, r.resume.id)
+	got, err := r.takenUp(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +157,18 @@ func (r *Run) goOn(ctx context.Context) ([]string, error) {
 		}
 	}
 	return []string{fmt.Sprintf("%d of %d shares were proven before", len(got.Proven), got.Shares)}, nil
+}
+
+// takenUp has the vault take up the operation.
+func (r *Run) takenUp(ctx context.Context) (vaultstate.Progress, error) {
+	if r.remote() {
+		return r.adoptThere(ctx)
+	}
+	v, ok := r.env.Vault.(vaultstate.Resumer)
+	if !ok {
+		return vaultstate.Progress{}, vaultstate.ErrUnsupported
+	}
+	return v.Resume(ctx, r.resume.id)
 }
 
 // digestOf reads a digest as records write it; zero if it is none.

@@ -32,9 +32,8 @@ type serving struct {
 	going    going        // agreed before what cannot be undone
 	nonce    string       // the last that was recorded
 
-	discard   going // of what is pending at the server
-	discarded bool
-	revoke    revoking
+	pending pendingThere
+	revoke  revoking
 }
 
 // remote tells whether the vault is a running server.
@@ -93,7 +92,7 @@ func meetServer(r *Run) *page {
 	case r.wantsToken() && !s.token:
 		return r.askToken()
 	}
-	return r.pendingThere()
+	return r.clearServer()
 }
 
 // askServer asks what the server is and what it can do, and records both.
@@ -149,37 +148,6 @@ func (r *Run) askServer(ctx context.Context) ([]string, error) {
 func notOffered(d vaultstate.Door) error {
 	return &toldError{Problem{Happened: "The server does not offer this: " + sentence(d.Text), State: "Nothing is changed.",
 		Do: "What stands there is done by whoever runs the server. Then try again, or stop."}, vaultstate.ErrClosed}
-}
-
-// pendingThere deals with an operation of this kind that is pending at the
-// server: an earlier run left it, or somebody else began it. With the latter
-// another's PGP keys could get the new shares: it is cancelled, or the ceremony
-// stops.
-func (r *Run) pendingThere() *page {
-	s := &r.serving
-	i := slices.IndexFunc(r.status.Pending, func(l vaultstate.Leftover) bool { return l.Kind == r.plan.Kind })
-	if i < 0 || s.discarded {
-		return nil
-	}
-	l := r.status.Pending[i]
-	p := r.confirmTwice(&s.discard, Prompt{Badge: "CHANGES THE SERVER", Action: "Cancel what is pending at the server", Word: "CANCEL",
-		Facts: []Fact{{"pending", l.Path}}, Text: []string{l.Text, "This ceremony did not begin it. Find out who did, before it is cancelled."},
-		Changes: "what is pending there is cancelled, with the shares that were given to it", Stays: "the keys and the shares that count", Undo: "whoever began it begins again"},
-		"cancel what is pending at the server: "+l.Text)
-	if p != nil {
-		return p
-	}
-	return r.work("cancel what is pending at the server", Prompt{IfPowerFails: "the keys are as they were."}, func(ctx context.Context) ([]string, error) {
-		v, err := r.server()
-		if err != nil {
-			return nil, err
-		}
-		if err := v.Discard(ctx, l); err != nil {
-			return nil, err
-		}
-		s.discarded = true
-		return []string{"nothing of this kind is pending at the server"}, nil
-	})
 }
 
 // door is the way that this ceremony goes.

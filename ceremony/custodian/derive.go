@@ -78,7 +78,7 @@ func (d *deriver) end(rep transcript.Report) (*Roster, error) {
 	}
 	d.r.Head, d.r.Ended, d.r.Outcome = rep.Head.String(), stamp(rep.Last.Time), "interrupted"
 	if rep.State == transcript.Closed {
-		d.r.Outcome = rep.Last.Kind
+		d.r.Outcome, d.r.Nonce = rep.Last.Kind, ""
 	}
 	return d.r, nil
 }
@@ -90,6 +90,10 @@ func (d *deriver) event(ev transcript.Event) error {
 		return d.header(ev)
 	case "target":
 		d.state(f, false)
+	case "requests":
+		if _, changed := f["nonce"]; changed {
+			r.Nonce = f.Text("nonce")
+		}
 	case "issued":
 		if r.set(f.Text("set")) != nil {
 			return fmt.Errorf("event %d: the set %s was issued before", ev.Seq, f.Text("set"))

@@ -70,6 +70,10 @@ type Roster struct {
 	Sequence int    `json:"sequence"` // of the last, counted from the vault's first
 	Head     string `json:"head"`     // of the last transcript
 
+	// A running server's name of what an interrupted ceremony left pending there;
+	// left out where there is nothing of the kind.
+	Nonce string `json:"nonce,omitempty"`
+
 	Storage         string   `json:"storage"` // digests of the state that the last one left or found
 	RecoveryKey     string   `json:"recovery_key"`
 	RootKey         string   `json:"root_key"`

@@ -64,6 +64,7 @@ type player struct {
 	token  string            // the root token that was shown, or is typed where a server wants one
 	stopAt string            // on the page with this text the input ends; "": never
 	keeps  bool              // a root token is not revoked at the end
+	drops  bool              // what an earlier run left at a server is cancelled
 	use    bool              // what the records call an old share is used all the same
 }
 
@@ -200,6 +201,9 @@ func (p *player) answer(prompt, page string) (string, error) {
 	case strings.HasPrefix(prompt, "Type the number"):
 		if p.use && strings.Contains(page, "3 = Use it all the same") {
 			return "3", nil
+		}
+		if p.drops && strings.Contains(page, "2 = Cancel it") {
+			return "2", nil
 		}
 		if p.keeps && strings.Contains(page, "2 = Leave it") {
 			return "2", nil
