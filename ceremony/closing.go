@@ -9,6 +9,7 @@ import (
 
 	"conclave/assets"
 	"conclave/assets/words"
+	"conclave/ceremony/custodian"
 	"conclave/ceremony/plan"
 	"conclave/ceremony/transcript"
 	"conclave/vaultstate"
@@ -61,7 +62,7 @@ func showChecks(r *Run) *page {
 			Recorded: "each check and its result, and the sentences."},
 		do: func(context.Context, Input) error {
 			r.aftermath.attested = true
-			return r.record("attested", Operator, who.Name, transcript.Facts{"what": r.c.done(), "lines": append(recorded, meaning...)})
+			return r.record("attested", Operator, who.Name, transcript.Facts{"what": r.did(), "lines": append(recorded, meaning...)})
 		},
 	}
 }
@@ -164,9 +165,17 @@ func (r *Run) verdict() string {
 		return r.drillVerdict()
 	}
 	if n := r.failed(); n > 0 {
-		return fmt.Sprintf("%s; %d of %d checks did not pass.", r.c.done(), n, len(r.checks))
+		return fmt.Sprintf("%s; %d of %d checks did not pass.", r.did(), n, len(r.checks))
 	}
-	return r.c.done() + "."
+	return r.did() + "."
+}
+
+// did is what the ceremony did, in half a sentence.
+func (r *Run) did() string {
+	if r.plan.Kind == vaultstate.GenerateRoot && r.delivery.fate == custodian.Revoked {
+		return "the root token was made, and is revoked"
+	}
+	return r.c.done()
 }
 
 // whole is the verdict with what must be known beside it.

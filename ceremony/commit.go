@@ -61,7 +61,7 @@ func (r *Run) commit(ctx context.Context) ([]string, error) {
 	}
 	out, err := r.env.Vault.Commit(ctx, r.op)
 	if err != nil && !r.isCommitted(ctx) {
-		return nil, err
+		return nil, r.provenWrong(err)
 	}
 	// It is so, whatever comes after.
 	if out.Before.Storage == (vaultstate.Digest{}) {

@@ -47,7 +47,7 @@ func (r *Run) work(name string, p Prompt, do func(context.Context) ([]string, er
 		} else if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		r.working = ""
+		r.working, r.lost = "", ""
 		took := int(r.now().Sub(from).Milliseconds())
 		if e := r.record("done", Program, "", facted(transcript.Facts{"work": name, "took_ms": took}, lists{"checks": checks})); e != nil {
 			return e

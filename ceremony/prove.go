@@ -16,18 +16,19 @@ import (
 // proof is what the step in which every custodian types the new share back
 // remembers.
 type proof struct {
-	proven []int // share numbers
-	turn   int   // index of who has the keyboard
-	handed bool
-	last   Person
-	back   bool
-	read   int     // the share whose file was read from its custodian's medium
-	typed  []int   // share numbers that were proven in this run: the vault combines these
-	taking *taking // who proved theirs and is asked to answer for it
-	taken  []int   // share numbers that somebody answers for
-	owed   []int   // …that were proven in the run before, and nobody answers for yet
-	odd    *odd    // another's share was typed; nothing of it is kept
-	kept   *Input  // what was typed when the HSM was lost: nobody types it again
+	proven  []int // share numbers
+	turn    int   // index of who has the keyboard
+	handed  bool
+	last    Person
+	back    bool
+	read    int     // the share whose file was read from its custodian's medium
+	typed   []int   // share numbers that were proven in this run: the vault combines these
+	taking  *taking // who proved theirs and is asked to answer for it
+	taken   []int   // share numbers that somebody answers for
+	owed    []int   // …that were proven in the run before, and nobody answers for yet
+	odd     *odd    // another's share was typed; nothing of it is kept
+	refused bool    // the server did not accept all of them together: they are proven again
+	kept    *Input  // what was typed when the HSM was lost: nobody types it again
 }
 
 func (p *proof) wipe() {
@@ -197,6 +198,19 @@ func (r *Run) proveOne(ctx context.Context, in Input) error {
 func (r *Run) together() error {
 	given, needed := len(r.proof.typed), r.plan.Threshold
 	return r.record("combined", Program, "", transcript.Facts{"set": r.delivery.set, "given": given, "needed": needed, "same": given >= needed})
+}
+
+// provenWrong is an error of a commit: a server that was given the new shares may
+// say that they do not make the new key. Which one is wrong it does not say, and
+// it has forgotten them all.
+func (r *Run) provenWrong(err error) error {
+	var q *vaultstate.QuorumError
+	if !errors.As(err, &q) || !r.remote() || !r.plan.Issues() {
+		return err
+	}
+	r.proof = proof{refused: true, taken: r.proof.taken}
+	return askAgain("The server does not accept the new shares: together they do not make the new key.", r.stands(),
+		"One of them at least was mistyped, and which one cannot be known from so few: everybody proves theirs again.")
 }
 
 // isShare compares a share with the fingerprint of the one that was handed out.

@@ -146,8 +146,8 @@ func (r *Run) askServer(ctx context.Context) ([]string, error) {
 }
 
 func notOffered(d vaultstate.Door) error {
-	return &toldError{Problem{Happened: "The server does not offer this: " + sentence(d.Text), State: "Nothing is changed.",
-		Do: "What stands there is done by whoever runs the server. Then try again, or stop."}, vaultstate.ErrClosed}
+	return &toldError{Problem{Happened: "The server does not offer this.", State: "Nothing is changed.",
+		Do: capital(sentence(d.Text)) + " Whoever runs the server does that; then try again, or stop."}, vaultstate.ErrClosed}
 }
 
 // door is the way that this ceremony goes.
@@ -238,6 +238,11 @@ func (r *Run) beforehand(prompt func(*Run) Prompt) *page {
 func (r *Run) commitAtServer() *page {
 	p := Prompt{IfPowerFails: "the server is as before or as agreed; it says which when it is asked."}
 	switch {
+	case !r.committed && r.proof.refused:
+		if p := proveShares(r); p != nil {
+			return p
+		}
+		fallthrough
 	case !r.committed:
 		return r.work("have it count at the server", p, r.commit)
 	case !r.aftermath.checked:

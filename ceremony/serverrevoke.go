@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"conclave/assets/clean"
+	"conclave/ceremony/custodian"
 	"conclave/ceremony/transcript"
 )
 
@@ -80,8 +81,8 @@ func revokeToken(r *Run) *page {
 				return err
 			}
 			v.done = true
-			r.delivery.fate = "revoked"
-			return r.record("token", Operator, who.Name, transcript.Facts{"accessor": t.Accessor, "fate": "revoked", "receiver": check.Text})
+			r.delivery.fate = custodian.Revoked
+			return r.record("token", Operator, who.Name, transcript.Facts{"accessor": t.Accessor, "fate": custodian.Revoked, "receiver": check.Text})
 		},
 	}
 }

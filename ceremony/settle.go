@@ -8,6 +8,7 @@ import (
 
 	"conclave/assets/clean"
 	"conclave/ceremony/transcript"
+	"conclave/vaultstate"
 )
 
 // again asks the same page again and says what was wrong.
@@ -97,6 +98,11 @@ func (r *Run) fail(ctx context.Context, err error) {
 			d.loggedIn = false
 		}
 	}
+	var lost *vaultstate.LostError
+	if errors.As(err, &lost) {
+		r.lost = lostState(lost)
+		p.State = r.lost
+	}
 	if p.State == "" {
 		p.State = r.stands()
 	}
@@ -113,6 +119,9 @@ func (r *Run) fail(ctx context.Context, err error) {
 	held.kept = true
 	r.show(held)
 }
+
+// lostState is what is so after an answer was lost, as far as the server said.
+func lostState(l *vaultstate.LostError) string { return capital(sentence(clean.Cut(l.So, mostText))) }
 
 // failure is the page of what failed. It stays until one of its ways is chosen.
 func (r *Run) failure(p Problem, code int) *page {

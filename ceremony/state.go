@@ -25,7 +25,8 @@ type state struct {
 
 	begun     bool // the vault holds our operation
 	committed bool
-	closed    bool // the transcript has its last event
+	lost      string // a server's answer was lost, and this is so; "" once work went on
+	closed    bool   // the transcript has its last event
 
 	present    []Person
 	joined     []Person // who came besides the plan's people
@@ -87,12 +88,14 @@ func (r *Run) wipe() {
 // stands says what state things are in, for every problem page.
 func (r *Run) stands() string {
 	switch {
+	case r.lost != "":
+		return r.lost
 	case r.committed:
-		return "The change is made: " + r.c.done() + "."
+		return "The change is made: " + r.did() + "."
 	case r.inGap():
 		return gapText
 	case r.begun && r.agreed.Counts:
-		return "The server has done it already: " + r.c.done() + "."
+		return "The server has done it already: " + r.did() + "."
 	case r.begun && r.plan.Issues() && r.delivery.taken:
 		return "Nothing counts yet: the vault is as it was. The new shares are void if the ceremony stops here."
 	case r.retiring.stands() != "":
@@ -107,10 +110,10 @@ func (r *Run) stands() string {
 // cancel takes back what is pending and says how things stand then.
 func (r *Run) cancel(ctx context.Context) string {
 	if r.committed {
-		return "The change was already made: " + r.c.done() + "."
+		return "The change was already made: " + r.did() + "."
 	}
 	if !r.begun {
-		return cmp.Or(r.retiring.stands(), r.offline.stands(), "Nothing was changed.")
+		return cmp.Or(r.lost, r.retiring.stands(), r.offline.stands(), "Nothing was changed.")
 	}
 	gap := r.inGap()
 	r.begun = false
@@ -122,10 +125,14 @@ func (r *Run) cancel(ctx context.Context) string {
 		r.begun = true
 		return gapText + " The shares that were handed out are void: destroy them."
 	}
+	var lost *vaultstate.LostError
+	if errors.As(err, &lost) {
+		return lostState(lost) // the new shares may count: nobody calls them void
+	}
 	if errors.Is(err, vaultstate.ErrCommitted) {
 		// An answer that was lost: the swap was made.
 		r.committed = true
-		return "The change was already made: " + r.c.done() + "."
+		return "The change was already made: " + r.did() + "."
 	}
 	if err != nil {
 		return fmt.Sprintf("Nothing was changed, but what was prepared could not be removed (%v): the next start shows it.", err)

@@ -31,9 +31,34 @@ var (
 	ErrClosed  = errors.New("the server does not offer this")
 	ErrToken   = errors.New("the server wants another token")
 	ErrLost    = errors.New("the server's answer was lost")
+	ErrRefused = errors.New("the server refuses this") // for a reason that none of the others is
+	// ErrChangedThere is ErrChanged of a server.
+	ErrChangedThere error = changedThere{}
 
 	ErrSingleValue = errors.New("the root key is not split under an HSM seal") // S2
 )
+
+// LostError is ErrLost: a request was sent, and what came of it is not known, or
+// not in anybody's hands. So is what is so now as far as the server could be
+// asked, one or more sentences without the last full stop.
+type LostError struct {
+	So  string
+	Err error
+}
+
+func (e *LostError) Error() string {
+	if e.Err == nil {
+		return ErrLost.Error() + ": " + e.So
+	}
+	return ErrLost.Error() + ": " + e.So + ": " + e.Err.Error()
+}
+
+func (e *LostError) Unwrap() []error { return []error{ErrLost, e.Err} }
+
+type changedThere struct{}
+
+func (changedThere) Error() string        { return "changed at the server" }
+func (changedThere) Is(target error) bool { return target == ErrChanged }
 
 // QuorumError says that the shares do not make the key. Wrong lists the indexes
 // (Submit) or share numbers (Verify) that are shown to be wrong; empty means

@@ -213,7 +213,7 @@ func (p *player) answer(prompt, page string) (string, error) {
 			return m[1], nil
 		}
 		return "1", nil
-	case prompt == "Share" && strings.Contains(page, "[prove]"):
+	case prompt == "Share" && (strings.Contains(page, "[prove]") || strings.Contains(page, "type your new share back")):
 		if p.proofs++; p.proofs == p.killAt {
 			return "", errKill
 		}

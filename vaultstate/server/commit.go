@@ -131,7 +131,7 @@ func (v *Vault) commitVerified(ctx context.Context, op *operation) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: the server has %d of the new shares and says that they are not verified", vaultstate.ErrChanged, op.Threshold)
+	return fmt.Errorf("%w: the server has %d of the new shares and says that they are not verified", vaultstate.ErrChangedThere, op.Threshold)
 }
 
 func (v *Vault) verifyWith(ctx context.Context, op *operation, s secret.Bytes, last bool) (done bool, err error) {
@@ -160,17 +160,17 @@ func (v *Vault) verifyWith(ctx context.Context, op *operation, s secret.Bytes, l
 func (v *Vault) lostVerification(ctx context.Context, op *operation, last bool, cause error) (done bool, err error) {
 	p, asked := v.read(context.WithoutCancel(ctx), op)
 	if asked != nil {
-		return false, lost(cause, "whether the new shares count is not known (%v)", asked)
+		return false, op.lose(cause, "whether the new shares count is not known (%v). Try a share of each set before anything is thrown away", asked)
 	}
 	if last && !p.Started {
 		s, err := v.sealStatus(ctx, v.self)
 		if err == nil && s.N == op.Shares && s.T == op.Threshold && (s.N != op.before.Shares || s.T != op.before.Threshold) {
 			return true, nil
 		}
-		return false, lost(cause, "nothing is pending any more: either the new shares count now, or another node became active and the old ones still do. Try a share of each before anything is thrown away")
+		return false, op.lose(cause, "nothing is pending any more: either the new shares count now, or another node became active and the old ones still do. Try a share of each before anything is thrown away")
 	}
 	op.verifySent++ // more or less: the next Commit begins the verification anew
-	return false, lost(cause, "the new shares do not count yet: commit again")
+	return false, lost(cause, "the new shares do not count yet. Trying again sends them anew")
 }
 
 // restartVerification has the server forget the verification's shares.
@@ -197,7 +197,7 @@ func (v *Vault) learnVerification(ctx context.Context, op *operation) error {
 	op.verifyNonce = p.VerificationNonce
 	if err := changed(op.differences(p)); err != nil || p.VerificationNonce == "" {
 		op.verifyNonce = was
-		return errors.Join(err, fmt.Errorf("beginning the verification anew: %w", vaultstate.ErrChanged))
+		return errors.Join(err, fmt.Errorf("beginning the verification anew: %w", vaultstate.ErrChangedThere))
 	}
 	return nil
 }
@@ -219,7 +219,8 @@ func (v *Vault) checkToken(ctx context.Context, op *operation, out *vaultstate.O
 }
 
 // Cancel ends an operation that does not count yet, at the server too. A token
-// that was made is revoked.
+// that was made is revoked. Of one whose answer was lost, so that nobody knows
+// whether it counts, it is that ErrLost again.
 func (v *Vault) Cancel(ctx context.Context, id vaultstate.ID) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -231,6 +232,7 @@ func (v *Vault) Cancel(ctx context.Context, id vaultstate.ID) error {
 	case op.Kind == vaultstate.Init:
 		return v.cancelInit(ctx, op)
 	case op.Kind == vaultstate.Rotate:
+		err = op.lost
 	case op.Kind == Unseal:
 		err = v.forgetNodes(ctx, op)
 	case op.Kind == vaultstate.GenerateRoot && op.early:
@@ -243,17 +245,20 @@ func (v *Vault) Cancel(ctx context.Context, id vaultstate.ID) error {
 	default:
 		err = v.cancelPending(ctx, op)
 	}
-	if err != nil {
+	if err != nil && (op.lost == nil || !errors.Is(err, op.lost)) {
 		return err
 	}
 	op.wipe()
 	v.op = nil
-	return nil
+	return err
 }
 
 // cancelPending cancels what is pending at the server if it is ours.
 func (v *Vault) cancelPending(ctx context.Context, op *operation) error {
 	p, err := v.read(ctx, op)
+	if op.lost != nil && (err != nil || !p.Started || p.Nonce != op.nonce) {
+		return op.lost
+	}
 	if err != nil {
 		return fmt.Errorf("reading what is pending: %w", err)
 	}

@@ -58,4 +58,5 @@ var (
 	ErrClosed  = vaultstate.ErrClosed
 	ErrToken   = vaultstate.ErrToken
 	ErrLost    = vaultstate.ErrLost
+	ErrRefused = vaultstate.ErrRefused
 )

@@ -41,7 +41,7 @@ func (r *Refusal) Unwrap() error {
 	case isClosed:
 		return ErrClosed
 	}
-	return nil
+	return ErrRefused
 }
 
 // reason is what a refusal means.

@@ -86,7 +86,7 @@ func changed(found []string) error {
 	if len(found) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: the server says that %s", vaultstate.ErrChanged, strings.Join(found, ", and that "))
+	return fmt.Errorf("%w: the server says that %s", vaultstate.ErrChangedThere, strings.Join(found, ", and that "))
 }
 
 // changedBy makes an error of the server's ErrChanged where it says that the
@@ -94,9 +94,9 @@ func changed(found []string) error {
 func changedBy(err error) error {
 	switch reasonOf(err) { //nolint:exhaustive // the others stay what they are
 	case isNothing:
-		return fmt.Errorf("%w: the server says that %s: %w", vaultstate.ErrChanged, forgotten, err)
+		return fmt.Errorf("%w: %s: %w", vaultstate.ErrChangedThere, forgotten, err)
 	case isNonce, isDuplicate, isFinished:
-		return fmt.Errorf("%w: the pending operation is not as it was left: %w", vaultstate.ErrChanged, err)
+		return fmt.Errorf("%w: %w", vaultstate.ErrChangedThere, err)
 	}
 	return err
 }
@@ -174,7 +174,15 @@ func list(of []string) string {
 	return strings.Join(out, " ")
 }
 
-// lost says that there was no answer, and what is so as far as the server tells.
+// lost says that there was no answer, or none that can be used, and what is so as
+// far as the server tells.
 func lost(err error, so string, a ...any) error {
-	return fmt.Errorf("%w: %s: %w", ErrLost, fmt.Sprintf(so, a...), err)
+	return &vaultstate.LostError{So: fmt.Sprintf(so, a...), Err: err}
+}
+
+// lose is lost where nobody can know whether the operation counts: it cannot be
+// cancelled any more, unless the server still has it.
+func (op *operation) lose(err error, so string, a ...any) error {
+	op.lost = lost(err, so, a...)
+	return op.lost
 }

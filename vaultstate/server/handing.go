@@ -53,7 +53,7 @@ func (v *Vault) hand(ctx context.Context, op *operation, s secret.Bytes, last bo
 		return v.wrongQuorum(ctx, op, err)
 	case !answered(err):
 		if !v.arrived(context.WithoutCancel(ctx), op, last) {
-			return lost(err, "whether share %d of the quorum arrived is not known; the operation was not finished, as far as the server says", op.sent+1)
+			return op.lose(err, "whether share %d of the quorum arrived is not known. The operation was not finished, as far as the server says", op.sent+1)
 		}
 		op.sent++
 		if last {
@@ -67,7 +67,7 @@ func (v *Vault) hand(ctx context.Context, op *operation, s secret.Bytes, last bo
 	case p.Complete:
 		return v.finish(ctx, op, &p)
 	case last:
-		return fmt.Errorf("%w: the server has %d shares of %d and says that it is not done", vaultstate.ErrChanged, op.sent, op.needed)
+		return fmt.Errorf("%w: the server has %d shares of %d and says that it is not done", vaultstate.ErrChangedThere, op.sent, op.needed)
 	}
 	return nil
 }
@@ -113,15 +113,15 @@ func (v *Vault) lostEnd(ctx context.Context, op *operation, cause error) error {
 		if err == nil && p.Started && p.Nonce == op.nonce && p.VerificationNonce != "" {
 			op.verifyNonce = p.VerificationNonce
 			if err = v.restart(ctx, op); err == nil {
-				return lost(cause, "with the new shares, which count for nothing: the operation was begun anew, and the quorum can be handed in again")
+				return lost(cause, "the new shares were in it, and count for nothing. The operation was begun anew, and the quorum can be handed in again")
 			}
 		}
-		return lost(cause, "with the new shares, which count for nothing without verification (%v)", err)
+		return lost(cause, "the new shares were in it, and count for nothing without verification (%v)", err)
 	}
 	if op.commits() {
-		return lost(cause, "the server says that nothing is pending any more: the root key is a new one, unless another node became active in between. Nothing that people hold depends on it")
+		return op.lose(cause, "the server says that nothing is pending any more. The root key is a new one, unless another node became active in between. Nothing that people hold depends on it")
 	}
-	return lost(cause, "with what the last share made: the server says that nothing is pending any more. Shares or a token that nobody has may count now: look at the status, and make new ones")
+	return op.lose(cause, "the server says that nothing is pending any more. Shares or a token that nobody has may count now: look at the status, and make new ones")
 }
 
 // finish takes what the server made when the quorum was in.
@@ -134,18 +134,18 @@ func (v *Vault) finish(ctx context.Context, op *operation, p *pending) error {
 		return nil // under an HSM seal; some servers answer with keys that mean nothing
 	}
 	if p.VerificationRequired != op.verification {
-		return fmt.Errorf("%w: the server says that verification is required: %t, and %t was agreed", vaultstate.ErrChanged, p.VerificationRequired, op.verification)
+		return fmt.Errorf("%w: the server says that verification is required: %t, and %t was agreed", vaultstate.ErrChangedThere, p.VerificationRequired, op.verification)
 	}
 	op.verifyNonce = p.VerificationNonce
 	op.early = !op.verification
 	if want := op.fingerprints(); !op.early && !slices.EqualFunc(p.PGP, want, strings.EqualFold) {
 		return errors.Join(fmt.Errorf("%w: the server says that the new shares went to the PGP keys %s, and %s were agreed",
-			vaultstate.ErrChanged, list(p.PGP), list(want)), v.stop(ctx, op))
+			vaultstate.ErrChangedThere, list(p.PGP), list(want)), v.stop(ctx, op))
 	}
 	shares, err := op.issueOf(p.Keys)
 	if err != nil {
 		if op.early {
-			return fmt.Errorf("taking the new shares, which count already: %w", err)
+			return op.lose(err, "the new shares count already, and cannot be read: with the root token or another quorum, make new ones")
 		}
 		return errors.Join(fmt.Errorf("taking the new shares: %w", err), v.stop(ctx, op))
 	}

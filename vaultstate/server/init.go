@@ -52,7 +52,7 @@ func (v *Vault) beginInit(ctx context.Context, op *operation) error {
 	}
 	shares, err := op.issueOf(keys)
 	if err != nil {
-		return fmt.Errorf("%w: the server is initialised, and its shares cannot be read: %w", ErrLost, err)
+		return lost(err, "the server is initialised, and its shares cannot be read: clear its storage and begin again")
 	}
 	op.issue = &vaultstate.Issue{Set: op.set.String(), Shares: shares}
 	if err := op.initToken(a.RootToken); err != nil {
@@ -123,7 +123,7 @@ func (v *Vault) initInTwo(ctx context.Context, op *operation) (done bool, err er
 		return false, err
 	}
 	if a.RootToken.Len() == 0 || checkToken(a.RootToken.Bytes) != nil {
-		return false, fmt.Errorf("%w: the server is initialised without recovery keys, and its root token cannot be read: clear its storage and begin again", ErrLost)
+		return false, lost(nil, "the server is initialised without recovery keys, and its root token cannot be read: clear its storage and begin again")
 	}
 	op.gap, op.verification = true, true
 	op.token = a.RootToken.Clone()
@@ -134,7 +134,7 @@ func (v *Vault) initInTwo(ctx context.Context, op *operation) (done bool, err er
 		err = v.start(ctx, op)
 	}
 	if err == nil && len(op.issue.Shares) == 0 {
-		err = fmt.Errorf("%w: the rotation wants a quorum, and there are no recovery keys", vaultstate.ErrChanged)
+		err = fmt.Errorf("%w: the rotation wants a quorum, and there are no recovery keys", vaultstate.ErrChangedThere)
 	}
 	if op.RootToken {
 		op.issue.Token = op.gapToken(v.accessor(ctx, op.token))
@@ -192,7 +192,7 @@ func (op *operation) initToken(token text) error {
 	case op.tokenKey != nil:
 		message, err := base64.StdEncoding.DecodeString(string(token.Expose())) // encrypted
 		if err != nil {
-			return fmt.Errorf("%w: the server is initialised, and its root token cannot be read", ErrLost)
+			return lost(err, "the server is initialised, and its root token cannot be read")
 		}
 		op.issue.Token = &vaultstate.IssuedToken{Encrypted: message, PGP: op.tokenKey.Fingerprint}
 	case op.RootToken:

@@ -44,8 +44,9 @@ type operation struct {
 	otp   secret.Bytes
 	token secret.Bytes // a root token that the server made: to look it up, use it in the gap of an init, or revoke it
 
-	early    bool // the server committed before Commit
-	gap      bool // an init without recovery keys so far
+	early    bool  // the server committed before Commit
+	lost     error // whether it counts is not known
+	gap      bool  // an init without recovery keys so far
 	nodes    []vaultstate.Node
 	unsealed []string // nonces, by node
 	base     vaultstate.Digest

@@ -147,7 +147,7 @@ func (v *Vault) start(ctx context.Context, op *operation) error {
 	case reasonOf(err) == isPending:
 		return fmt.Errorf("%w: somebody else began one: %w", vaultstate.ErrPending, err)
 	case !answered(err):
-		return lost(err, "%s may have begun at the server; no share was sent: look at its status and cancel it there before beginning again", op.Kind)
+		return lost(err, "%s may have begun at the server. No share was sent: look at its status and cancel it there before beginning again", op.Kind)
 	default:
 		return fmt.Errorf("beginning %s: nothing was changed: %w", op.Kind, err)
 	}

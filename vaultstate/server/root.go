@@ -66,13 +66,13 @@ func (v *Vault) takeToken(ctx context.Context, op *operation, p *pending) error 
 	if op.tokenKey != nil {
 		message, err := base64.StdEncoding.DecodeString(string(p.EncodedToken.Expose())) // encrypted
 		if err != nil || len(message) == 0 {
-			return fmt.Errorf("taking the token, which counts already: %w", errAnswer)
+			return op.lose(errAnswer, "a root token was made and counts, and cannot be read: whoever finds its accessor in the server's audit log revokes it")
 		}
 		issued.Encrypted, issued.PGP = message, op.tokenKey.Fingerprint
 	} else {
 		token, err := decodeToken(p.EncodedToken.Bytes, op.otp)
 		if err != nil {
-			return fmt.Errorf("taking the token, which counts already: %w", err)
+			return op.lose(err, "a root token was made and counts, and cannot be read: whoever finds its accessor in the server's audit log revokes it")
 		}
 		op.otp.Wipe()
 		op.token = token

@@ -43,7 +43,7 @@ func (v *Vault) commitRotate(ctx context.Context, op *operation, out *vaultstate
 		return err
 	}
 	if now.Term != before.Term {
-		return fmt.Errorf("%w: the server says that its key has the term %d, and it had %d", vaultstate.ErrChanged, now.Term, before.Term)
+		return fmt.Errorf("%w: the server says that its key has the term %d, and it had %d", vaultstate.ErrChangedThere, now.Term, before.Term)
 	}
 	body := object()
 	defer body.Wipe()
@@ -54,11 +54,11 @@ func (v *Vault) commitRotate(ctx context.Context, op *operation, out *vaultstate
 	after, asked := v.keyStatus(context.WithoutCancel(ctx), op)
 	switch {
 	case err != nil && asked != nil:
-		return lost(err, "whether the key was rotated is not known (%v)", asked)
+		return op.lose(err, "whether the key was rotated is not known (%v)", asked)
 	case err != nil && after.Term == before.Term:
-		return lost(err, "the server says that its key still has the term %d; the request may yet arrive: ask again before rotating again", after.Term)
+		return op.lose(err, "the server says that its key still has the term %d. The request may yet arrive: ask again before rotating again", after.Term)
 	case asked != nil:
-		return fmt.Errorf("the key was rotated, and looking at it failed: %w", asked)
+		return op.lose(asked, "the key was rotated, and looking at it failed")
 	}
 	out.After.Terms = []vaultstate.TermInfo{after}
 	out.Checks = append(out.Checks, vaultstate.Check{

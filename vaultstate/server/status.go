@@ -87,7 +87,7 @@ func (v *Vault) Discard(ctx context.Context, pending vaultstate.Leftover) error 
 			return err
 		}
 		if !s.Sealed || s.Progress == 0 || vaultstate.ID(s.Nonce) != pending.ID {
-			return fmt.Errorf("cancelling the unseal at the server: %w", vaultstate.ErrChanged)
+			return fmt.Errorf("cancelling the unseal at the server: %w", vaultstate.ErrChangedThere)
 		}
 		_, err = v.reset(ctx, v.self)
 		return err
@@ -103,7 +103,7 @@ func (v *Vault) Discard(ctx context.Context, pending vaultstate.Leftover) error 
 		return fmt.Errorf("reading what is pending: %w", err)
 	}
 	if !p.Started || p.Nonce != op.nonce || v.op != nil && v.op.nonce == op.nonce && v.op.phase != vaultstate.PhaseCommitted {
-		return fmt.Errorf("cancelling %s at the server: %w: it is another one, or ours", op.Kind, vaultstate.ErrChanged)
+		return fmt.Errorf("cancelling %s at the server: %w: it is another one, or ours", op.Kind, vaultstate.ErrChangedThere)
 	}
 	return v.stop(ctx, op)
 }

@@ -237,10 +237,14 @@ func TestLostVerification(t *testing.T) {
 	if err := r.all(op, nil); !errors.Is(err, server.ErrLost) {
 		t.Errorf("%v", err)
 	}
+	if err := r.v.Cancel(t.Context(), op.ID); !errors.Is(err, server.ErrLost) || !strings.Contains(err.Error(), "either the new shares count now") {
+		t.Errorf("cancelled: %v", err)
+	}
 }
 
 // TestLostEnds: the answer to the last share is lost where nothing tells what it
-// made: it is said, and nothing stays pending here that would be sent again.
+// made: it is said, also by Cancel, and nothing stays pending here that would be
+// sent again.
 func TestLostEnds(t *testing.T) {
 	for _, c := range []struct {
 		op   vaultstate.Operation
@@ -248,7 +252,7 @@ func TestLostEnds(t *testing.T) {
 	}{
 		{vaultstate.Operation{Kind: vaultstate.GenerateRoot}, "a token that nobody has may count"},
 		{vaultstate.Operation{Kind: vaultstate.RecoveryRekey, Shares: 4, Threshold: 2, SkipProof: true}, "Shares or a token that nobody has may count"},
-		{vaultstate.Operation{Kind: vaultstate.Rekey}, "the root key is a new one, unless"},
+		{vaultstate.Operation{Kind: vaultstate.Rekey}, "The root key is a new one, unless"},
 	} {
 		r := newRoom(t, servertest.Dialects[0])
 		c.op.ID = "x"
@@ -269,8 +273,11 @@ func TestLostEnds(t *testing.T) {
 		if err == nil || r.f.Shares != from+3 {
 			t.Errorf("%s: afterwards: %v, %d shares", c.op.Kind, err, r.f.Shares-from)
 		}
-		if err := r.v.Cancel(t.Context(), "x"); err != nil {
-			t.Errorf("%s: %v", c.op.Kind, err)
+		if err := r.v.Cancel(t.Context(), "x"); !errors.Is(err, server.ErrLost) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: cancelled: %v", c.op.Kind, err)
+		}
+		if _, err := r.v.Progress(t.Context(), "x"); !errors.Is(err, vaultstate.ErrNoOperation) {
+			t.Errorf("%s: after that: %v", c.op.Kind, err)
 		}
 	}
 }

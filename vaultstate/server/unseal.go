@@ -106,7 +106,7 @@ func (v *Vault) unsealNode(ctx context.Context, op *operation, i int, n *node, q
 		case reasonOf(err) == isQuorum:
 			return s, fmt.Errorf("%w (%w)", &vaultstate.QuorumError{Given: op.needed, Needed: op.needed}, err)
 		case !answered(err):
-			return s, lost(err, "whether share %d arrived at %s is not known; unsealing makes nothing that could be lost", sent+1, clean.Clean(n.target.Address))
+			return s, lost(err, "whether share %d arrived at %s is not known. Unsealing makes nothing that could be lost", sent+1, clean.Clean(n.target.Address))
 		default:
 			return s, err
 		}
@@ -115,7 +115,7 @@ func (v *Vault) unsealNode(ctx context.Context, op *operation, i int, n *node, q
 			return s, nil
 		}
 	}
-	return s, fmt.Errorf("%w: the server has all shares and says that it is sealed", vaultstate.ErrChanged)
+	return s, fmt.Errorf("%w: the server has all shares and says that it is sealed", vaultstate.ErrChangedThere)
 }
 
 // unlike compares a sealed node with what was agreed and sent.
