@@ -23,6 +23,7 @@ import (
 type rehearsal struct {
 	dir               string
 	auto, lines       bool
+	answers           string // the file of -answers
 	shares, threshold int    // 0: as the practice world has them
 	onScreen          bool   // shares are shown instead of encrypted
 	medium            bool   // encrypted shares are written to a second medium as well
@@ -55,6 +56,7 @@ func (p *Process) rehearseCommand() *cobra.Command {
 	s.SortFlags = false
 	s.StringVar(&r.dir, "dir", "", "the practice vault's `DIR`: made, or gone on from")
 	s.BoolVar(&r.auto, "auto", false, "the program plays every person")
+	s.StringVar(&r.answers, "answers", "", "with -plain: the people answer as `FILE` says, and a page that it does not answer ends the rehearsal")
 	s.BoolVar(&r.lines, "plain", false, "line by line; with -auto at full speed")
 	s.IntVar(&r.shares, "recovery-shares", 0, "how many recovery shares are made, `N`")
 	s.IntVar(&r.threshold, "recovery-threshold", 0, "how many of them are needed, `N`")
@@ -84,6 +86,10 @@ func (p *Process) practiceCommand(name, short string, do func(dir, name string, 
 }
 
 func (p *Process) rehearse(ctx context.Context, kind vaultstate.Kind, r *rehearsal) error {
+	answers, err := r.readAnswers()
+	if err != nil {
+		return err
+	}
 	dir := r.dir
 	if dir == "" {
 		made, err := os.MkdirTemp("", "conclave-rehearsal-")
@@ -92,7 +98,7 @@ func (p *Process) rehearse(ctx context.Context, kind vaultstate.Kind, r *rehears
 		}
 		dir = made
 	}
-	dir, err := filepath.Abs(dir)
+	dir, err = filepath.Abs(dir)
 	if err != nil {
 		return fmt.Errorf("finding the rehearsal's directory: %w", err)
 	}
@@ -109,7 +115,7 @@ func (p *Process) rehearse(ctx context.Context, kind vaultstate.Kind, r *rehears
 		w.Shares, w.Threshold = r.shares, r.threshold
 	}
 	w.PlainShares, w.PINInParts, w.Medium, w.Reason = r.onScreen, r.inParts, r.medium, r.reason
-	out, record, err := p.practise(ctx, w, kind, r, front)
+	out, record, err := p.practise(ctx, w, kind, r.auto, answers, front)
 	if e := front.close(); err == nil {
 		err = e
 	}
@@ -130,7 +136,7 @@ func (p *Process) rehearse(ctx context.Context, kind vaultstate.Kind, r *rehears
 
 // practise holds the ceremony, and before it what it comes after: an init if there
 // is no vault yet, and before a re-encrypt a rotate.
-func (p *Process) practise(ctx context.Context, w *rehearse.World, kind vaultstate.Kind, r *rehearsal, f *front) (ceremony.Outcome, string, error) {
+func (p *Process) practise(ctx context.Context, w *rehearse.World, kind vaultstate.Kind, auto bool, answers *rehearse.Answers, f *front) (ceremony.Outcome, string, error) {
 	there, err := w.Initialized()
 	if err != nil {
 		return ceremony.Outcome{}, "", fmt.Errorf("looking at the practice vault: %w", err)
@@ -144,7 +150,7 @@ func (p *Process) practise(ctx context.Context, w *rehearse.World, kind vaultsta
 	}
 	for _, k := range first {
 		quiet := &front{p: &Process{Stdin: p.Stdin, Stdout: nil, Stderr: p.Stderr, Shortfalls: p.Shortfalls, Now: p.Now}, piped: true, terminal: f.terminal}
-		out, _, err := quiet.practice(ctx, w, k, true)
+		out, _, err := quiet.practice(ctx, w, k, true, nil)
 		if err == nil && out.Code != CodeDone {
 			err = &ending{out.Code, fmt.Sprintf("The %s before the rehearsal failed: %s", k, out.Sentence)}
 		}
@@ -155,11 +161,34 @@ func (p *Process) practise(ctx context.Context, w *rehearse.World, kind vaultsta
 			fmt.Fprintf(p.Stdout, "PRACTICE: the program held the ceremony %s first.\n", k)
 		}
 	}
-	return f.practice(ctx, w, kind, r.auto)
+	return f.practice(ctx, w, kind, auto || answers != nil, answers)
 }
 
-// practice holds one ceremony on the practice vault.
-func (f *front) practice(ctx context.Context, w *rehearse.World, kind vaultstate.Kind, play bool) (ceremony.Outcome, string, error) {
+// readAnswers reads the file of -answers; nil if there is none.
+func (r *rehearsal) readAnswers() (*rehearse.Answers, error) {
+	switch {
+	case r.answers == "":
+		return nil, nil //nolint:nilnil // nobody's answers are in a file
+	case !r.lines:
+		return nil, usage("-answers needs -plain: on the screen people would go on where the file ends. Nothing was touched.")
+	case r.auto:
+		return nil, usage("-answers and -auto: the people answer as the file says, or right. Nothing was touched; leave one out.")
+	}
+	f, err := os.Open(r.answers)
+	if err != nil {
+		return nil, usage("-answers: %v. Nothing was touched.", err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	a, err := rehearse.ReadAnswers(clean.Clean(r.answers), f)
+	if err != nil {
+		return nil, usage("-answers: %v. Nothing was touched.", err)
+	}
+	return a, nil
+}
+
+// practice holds one ceremony on the practice vault. Its people are played: right,
+// or as answers has it.
+func (f *front) practice(ctx context.Context, w *rehearse.World, kind vaultstate.Kind, play bool, answers *rehearse.Answers) (ceremony.Outcome, string, error) {
 	p := f.p
 	j, err := p.practiceJob(w, kind, f.terminal)
 	if err != nil {
@@ -181,12 +210,15 @@ func (f *front) practice(ctx context.Context, w *rehearse.World, kind vaultstate
 	case p.Stdout == nil:
 		out = plain.Run(ctx, view, plain.Options{In: p.Stdin, Out: io.Discard, Piped: true, Auto: player.Answer})
 	case play:
-		out, err = f.hold(ctx, view, a.Waiting, player.Answer)
+		out, err = f.hold(ctx, view, a.Waiting, player.From(answers))
 	default:
 		out, err = f.hold(ctx, view, a.Waiting, nil)
 	}
 	if err == nil && player.Err != nil {
 		err = fmt.Errorf("playing the people: %w", player.Err)
+	}
+	if err == nil && answers != nil {
+		err = answers.Left()
 	}
 	if e := a.Close(); err == nil && e != nil {
 		err = fmt.Errorf("closing the rehearsal: %w", e)
