@@ -70,6 +70,9 @@ func showChecks(r *Run) *page {
 // meaning is what everybody must know afterwards.
 func (r *Run) meaning() []string {
 	text := []string{}
+	if r.provesBackup() {
+		return append(assets.Text("after-drill-backup"), r.standing()...)
+	}
 	if r.plan.Kind == plan.Drill {
 		return append(assets.Text("after-drill"), r.standing()...)
 	}

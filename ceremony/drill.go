@@ -42,6 +42,8 @@ type drilling struct {
 	trouble *trouble
 	odd     *odd // another's share; nothing of it is kept
 	over    bool // who is not here is in the record
+	backup  bool // the token is not the HSM itself, as far as the records show
+	noted   bool // …and that the vault opens through it is in the record
 
 	gather going // operator and witness agree to a quorum
 }
@@ -83,7 +85,7 @@ func (d *drilling) proven() int {
 // drillable refuses a drill that has nothing to compare with, or whose record is
 // of another state of the vault.
 func (r *Run) drillable() error {
-	if r.plan.Kind != plan.Drill {
+	if r.plan.Kind != plan.Drill || r.provesBackup() {
 		return nil
 	}
 	set, ok := r.validSet()

@@ -51,6 +51,9 @@ func proofText(how string) string {
 
 // drillVerdict counts what was proven.
 func (r *Run) drillVerdict() string {
+	if r.provesBackup() {
+		return r.backupVerdict()
+	}
 	var missing []string
 	keys := 0
 	for _, h := range r.drilled() {

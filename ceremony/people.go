@@ -46,6 +46,8 @@ func (r *Run) attendance() string {
 		return "Every custodian who receives a share proves it, so all of them are needed. Who held a share before comes as well, if they can."
 	case r.plan.Issues() && !r.plan.SkipProof:
 		return "Every custodian who receives a share proves it before the vault is changed, so all of them are needed."
+	case r.provesBackup():
+		return "Nobody gives a share in this drill: it is about the HSM's backup."
 	case r.plan.Kind == plan.Drill:
 		return "Every holder proves their share. Who is not here is recorded as not proven."
 	case r.plan.NeedsQuorum():

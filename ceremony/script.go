@@ -62,7 +62,7 @@ var Retire = Ceremony{ID: string(plan.Retire), Title: "RETIRE", Word: "RETIRE", 
 
 // Drill has every custodian prove that they still hold their share.
 var Drill = Ceremony{ID: string(plan.Drill), Title: "DRILL", Word: "DRILL", Steps: steps(
-	opening(), gathering(), drillStep(), closing(keepStep()))}
+	opening(), gathering(), ofShares(drillStep()), backupStep(), closing(keepStep()))}
 
 // RevokeRoot takes a root token out of the storage.
 var RevokeRoot = Ceremony{ID: string(plan.RevokeRoot), Title: "REVOKE ROOT", Word: "REVOKE", Steps: steps(
@@ -88,7 +88,10 @@ func step(id, title string, by Role, next func(*Run) *page) []Step {
 func steps(parts ...[]Step) []Step { return slices.Concat(parts...) }
 
 // purpose is what the ceremony is for, as it is read aloud.
-func (c Ceremony) purpose(remote bool) []string {
+func (c Ceremony) purpose(remote, backup bool) []string {
+	if backup {
+		return assets.Text("brief-drill-backup")
+	}
 	if remote && c.ID != string(plan.Drill) {
 		return append(assets.Text("brief-"+c.ID+"-server"), assets.Text("brief-server")...)
 	}

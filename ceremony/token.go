@@ -24,7 +24,7 @@ func meetHSM(r *Run) *page {
 		return r.meetSigningKey()
 	case r.status.Initialized && !h.open:
 		return r.work("open the vault through the HSM", unchanged, r.openState)
-	case !r.anchoring.looked:
+	case !r.anchoring.looked && !r.provesBackup(): // a copy's is of the day it was made
 		return r.work("compare with the anchor in the HSM", unchanged, r.compareAnchor)
 	case len(r.adoption.found) > 0 && !r.adoption.done:
 		return r.adoptState()

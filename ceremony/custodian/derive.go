@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"conclave/ceremony/transcript"
 )
@@ -45,6 +46,7 @@ type deriver struct {
 	first      bool        // there is no previous roster
 	before     *Roster     // as it was before the last swap, for an undo
 	recreation *Recreation // shares are being re-created
+	ofBackup   bool        // a drill of the HSM's backup
 	undo       bool        // the people chose to put the old state back
 	holders
 }
@@ -90,6 +92,10 @@ func (d *deriver) event(ev transcript.Event) error {
 		return d.header(ev)
 	case "target":
 		d.state(f, false)
+	case "equipment":
+		if !d.ofBackup {
+			r.HSM = f.Text("serial")
+		}
 	case "requests":
 		if _, changed := f["nonce"]; changed {
 			r.Nonce = f.Text("nonce")
@@ -175,6 +181,7 @@ func (d *deriver) header(ev transcript.Event) error {
 	}
 	r.Practice, r.Vault, r.Sequence = f.Flag("practice"), f.Text("vault"), f.Number("sequence")
 	r.Ceremony, r.Kind = f.Text("id"), f.Text("ceremony")
+	d.ofBackup = slices.ContainsFunc(f.List("plan"), func(l string) bool { return strings.HasPrefix(l, "proof = "+ProofHSM+" ") })
 	return nil
 }
 

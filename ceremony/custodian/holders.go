@@ -8,6 +8,9 @@ const HandedOver = "each custodian has their file"
 // ProofKey is how a proof is recorded of which only the PGP key is the subject.
 const ProofKey = "key"
 
+// ProofHSM is what a drill of the HSM's backup is called in a plan.
+const ProofHSM = "hsm-backup"
+
 // holders is what a ceremony's events say of people before shares are made.
 type holders struct {
 	organisations map[string]string // by names

@@ -79,6 +79,7 @@ type Roster struct {
 	RootKey         string   `json:"root_key"`
 	Terms           []string `json:"terms"`
 	SealKey         string   `json:"seal_key"`
+	HSM             string   `json:"hsm,omitempty"`     // serial of the token that the last ceremony used, drills of a backup aside
 	OldRecoveryKeys []string `json:"old_recovery_keys"` // replaced, oldest first
 	OldRootKeys     []string `json:"old_root_keys"`
 	OldSealKeys     []string `json:"old_seal_keys,omitempty"` // HSM keys that the vault was wrapped with, not known to be destroyed

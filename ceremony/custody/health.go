@@ -373,6 +373,10 @@ func (j *judge) backup() {
 			from, what = e.Day(), "The HSM's backup was last tested on "+e.Day().UTC().Format(time.DateOnly)+"."
 		}
 	}
+	if j.History.Opened.After(from) {
+		from = j.History.Opened
+		what = "A drill last opened the vault through the HSM's backup on " + from.UTC().Format(time.DateOnly) + "."
+	}
 	if s := strings.ToLower(strings.Trim(j.History.Backup, " .")); s == "no backup" || s == "none" || s == "no" {
 		j.add(Item{Due, "hsm-backup", "Back up the HSM", "its key has no backup", "The record says that the HSM's key has no backup: if this HSM is lost, no share opens anything.",
 			"Make a backup of the key by the HSM's own means, test it, and enter it: conclave custody add backup-tested.", time.Time{}})
@@ -381,7 +385,7 @@ func (j *judge) backup() {
 	if from.IsZero() {
 		return
 	}
-	j.by(Item{Due, "hsm-backup", "Test the backup", "of the HSM, every 24 months", what, "Open the state with the HSM's backup, and enter it: conclave custody add backup-tested.", time.Time{}}, from.AddDate(0, usualBackup, 0))
+	j.by(Item{Due, "hsm-backup", "Test the backup", "of the HSM, every 24 months", what, "Hold conclave drill -hsm-backup with the backup connected; or open the state with it elsewhere, and enter that: conclave custody add backup-tested.", time.Time{}}, from.AddDate(0, usualBackup, 0))
 }
 
 // copies are those of the storage on which replaced shares still work, and the

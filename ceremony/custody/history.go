@@ -12,7 +12,8 @@ import (
 type History struct {
 	Began     time.Time // of the first record that was added
 	Expires   map[string]time.Time
-	Backup    string // what was last said of the HSM key's backup
+	Backup    string    // what was last said of the HSM key's backup
+	Opened    time.Time // when a drill last opened the vault through it; zero: none did
 	NextDrill time.Time
 	Months    int // of the drill cadence, as the last closing has it; 0: none has
 	Retention []Retained
@@ -50,6 +51,8 @@ func (h *History) Add(ev transcript.Event) {
 		if b := f.Text("backup"); b != "" {
 			h.Backup = b
 		}
+	case "backup-opened":
+		h.Opened = ev.Time
 	case "next-drill":
 		h.NextDrill, _ = day(f.Text("date"))
 		h.Months = f.Number("months")

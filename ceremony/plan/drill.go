@@ -1,6 +1,9 @@
 package plan
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // What the holders of shares prove in a drill. Only a proof of the share shows
 // that the share is there.
@@ -8,7 +11,12 @@ const (
 	ProofShare  = "share"  // it is typed, and compared with its fingerprint in the record
 	ProofKey    = "key"    // a challenge to the PGP key that it was encrypted to is decrypted
 	ProofQuorum = "quorum" // as many as are needed are combined, and compared with the HSM's key
+	// Not the shares but a backup of the HSM is proven: the vault opens through it.
+	ProofHSM = "hsm-backup"
 )
+
+// Proofs are all of them, in the order of the manual.
+var Proofs = []string{ProofShare, ProofKey, ProofQuorum, ProofHSM}
 
 // DrillRequest is what is asked of a drill. The zero value is a drill as usual.
 type DrillRequest struct {
@@ -22,7 +30,7 @@ func (p *Plan) UsesHSM() bool {
 	if p.Server != nil {
 		return false
 	}
-	return p.Kind != Drill || p.Proof == ProofQuorum || p.CompareKey || p.SignRecord.Label != "" || p.Anchor || p.AdoptState != ""
+	return p.Kind != Drill || p.Proof == ProofQuorum || p.Proof == ProofHSM || p.CompareKey || p.SignRecord.Label != "" || p.Anchor || p.AdoptState != ""
 }
 
 func (q Request) drilling(p *Plan, refuse func(string, string, ...any)) {
@@ -34,14 +42,14 @@ func (q Request) drilling(p *Plan, refuse func(string, string, ...any)) {
 		proof, source = ProofShare, "default"
 	}
 	switch {
-	case proof != ProofShare && proof != ProofKey && proof != ProofQuorum:
-		refuse("proof", "%q: say share, key or quorum", proof)
+	case !slices.Contains(Proofs, proof):
+		refuse("proof", "%q: say one of %s", proof, strings.Join(Proofs, ", "))
 	case proof == ProofKey && len(q.RecoveryKeys) == 0:
 		refuse("proof", "a challenge to the holders' keys needs their public keys, and the plan names none")
 	case proof != ProofKey && len(q.RecoveryKeys) > 0:
 		refuse("recovery-pgp-keys", "with proof = %s nothing is encrypted to a key; leave the keys out, or say proof = key", proof)
 	}
-	if q.Server != nil && (proof == ProofQuorum || q.Drilling.CompareKey) {
+	if q.Server != nil && (proof == ProofQuorum || proof == ProofHSM || q.Drilling.CompareKey) {
 		refuse("proof", "the recovery key is in the server's own storage, under its HSM: from here shares are compared with the record alone")
 	}
 	p.Proof, p.CompareKey = proof, q.Drilling.CompareKey

@@ -142,6 +142,8 @@ var Kinds = map[string]Kind{
 	"entropy":   kind("what the program's random generator draws from", must(Text, "sources"), may(Text, "why")),
 	"inventory": kind("what the login sees in the token, as the token states it; the second one with what differs",
 		one("moment", "before", "after"), must(Number, "count"), may(Text, "problem", "which"), may(List, "objects", "added", "removed", "changed")),
+	"backup-opened": kind("the vault was opened through a token that is a backup of the HSM, and nothing was changed",
+		must(Text, "token", "serial", "key"), may(List, "checks"), must(Flag, "known")),
 	"calls": kind("calls to the HSM that used or made a key since such an event before", must(List, "calls")),
 	"target": kind("the vault before anything is changed; a second one has what only the HSM can open",
 		may(Text, "storage", "digest", "seal_key", "recovery_key", "root_key", "mechanism"), may(Flag, "initialized"),

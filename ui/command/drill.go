@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"conclave/assets/clean"
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/plan"
 )
@@ -21,7 +22,8 @@ func (p *Process) drillCommand() *cobra.Command {
 // drillFlags are what is proven in a drill.
 func (f *flags) drillFlags() {
 	s := f.set
-	s.StringVar(&f.drilling.Proof, "proof", plan.ProofShare, "`WHAT`: share; key (a challenge to it); or quorum (combined: an override)")
+	s.StringVar(&f.drilling.Proof, "proof", plan.ProofShare, "`WHAT`: share; key (a challenge to it); quorum (combined: an override); or hsm-backup")
+	s.BoolVar(&f.hsmBackup, "hsm-backup", false, "-proof=hsm-backup: nobody types a share, and the vault is opened through the HSM's backup")
 	s.BoolVar(&f.drilling.CompareKey, "compare-recovery-key", false, "compare the HSM's recovery key with the record, too")
 	s.StringVar(&f.keys, "recovery-pgp-keys", "", "of -proof=key: `FILES` with the holders' public keys, and commas")
 }
@@ -32,14 +34,23 @@ func (f *flags) drills(q *plan.Request, ro *custodian.Roster) error {
 	if q.Kind != plan.Drill {
 		return nil
 	}
+	if f.hsmBackup && f.given("proof") && f.drilling.Proof != plan.ProofHSM {
+		return usage("-hsm-backup and -proof=%s: one of them is proven in a drill. Nothing was touched; leave one out.", clean.Clean(f.drilling.Proof))
+	}
 	q.Drilling = f.drilling
-	if !f.given("proof") {
+	switch {
+	case f.hsmBackup:
+		q.Drilling.Proof = plan.ProofHSM
+	case !f.given("proof"):
 		q.Drilling.Proof = "" // the default is not said by anybody
 	}
 	var set custodian.Set
 	known := false
 	if ro != nil {
 		set, known = ro.ValidSet()
+	}
+	if q.Drilling.Proof == plan.ProofHSM {
+		return nil // nobody's share is asked for
 	}
 	if !known && f.drilling.Proof != plan.ProofQuorum {
 		return usage("no record says which shares were handed out, so there is nothing to compare with. Nothing was touched; " +

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,46 @@ import (
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/transcript"
 )
+
+// TestDrillOfBackup: the vault is opened through a token that has the same key and
+// another serial number. The token of the ceremonies is not taken for its own
+// backup.
+func TestDrillOfBackup(t *testing.T) {
+	t.Parallel()
+	v := newAESVault(t)
+	people := []string{"-dir", "..", "-plain", "-allow-piped-secrets", "-operator", "Olga", "-witness", "Wim"}
+	drill := []string{"drill", "-hsm-backup"}
+	v.want(0, "is what people say, no record names the HSM", drill, v.config(), people, []string{"-id", "first"})
+	v.shares = v.old[:3]
+	v.want(0, "data encryption key is rotated", []string{"rotate", "-id", "one"}, v.config(), people, []string{"-custodian", "Alice", "-custodian", "Bob", "-custodian", "Carol"})
+	before := coreOf(t, v.work)
+	v.want(2, "one of them is proven", drill, []string{"-proof=share"}, v.config(), people)
+	v.want(1, "This is the HSM itself", drill, v.config(), people, []string{"-id", "itself"})
+
+	err := filepath.WalkDir(v.work, func(f string, e os.DirEntry, err error) error {
+		if err != nil || e.Name() != "token.object" {
+			return err
+		}
+		b, err := os.ReadFile(f) // #nosec G304 G122 -- of the tests
+		if err != nil {
+			return err
+		}
+		serial := regexp.MustCompile(`[0-9a-f]{16}`).Find(b)
+		return os.WriteFile(f, bytes.Replace(b, serial, []byte("BACKUP0000000017"), 1), 0o600) // #nosec G703 -- of the tests
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.want(0, "The vault opens through the backup of the HSM, token", drill, v.config(), people, []string{"-id", "two"})
+	if coreOf(t, v.work) != before {
+		t.Error("a drill changed the vault")
+	}
+	found, err := filepath.Glob(filepath.Join(v.work, "*-two-drill"))
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	v.want(0, "serial BACKUP0000000017", []string{"transcript", "report", found[0]})
+}
 
 // TestDrill holds drills on a real vault and its SoftHSM token. The shares are
 // proven without the HSM, which is not even named; a quorum through it. What was

@@ -46,6 +46,7 @@ type flags struct {
 	arrangements
 	serving       serverFlags
 	drilling      plan.DrillRequest
+	hsmBackup     bool
 	recovering    recovering
 	recordsBefore string // the record that the roster comes from
 	moves

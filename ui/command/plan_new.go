@@ -135,8 +135,8 @@ func (a *asker) draft(id string) *plan.Draft {
 		d.Set("accessor", a.must("The accessor of the root token", ""))
 	}
 	if k == plan.Drill {
-		d.Set("proof", a.ask("What the holders prove: share, key or quorum", plan.ProofShare, func(s string) bool {
-			return s == plan.ProofShare || s == plan.ProofKey || s == plan.ProofQuorum
+		d.Set("proof", a.ask("What is proven: share, key, quorum or hsm-backup", plan.ProofShare, func(s string) bool {
+			return slices.Contains(plan.Proofs, s)
 		}))
 	}
 	if (plan.Request{Kind: k}).Issues() {
