@@ -82,6 +82,33 @@ func checkShape(message []byte, keyID uint64) error {
 	return nil
 }
 
+// Addressed refuses a message, made by somebody else, that is not for this key
+// alone. It does not tell whether the message can be decrypted.
+func (k Key) Addressed(message []byte) error {
+	e, err := parse(k.Binary)
+	if err != nil {
+		return err
+	}
+	ours := map[uint64]bool{e.PrimaryKey.KeyId: true}
+	for _, s := range e.Subkeys {
+		ours[s.PublicKey.KeyId] = true
+	}
+	packets := packet.NewOpaqueReader(bytes.NewReader(message))
+	for n := 0; ; n++ {
+		p, err := packets.Next()
+		switch {
+		case err != nil:
+			return errors.New("it is no OpenPGP message")
+		case p.Tag != tagSessionKey && n > 0:
+			return nil
+		case p.Tag != tagSessionKey || len(p.Contents) < 9 || p.Contents[0] != 3:
+			return errors.New("it is not a message to one key, with a session key of version 3")
+		case !ours[packetKeyID(p.Contents)]:
+			return fmt.Errorf("it is for the key id %016x", packetKeyID(p.Contents))
+		}
+	}
+}
+
 func packetKeyID(session []byte) (id uint64) {
 	for _, b := range session[1:9] {
 		id = id<<8 | uint64(b)

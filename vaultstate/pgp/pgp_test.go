@@ -451,3 +451,51 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestAddressed: a message is for one key, and no other.
+func TestAddressed(t *testing.T) {
+	var keys []pgp.Key
+	var messages [][]byte
+	for _, name := range []string{"Alice", "Bob"} {
+		_, k, err := pgp.GenerateKey(name, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := share()
+		message, err := k.Encrypt(text)
+		text.Wipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, messages = append(keys, k), append(messages, message)
+	}
+	a, b := messages[0], messages[1]
+	first := int(a[1]) + 2 // the session key's packet, with a header of two bytes
+	both := append(bytes.Clone(a[:first]), b...)
+	for what, c := range map[string]struct {
+		message []byte
+		says    string
+	}{
+		"its own":        {a, ""},
+		"another's":      {b, "it is for the key id"},
+		"to both":        {both, "it is for the key id"},
+		"nothing":        {nil, "no OpenPGP message"},
+		"the key alone":  {a[:first], "no OpenPGP message"},
+		"a public key":   {keys[0].Binary, "not a message to one key"},
+		"something else": {[]byte("hello"), "it is no"},
+	} {
+		err := keys[0].Addressed(c.message)
+		if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%s: %v, want %q", what, err, c.says)
+		}
+	}
+}
+
+func FuzzAddressed(f *testing.F) {
+	_, k, err := pgp.GenerateKey("Alice", now)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte{0xc1, 3, 3, 0, 0})
+	f.Fuzz(func(_ *testing.T, message []byte) { _ = k.Addressed(message) })
+}

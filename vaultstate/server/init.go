@@ -195,6 +195,7 @@ func (op *operation) initToken(token text) error {
 			return lost(err, "the server is initialised, and its root token cannot be read")
 		}
 		op.issue.Token = &vaultstate.IssuedToken{Encrypted: message, PGP: op.tokenKey.Fingerprint}
+		return op.addressed("the root token", *op.tokenKey, message)
 	case op.RootToken:
 		op.issue.Token = &vaultstate.IssuedToken{Plain: token.Clone()}
 		op.token = token.Clone()

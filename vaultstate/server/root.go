@@ -69,6 +69,9 @@ func (v *Vault) takeToken(ctx context.Context, op *operation, p *pending) error 
 			return op.lose(errAnswer, "a root token was made and counts, and cannot be read: whoever finds its accessor in the server's audit log revokes it")
 		}
 		issued.Encrypted, issued.PGP = message, op.tokenKey.Fingerprint
+		if err := op.addressed("the root token", *op.tokenKey, message); err != nil {
+			return err
+		}
 	} else {
 		token, err := decodeToken(p.EncodedToken.Bytes, op.otp)
 		if err != nil {

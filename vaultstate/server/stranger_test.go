@@ -322,3 +322,38 @@ func TestSwappedShares(t *testing.T) {
 		}
 	}
 }
+
+// TestMisdirectedShares: the messages themselves are for other PGP keys than was
+// agreed, whatever the answer says. What does not count yet is cancelled; what
+// counts is handed out, and a check says it.
+func TestMisdirectedShares(t *testing.T) {
+	list, keys := holders(t, 4)
+	for _, d := range servertest.Dialects[:5] {
+		r := newRoom(t, d)
+		r.f.Misdirect = true
+		op := r.operation(vaultstate.RecoveryRekey, keys)
+		begin(t, r.v, op)
+		_, err := r.v.Submit(t.Context(), op.ID, r.held[:3])
+		if !errors.Is(err, vaultstate.ErrChanged) || !strings.Contains(err.Error(), "share 1 was to be encrypted to the PGP key "+list[0].key.Fingerprint) || len(r.f.Ops) > 0 {
+			t.Errorf("%s: %v", d.Name, err)
+		}
+	}
+	f := servertest.New(t, servertest.Dialects[0])
+	f.Misdirect = true
+	v := open(t, f, "")
+	op := vaultstate.Operation{ID: "init", Kind: vaultstate.Init, Shares: 4, Threshold: 2, PGPKeys: keys, SkipProof: true}
+	begin(t, v, op)
+	if _, err := v.Take(t.Context(), op.ID); err != nil {
+		t.Fatal(err)
+	}
+	out, err := v.Commit(t.Context(), op.ID)
+	bad := 0
+	for _, c := range out.Checks {
+		if !c.OK && strings.Contains(c.Text, "is not encrypted to the PGP key that was agreed") {
+			bad++
+		}
+	}
+	if err != nil || bad != 4 {
+		t.Errorf("an init: %+v, %v", out.Checks, err)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -63,7 +64,8 @@ type Server struct {
 	Unseal       [][]byte
 	UnsealNonce  string
 	Newer        bool // the request is to rotate
-	Swap         bool // the shares are made for the holders in another order
+	Swap         bool // the shares are made for the holders in another order, as the answer says
+	Misdirect    bool // …and the answer does not say it
 	Keep         bool // tokens survive their revocation
 	OTPs         []string
 	Echo         bool                           // a refusal repeats the key that it was given
@@ -312,6 +314,10 @@ func (f *Server) makeShares(n, threshold int, keys []string) (key []byte, made [
 	parts, err := share.Split(k, n, threshold)
 	if err != nil {
 		f.t.Error(err)
+	}
+	if f.Misdirect {
+		keys = slices.Clone(keys)
+		slices.Reverse(keys)
 	}
 	for i, p := range parts {
 		text := hex.EncodeToString(p.Expose())
