@@ -50,7 +50,11 @@ func (r *Run) lacking(here []Person) string {
 		}
 	}
 	if n < r.status.Threshold {
-		return fmt.Sprintf("%d custodians are here; the vault needs the shares of %d.", n, r.status.Threshold)
+		are := fmt.Sprintf("%d custodians are", n)
+		if n == 1 {
+			are = "One custodian is"
+		}
+		return fmt.Sprintf("%s here; the vault needs the shares of %d.", are, r.status.Threshold)
 	}
 	return ""
 }

@@ -21,6 +21,7 @@ func (t *Token) DestroyKey(ctx context.Context) error {
 	if t.cfg.KeyLabel == "" || t.cfg.KeyID == "" {
 		return errors.New("destroying a key: its label and its id are both needed. Nothing was destroyed")
 	}
+	t.forget()
 	err := t.destroyAll(ctx, true)
 	if errors.Is(err, errHeld) {
 		if err := t.relogin(ctx, true); err != nil {

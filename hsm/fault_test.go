@@ -5,6 +5,8 @@ package hsm_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -123,4 +125,40 @@ func TestClosed(t *testing.T) {
 	}
 	_, err := token.FindKey(t.Context())
 	fails(t, err, hsm.ErrWorker)
+}
+
+// TestStoreAway: a key that was there and is not any more means that the token is
+// away. Once it is back, a new worker finds it, after a new login.
+func TestStoreAway(t *testing.T) {
+	store := newStore(t)
+	token := open(t, store.Config("vault", "01"))
+	login(t, token)
+	if _, err := token.GenerateKey(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	plain := secret.Random(32)
+	defer plain.Wipe()
+	blob, err := token.Wrap(t.Context(), plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := filepath.Join(store.Dir, "tokens")
+	if err := os.Rename(tokens, tokens+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := token.Unwrap(t.Context(), blob); !errors.Is(err, hsm.ErrTokenGone) {
+		t.Errorf("away: %v, want %v", err, hsm.ErrTokenGone)
+	}
+	if err := os.Rename(tokens+".away", tokens); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := token.Unwrap(t.Context(), blob); !errors.Is(err, hsm.ErrNotLoggedIn) {
+		t.Errorf("back: %v, want %v", err, hsm.ErrNotLoggedIn)
+	}
+	login(t, token)
+	got, err := token.Unwrap(t.Context(), blob)
+	if err != nil || !got.Equal(plain) {
+		t.Errorf("back, and logged in: %v", err)
+	}
+	got.Wipe()
 }

@@ -98,6 +98,7 @@ func (t *Token) kept(ctx context.Context) (Key, error) {
 	if err := t.relogin(ctx, true); err != nil {
 		return Key{}, fmt.Errorf("looking for the new key after a restart of the library: %w", err)
 	}
+	t.forget() // whether it is there is the question
 	again, err := t.FindKey(ctx)
 	if errors.Is(err, ErrKeyNotFound) {
 		return Key{}, fmt.Errorf("the token reported success but did not keep the key; its store is missing or read-only: %w", err)

@@ -75,6 +75,8 @@ func (t *Token) key(ctx context.Context, w *worker.Client, label string, id []by
 	}
 	name := keyName(label, id)
 	switch {
+	case len(o.secret) == 0 && len(o.private) == 0 && t.had(name):
+		return key{}, fmt.Errorf("%w: its key %s was there before, and is not now. Nothing was created", ErrTokenGone, name)
 	case len(o.secret) == 0 && len(o.private) == 0:
 		return key{}, fmt.Errorf("%w: %s. Wrong token or label, key deleted, or token initialised anew; this PIN may also not see it. Nothing was created", ErrKeyNotFound, name)
 	case len(o.secret) > 1 || len(o.private) > 1 || len(o.secret) == 1 && len(o.private)+len(o.public) > 0:
@@ -85,9 +87,41 @@ func (t *Token) key(ctx context.Context, w *worker.Client, label string, id []by
 		return key{}, fmt.Errorf("%w: %d secret and %d private keys are called %s (ids %s). Give the key id", ErrKeyAmbiguous, len(o.secret), len(o.private), name, ids)
 	case len(o.secret) == 1:
 		kind, err := t.number(ctx, w, o.secret[0], worker.AttrKeyType)
+		if err == nil {
+			t.has(name)
+		}
 		return key{use: o.secret[0], kind: kind, name: name}, err
 	}
-	return t.pair(ctx, w, o, name)
+	k, err := t.pair(ctx, w, o, name)
+	if err == nil {
+		t.has(name)
+	}
+	return k, err
+}
+
+// has notes that a key was found, and had tells whether it ever was. One that was
+// and is no longer means that the token is another than before, or that the library
+// has lost sight of it: only a new process is sure to see.
+func (t *Token) has(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.found == nil {
+		t.found = map[string]bool{}
+	}
+	t.found[name] = true
+}
+
+func (t *Token) had(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.found[name]
+}
+
+// forget is for keys that were destroyed.
+func (t *Token) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.found = nil
 }
 
 // pair completes a private key with its public one: by label and id, else by

@@ -20,6 +20,8 @@
 //     RSA-OAEP is used only by name, PKCS#1 v1.5 never (TestMatrix);
 //   - AES-GCM blobs hold the nonce that the token really used; a MAC is made in
 //     the token and compared here;
+//   - a key that was found and is not any more is ErrTokenGone, and the next call
+//     looks in a new process (TestStoreAway);
 //   - every call that used or made a key is counted until Calls is asked.
 //
 // It does not promise that a blob made with RSA-OAEP is authentic: anybody with
@@ -90,6 +92,7 @@ type link struct {
 	loggedIn bool
 	closed   bool
 	calls    []Call
+	found    map[string]bool // keys that were found, by name
 }
 
 // Open starts the worker, loads the library in it and finds the token.

@@ -78,11 +78,10 @@ func (a area) paras(list []string) []string {
 }
 
 // facts are labels and values in two columns.
-func (a area) facts(fs []ceremony.Fact) []string {
-	if len(fs) == 0 {
-		return nil
-	}
-	label := labels(fs)
+func (a area) facts(fs []ceremony.Fact) []string { return a.factsAt(labels(fs), fs) }
+
+// factsAt are facts with a column of labels that others have, too.
+func (a area) factsAt(label int, fs []ceremony.Fact) []string {
 	room := a.right() - list - label
 	var out []string
 	for _, f := range fs {

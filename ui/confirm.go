@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -60,7 +61,8 @@ func (s *confirmScreen) view(a area) page {
 	if s.f.pasted {
 		foot = append(foot, a.para(notPasted)...)
 	}
-	body := append([]string{""}, join(a.note(s.p.Problem), head, a.facts(three), a.facts(s.p.Facts), a.marks(s.p.Lines))...)
+	label := labels(slices.Concat(three, s.p.Facts))
+	body := append([]string{""}, join(a.note(s.p.Problem), head, a.factsAt(label, three), a.factsAt(label, s.p.Facts), a.marks(s.p.Lines))...)
 	body = append(append(body, "", ""), join(ask)...)
 	return page{focus: true, body: body, foot: foot, recorded: s.p.Recorded}
 }
