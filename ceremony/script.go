@@ -178,5 +178,5 @@ func goGenerateRoot(r *Run) Prompt {
 	return Prompt{Action: "Make the root token valid", Facts: append([]Fact{{"accessor", r.accessor()}}, r.tokenFacts()...),
 		Changes: "a root token that never expires and may do everything",
 		Stays:   "all keys, shares and data",
-		Undo:    "the token is revoked with its accessor, once the server runs"}
+		Undo:    "the token is revoked with its accessor: conclave revoke-root, or the server once it runs"}
 }

@@ -21,7 +21,7 @@ type Watched struct {
 }
 
 // untold are events of the program's own work, and those that the script shows.
-var untold = []string{"step", "begun", "done", "inventory", "calls", "receipt", "hand-over"}
+var untold = []string{"step", "begun", "done", "inventory", "calls", "requests", "receipt", "hand-over"}
 
 // Watch reads the events of a transcript, from its header on.
 func Watch(events []transcript.Event) Watched {
@@ -69,6 +69,11 @@ func Watch(events []transcript.Event) Watched {
 		}
 	}
 	p := &plan.Plan{Kind: vaultstate.Kind(f.Text("ceremony")), Practice: w.Header.Practice}
+	for _, l := range f.List("plan") {
+		if proof, ok := strings.CutPrefix(l, "proof = "); ok {
+			p.Proof, _, _ = strings.Cut(proof, " ")
+		}
+	}
 	if strings.Contains(w.Header.Vault, "://") {
 		p.Server = &plan.Server{}
 	}

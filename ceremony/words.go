@@ -140,6 +140,18 @@ func inWords(e transcript.Entry) string {
 		return "the room: " + f.Text("place")
 	case "clock-check":
 		return fmt.Sprintf("a watch, %d s off", f.Number("offset_s"))
+	case "target":
+		return "the vault as it was found"
+	case "calls":
+		return fmt.Sprintf("%d uses of an HSM key", len(f.List("calls")))
+	case "requests":
+		return fmt.Sprintf("%d requests to the server", len(f.List("requests")))
+	case "server":
+		return "the server " + f.Text("address")
+	case "backup-opened":
+		return "the vault opens through the token with the serial number " + f.Text("serial")
+	case "token":
+		return "a root token" + nonEmpty(": ", f.Text("fate"))
 	case "equipment":
 		return "token " + f.Text("token")
 	case "key":
@@ -213,4 +225,12 @@ func inWords(e transcript.Entry) string {
 		return "stopped: " + f.Text("reason")
 	}
 	return transcript.Kinds[e.Kind].Text
+}
+
+// nonEmpty is a text after what leads to it, "" if there is none.
+func nonEmpty(lead, text string) string {
+	if text == "" {
+		return ""
+	}
+	return lead + text
 }
