@@ -134,7 +134,9 @@ func (r *Run) stateNow(st vaultstate.State) anchor.State {
 	return r.anchorState(st, n, fmt.Sprintf("%x", sum))
 }
 
-// beginAnchor names the state to come before the swap.
+// beginAnchor names the state to come before the swap. In a rewrap the new key has
+// it as well: after the swap that is where it is looked for, also if the writing
+// after it was cut off. A token that keeps none says so then.
 func (r *Run) beginAnchor(ctx context.Context, staged *vaultstate.State) error {
 	n := &r.anchoring
 	if !n.there || n.lacking != "" || n.now.Revision == 0 || staged == nil {
@@ -147,6 +149,11 @@ func (r *Run) beginAnchor(ctx context.Context, staged *vaultstate.State) error {
 	a := n.now.Begin(next)
 	if err := r.putAnchor(ctx, r.first, r.anchorKey(), a); err != nil {
 		return fmt.Errorf("before the swap: %w", err)
+	}
+	if r.moves() {
+		if err := r.putAnchor(ctx, r.second, r.plan.NewKeyRef, a); err != nil && !errors.Is(err, hsm.ErrNoData) {
+			return fmt.Errorf("before the swap: %w", err)
+		}
 	}
 	n.now, n.next = a, &next
 	return r.recordAnchor(anchorBegun, r.anchorKey(), next, "")
@@ -164,6 +171,13 @@ func (r *Run) settleAnchor(ctx context.Context, st vaultstate.State) error {
 	}
 	if err := r.putAnchor(ctx, live, st.SealKeyID, a); err != nil {
 		return r.anchorLacks(err)
+	}
+	// A rewrap was cut off after its swap: what the old key wrapped is an older
+	// state, as far as this token has that key's anchor.
+	if old := n.now.Now.Key; !r.moves() && n.now.Revision > 0 && old != st.SealKeyID {
+		if err := r.putAnchor(ctx, live, old, a); err != nil {
+			return r.anchorLacks(err)
+		}
 	}
 	n.now, n.next = a, nil
 	if r.moves() && (r.committed || n.moved) {

@@ -98,7 +98,7 @@ func (s *site) withoutToken(c ceremony.Ceremony) plan.Request {
 
 func isRollback(l vaultstate.Leftover) bool { return l.State == "rollback" }
 
-// TestKilledAnywhere kills an init and a recovery rekey before and after every
+// TestKilledAnywhere kills an init, a recovery rekey and a recover before and after every
 // event and before every change of the storage, with shares that are shown and
 // with shares in files, then also before, in the middle of and after every
 // write of a file, on both media. Of the other moments one in five or twenty is
@@ -106,7 +106,7 @@ func isRollback(l vaultstate.Leftover) bool { return l.State == "rollback" }
 // on, or says why it begins anew; what was committed stays; nobody's void share
 // passes for a good one; and the roster agrees with the vault.
 func TestKilledAnywhere(t *testing.T) {
-	for _, c := range []ceremony.Ceremony{ceremony.Init, ceremony.RecoveryRekey} {
+	for _, c := range []ceremony.Ceremony{ceremony.Init, ceremony.RecoveryRekey, ceremony.Recover} {
 		for name, encrypted := range map[string]bool{"": false, ", in files": true} {
 			t.Run(c.ID+name, func(t *testing.T) {
 				// What the runs copy is erased once, at the end: there are hundreds.
@@ -137,7 +137,7 @@ func killAnywhere(t *testing.T, c ceremony.Ceremony, encrypted bool) {
 		if i%every > 0 && !ofShare {
 			continue // a sample: make test-long asks for all
 		}
-		if c.ID != "init" && !bytes.Contains(k.record, []byte(`"quorum"`)) {
+		if c.ID == "recovery-rekey" && !bytes.Contains(k.record, []byte(`"quorum"`)) {
 			continue // nothing was begun, as in the init
 		}
 		s := base
@@ -247,7 +247,7 @@ func (s *site) again(c ceremony.Ceremony, k moment) string {
 // next ceremony ends well, takes nothing of it for an older state that was put
 // back, and leaves an anchor that fits.
 func TestKilledElsewhere(t *testing.T) {
-	for _, c := range []ceremony.Ceremony{ceremony.Rekey, ceremony.Rotate, ceremony.ReEncrypt, ceremony.GenerateRoot} {
+	for _, c := range []ceremony.Ceremony{ceremony.Rekey, ceremony.Rotate, ceremony.ReEncrypt, ceremony.GenerateRoot, ceremony.Rewrap} {
 		t.Run(c.ID, func(t *testing.T) {
 			secret.Do(func() {
 				s := anchored(t)
@@ -256,6 +256,7 @@ func TestKilledElsewhere(t *testing.T) {
 				}
 				base := *s
 				list := s.moments(c)
+				moved := s.next // of a rewrap
 				every, found := 4, map[string]int{}
 				if os.Getenv("CONCLAVE_LONG") != "" {
 					every = 1
@@ -267,6 +268,9 @@ func TestKilledElsewhere(t *testing.T) {
 					s := base
 					s.disk, s.token, s.clock, s.n = k.disk, newToken(), &clock{ticks: 100_000 + base.clock.ticks}, 50
 					s.token.data = maps.Clone(k.token)
+					if moved != nil && slices.ContainsFunc(s.status().Pending, isRollback) {
+						s.seal, s.token.key = moved.seal, moved.key
+					}
 					if len(k.record) > 0 {
 						ro, err := custodian.Derive(s.roster, bytes.NewReader(k.record))
 						if err != nil {
@@ -281,8 +285,11 @@ func TestKilledElsewhere(t *testing.T) {
 					}
 					m.expect(ceremony.CodeDone)
 					m.count()
-					if err := s.fits("test:01"); err != nil {
+					if err := s.fits(s.token.key.Ref); err != nil {
 						t.Fatalf("killed %s, event %d: the anchor: %v", k.what, bytes.Count(k.record, []byte("\n")), err)
+					}
+					if old, there := s.note(s.token, "test:01"); moved != nil && s.token.key.Ref != "test:01" && (!there || old.Now.Key == "test:01") {
+						t.Fatalf("killed %s, event %d: beside the old key: %+v", k.what, bytes.Count(k.record, []byte("\n")), old)
 					}
 					for _, e := range m.find("anchor") {
 						found[e.Facts.Text("verdict")]++

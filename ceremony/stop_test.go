@@ -36,7 +36,7 @@ func (s *site) status() vaultstate.Status {
 func (s *site) small(c ceremony.Ceremony) plan.Request {
 	q := s.request(c)
 	switch c.ID {
-	case "init":
+	case "init", "recover":
 		q.RecoveryShares.Value, q.RecoveryThreshold.Value, q.Custodians = 2, 2, five[:2]
 	case "recovery-rekey":
 		q.RecoveryShares.Value, q.RecoveryThreshold.Value, q.Custodians = 2, 2, five[:3]

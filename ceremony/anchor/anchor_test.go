@@ -49,6 +49,9 @@ func TestJudge(t *testing.T) {
 		{"a commit without its end", both.Begin(state(4, "e", "c", 2)), state(0, "e", "c", 2), anchor.Next, ""},
 		{"a rotation without its end", both.Begin(state(4, "d", "c", 3)), state(0, "d", "c", 3), anchor.Next, ""},
 		{"a rotation that was not made", both.Begin(state(4, "d", "c", 3)), state(0, "d", "c", 2), anchor.Same, ""},
+		{"a rewrap without its end", both.Begin(moved(state(4, "d", "c", 2), "new:02")), moved(state(0, "d", "c", 2), "new:02"), anchor.Next, ""},
+		{"a rewrap that was not made", both.Begin(moved(state(4, "d", "c", 2), "new:02")), state(0, "d", "c", 2), anchor.Same, ""},
+		{"older, though a rewrap began", both.Begin(moved(state(4, "d", "c", 2), "new:02")), moved(state(0, "a", "c", 1), "new:02"), anchor.Older, "moved to the HSM key"},
 		{"older, though a commit began", both.Begin(state(4, "e", "c", 2)), state(0, "a", "c", 1), anchor.Older, "its recovery key"},
 	} {
 		got, says := c.a.Judge(c.now)

@@ -21,10 +21,11 @@ const (
 // rotate by themselves.
 func (a Anchor) Judge(now State) (Verdict, string) {
 	switch next := a.Next; {
+	case next != nil && next.Key == now.Key && next.sameKeys(now) && next.Term <= now.Term &&
+		(a.Now.Key != now.Key || !a.Now.sameKeys(now) || next.Term > a.Now.Term):
+		return Next, ""
 	case a.Now.Key != now.Key:
 		return Older, fmt.Sprintf("the vault was moved to the HSM key %s in %s, and this state is wrapped with %s", a.Now.Key, a.Now.Ceremony, now.Key)
-	case next != nil && next.Key == now.Key && next.sameKeys(now) && next.Term <= now.Term && (!a.Now.sameKeys(now) || next.Term > a.Now.Term):
-		return Next, ""
 	case a.Now.sameKeys(now) && a.Now.Term <= now.Term:
 		return Same, ""
 	case a.Now.sameKeys(now):
