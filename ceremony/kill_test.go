@@ -242,12 +242,13 @@ func (s *site) again(c ceremony.Ceremony, k moment) string {
 	return did
 }
 
-// TestKilledElsewhere kills the ceremonies that hand out no shares, on a vault
+// TestKilledElsewhere kills the ceremonies that hand out no shares, also those that
+// move to or destroy a key, on a vault
 // whose HSM keeps its anchor, at one moment in four (CONCLAVE_LONG: at each). The
 // next ceremony ends well, takes nothing of it for an older state that was put
 // back, and leaves an anchor that fits.
 func TestKilledElsewhere(t *testing.T) {
-	for _, c := range []ceremony.Ceremony{ceremony.Rekey, ceremony.Rotate, ceremony.ReEncrypt, ceremony.GenerateRoot, ceremony.Rewrap} {
+	for _, c := range []ceremony.Ceremony{ceremony.Rekey, ceremony.Rotate, ceremony.ReEncrypt, ceremony.GenerateRoot, ceremony.Rewrap, ceremony.Retire} {
 		t.Run(c.ID, func(t *testing.T) {
 			secret.Do(func() {
 				s := anchored(t)
@@ -297,7 +298,7 @@ func TestKilledElsewhere(t *testing.T) {
 				}
 				t.Logf("of %d moments, one in %d: %v", len(list), every, found)
 				// What the anchor holds is the same before and after these.
-				stays := c.ID == ceremony.GenerateRoot.ID || c.ID == ceremony.ReEncrypt.ID
+				stays := slices.Contains([]string{ceremony.GenerateRoot.ID, ceremony.ReEncrypt.ID, ceremony.Retire.ID}, c.ID)
 				if found["same"] == 0 || !stays && found["next"] == 0 {
 					t.Errorf("the anchor was found to be %v", found)
 				}
