@@ -129,6 +129,7 @@ func (r *Run) operation() vaultstate.Operation {
 	if p.RootTokenKey != nil {
 		op.RootTokenPGPKey = p.RootTokenKey.Binary
 	}
+	op.RootTokenTTL = p.TokenTTL
 	return op
 }
 

@@ -106,6 +106,9 @@ func (r *Run) askFate(who Person, t *vaultstate.IssuedToken) *page {
 	text := []string{"It is valid once this ceremony is committed. It never expires, and no log of a server shows how it was made."}
 	if r.remote() {
 		text = []string{"It counts already, and never expires. A step of this ceremony revokes it."}
+		if ttl := r.plan.TokenTTL; ttl > 0 {
+			text = []string{"It counts already, and ends after " + ttl.String() + ". The root token that made it is revoked. A step of this ceremony revokes this one, too."}
+		}
 		choices[0] = Choice{"use", "Do with it what it was made for, then revoke it", "the ceremony waits for that in its step Revoke"}
 	}
 	if r.plan.Kind == vaultstate.Init && !r.remote() {

@@ -21,6 +21,10 @@ func goServer(r *Run) Prompt {
 	case vaultstate.GenerateRoot:
 		p.Action, p.Changes, p.Stays = "Have a root token made", "a root token that never expires and may do everything; it counts from the last share on", "all keys, shares and data"
 		p.Undo = "the token is revoked, as a step of this ceremony"
+		if ttl := r.plan.TokenTTL; ttl > 0 {
+			p.Action = "Have a token made that may do everything"
+			p.Changes = "a token with the policy root that ends after " + ttl.String() + "; the root token that makes it is revoked at once"
+		}
 	default:
 		p.Action, p.Changes, p.Stays, p.Undo = "Unseal", "the nodes that are sealed serve again", "everything that is stored", "a node is sealed again with its own command"
 	}

@@ -57,6 +57,9 @@ type Operation struct {
 	// Of a root token (init: optional; generate-root: always made).
 	RootToken       bool
 	RootTokenPGPKey []byte // binary public key; nil: shown
+	// Of a generate-root at a server: not the root token is handed out but one with
+	// its policy that lives so long, and the root token is revoked. 0: itself.
+	RootTokenTTL time.Duration
 
 	// The people agreed already, so the server may do it when the quorum is in: a
 	// wrong quorum shows in Submit then. Only a Remote heeds it.

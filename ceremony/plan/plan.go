@@ -84,8 +84,9 @@ type Plan struct {
 	Challenge         bool // who has a key in the plan decrypts a code with it
 	RootToken         bool
 	RootTokenKey      *Key
-	TokenReceiver     string // by name; "": the operator
-	TokenUntil        string // a day, by which it is revoked; "": nobody said
+	TokenReceiver     string        // by name; "": the operator
+	TokenUntil        string        // a day, by which it is revoked; "": nobody said
+	TokenTTL          time.Duration // of a server: one that ends by itself is handed out in its place; 0: itself
 
 	// AcceptUnauthenticated: a new vault may be sealed with RSA-OAEP.
 	AcceptUnauthenticated bool

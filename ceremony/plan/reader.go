@@ -55,6 +55,7 @@ var (
 		{name: "root_token", flag: "root-token", kinds: []vaultstate.Kind{vaultstate.Init}},
 		{name: "root_token_pgp_key", flag: "root-token-pgp-key", path: true, kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.GenerateRoot}},
 		{name: "root_token_receiver", flag: "root-token-receiver", kinds: tokenKinds},
+		{name: "root_token_ttl", flag: "root-token-ttl", kinds: []vaultstate.Kind{vaultstate.GenerateRoot}},
 		{name: "root_token_until", flag: "root-token-until", kinds: tokenKinds},
 		{name: "reason", flag: "reason", kinds: []vaultstate.Kind{vaultstate.Recover, vaultstate.Rewrap}},
 		{name: "break_glass", flag: "break-glass", kinds: []vaultstate.Kind{vaultstate.Recover}},

@@ -49,6 +49,7 @@ type Request struct {
 	WitnessKey                        *File
 	RootToken                         string // "", "initial", "none"
 	RootTokenReceiver, RootTokenUntil string // a name, a day
+	RootTokenTTL                      string // a duration, of a server's
 	Challenge                         string // "", "keys", "none": whether keys are challenged
 
 	AcceptUnauthenticated bool // of an init or a rewrap with RSA-OAEP

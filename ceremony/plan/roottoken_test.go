@@ -19,17 +19,21 @@ func TestTokenReceiver(t *testing.T) {
 		change          func(*plan.Request)
 		field           string // "": it is taken
 	}{
-		"a custodian":         {"alice  adams", "2026-12-01", func(*plan.Request) {}, ""},
-		"the operator, today": {"Olga Example", "2026-11-25", func(*plan.Request) {}, ""},
-		"by a key":            {"Rita Root", "", func(q *plan.Request) { q.RootTokenKey = &pgp }, ""},
-		"nobody here":         {"Rita Root", "", func(*plan.Request) {}, "root-token-receiver"},
-		"the witness":         {"Wim Waters", "", func(*plan.Request) {}, "root-token-receiver"},
-		"yesterday":           {"", "2026-11-24", func(*plan.Request) {}, "root-token-until"},
-		"no day":              {"", "soon", func(*plan.Request) {}, "root-token-until"},
-		"no token is made":    {"Olga Example", "", func(q *plan.Request) { q.Kind = vaultstate.Rotate }, "root-token-receiver"},
-		"a server's is revoked": {"Olga Example", "", func(q *plan.Request) {
-			q.Server, q.Storage = &plan.Server{Address: "https://bao:8200"}, "https://bao:8200"
-		}, "root-token-receiver"},
+		"a custodian":             {"alice  adams", "2026-12-01", func(*plan.Request) {}, ""},
+		"the operator, today":     {"Olga Example", "2026-11-25", func(*plan.Request) {}, ""},
+		"by a key":                {"Rita Root", "", func(q *plan.Request) { q.RootTokenKey = &pgp }, ""},
+		"nobody here":             {"Rita Root", "", func(*plan.Request) {}, "root-token-receiver"},
+		"the witness":             {"Wim Waters", "", func(*plan.Request) {}, "root-token-receiver"},
+		"yesterday":               {"", "2026-11-24", func(*plan.Request) {}, "root-token-until"},
+		"no day":                  {"", "soon", func(*plan.Request) {}, "root-token-until"},
+		"no token is made":        {"Olga Example", "", func(q *plan.Request) { q.Kind = vaultstate.Rotate }, "root-token-receiver"},
+		"a server's":              {"Olga Example", "2026-12-01", atServer, ""},
+		"a server's, for an hour": {"Olga Example", "", func(q *plan.Request) { atServer(q); q.RootTokenTTL = "1h" }, ""},
+		"for an hour, no server":  {"", "", func(q *plan.Request) { q.RootTokenTTL = "1h" }, "root-token-ttl"},
+		"for ever":                {"", "", func(q *plan.Request) { atServer(q); q.RootTokenTTL = "9999h" }, "root-token-ttl"},
+		"for no time":             {"", "", func(q *plan.Request) { atServer(q); q.RootTokenTTL = "0s" }, "root-token-ttl"},
+		"for half a second":       {"", "", func(q *plan.Request) { atServer(q); q.RootTokenTTL = "61.5s" }, "root-token-ttl"},
+		"for a word":              {"", "", func(q *plan.Request) { atServer(q); q.RootTokenTTL = "soon" }, "root-token-ttl"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q := drill()
@@ -52,4 +56,9 @@ func TestTokenReceiver(t *testing.T) {
 			}
 		})
 	}
+}
+
+func atServer(q *plan.Request) {
+	q.Server, q.Storage = &plan.Server{Address: "https://bao:8200"}, "https://bao:8200"
+	q.Config = ""
 }

@@ -104,6 +104,7 @@ func (p *Process) generateRootCommand() *cobra.Command {
 	c := &cobra.Command{Use: "generate-root [flags]", Short: "Make a root token without the server", Args: cobra.NoArgs}
 	f := ceremonyFlags(c)
 	f.rootTokenKeyFlag()
+	f.set.StringVar(&f.tokenTTL, "root-token-ttl", "", "at a server: one that ends after `TIME`, in its place")
 	c.RunE = func(c *cobra.Command, _ []string) error { return p.hold(c.Context(), vaultstate.GenerateRoot, f) }
 	return c
 }

@@ -42,6 +42,7 @@ type flags struct {
 	keys, pgpKeys, rootKey, rootToken     string
 	witnessKey, challenge                 string
 	tokenReceiver, tokenUntil, accessor   string
+	tokenTTL                              string
 
 	arrangements
 	serving       serverFlags
@@ -166,7 +167,7 @@ func (f *flags) request(q *plan.Request) error {
 	q.RecoveryShares = f.number("recovery-shares", f.shares)
 	q.RecoveryThreshold = f.number("recovery-threshold", f.threshold)
 	q.Accessor = f.accessor
-	q.RootTokenReceiver, q.RootTokenUntil = f.tokenReceiver, f.tokenUntil
+	q.RootTokenReceiver, q.RootTokenUntil, q.RootTokenTTL = f.tokenReceiver, f.tokenUntil, f.tokenTTL
 	q.RootToken, q.GenerateKey, q.SkipProof, q.Deep = f.rootToken, f.generateKey, f.skipProof, f.deep
 	q.SignRecord = f.sign
 	if f.sign.Generate && f.doc == nil {

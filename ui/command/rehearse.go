@@ -56,7 +56,7 @@ func (p *Process) rehearseCommand() *cobra.Command {
 	s.SortFlags = false
 	s.StringVar(&r.dir, "dir", "", "the practice vault's `DIR`: made, or gone on from")
 	s.BoolVar(&r.auto, "auto", false, "the program plays every person")
-	s.StringVar(&r.answers, "answers", "", "with -plain: the people answer as `FILE` says, and a page that it does not answer ends the rehearsal")
+	s.StringVar(&r.answers, "answers", "", "with -plain: the people answer as `FILE` says")
 	s.BoolVar(&r.lines, "plain", false, "line by line; with -auto at full speed")
 	s.IntVar(&r.shares, "recovery-shares", 0, "how many recovery shares are made, `N`")
 	s.IntVar(&r.threshold, "recovery-threshold", 0, "how many of them are needed, `N`")

@@ -19,7 +19,7 @@ type text struct{ where, said string }
 // noSecrets looks at what was asked for.
 func noSecrets(q plan.Request, pin secret.Bytes) error {
 	list := []text{{"id", q.ID}, {"purpose", q.Purpose}, {"operator", q.Operator}, {"witness", q.Witness}, {"second-medium", q.SecondMedium}, {"anchor", q.Anchor}, {"adopt-state", q.AdoptState},
-		{"root-token-receiver", q.RootTokenReceiver}, {"root-token-until", q.RootTokenUntil}, {"accessor", q.Accessor}}
+		{"root-token-receiver", q.RootTokenReceiver}, {"root-token-until", q.RootTokenUntil}, {"root-token-ttl", q.RootTokenTTL}, {"accessor", q.Accessor}}
 	for name, names := range map[string][]string{"witness": q.Witnesses, "custodian": q.Custodians, "pin-holder": q.PINHolders, "auditor": q.Auditors} {
 		for _, n := range names {
 			list = append(list, text{name, n})

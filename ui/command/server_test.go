@@ -67,7 +67,10 @@ func onServers(t *testing.T, address string, f *servertest.Server) {
 	s.hold(0, "data encryption key is rotated", "rotate")
 	s.player.shares = s.shares("ALICE", "BOB")
 	if f == nil || f.Dialect.Old || f.Dialect.RootToken {
-		s.hold(0, "root token", "generate-root")
+		said = s.hold(0, "The root token was made, and is revoked.", "generate-root", "-root-token-ttl=1h")
+		if !strings.Contains(said, "It counts already, and ends after 1h0m0s.") {
+			t.Error("it is not said when the token ends")
+		}
 	} else {
 		s.hold(1, "The server does not offer this", "generate-root")
 	}

@@ -152,6 +152,8 @@ func newOperation(ask vaultstate.Operation) (*operation, error) {
 		op.RootToken = true
 	case ask.RootToken && ask.Kind != vaultstate.Init:
 		return nil, fmt.Errorf("beginning %s: it makes no root token", ask.Kind)
+	case ask.RootTokenTTL != 0:
+		return nil, fmt.Errorf("beginning %s: a token that is made without a server has no end of its own", ask.Kind)
 	case !ask.RootToken && ask.RootTokenPGPKey != nil:
 		return nil, fmt.Errorf("beginning %s: there is a PGP key for a root token that is not made", ask.Kind)
 	}

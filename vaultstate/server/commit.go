@@ -235,6 +235,8 @@ func (v *Vault) Cancel(ctx context.Context, id vaultstate.ID) error {
 		err = op.lost
 	case op.Kind == Unseal:
 		err = v.forgetNodes(ctx, op)
+	case op.Kind == vaultstate.GenerateRoot && op.early && op.lost != nil:
+		err = op.lost
 	case op.Kind == vaultstate.GenerateRoot && op.early:
 		if op.token.Len() == 0 {
 			return fmt.Errorf("%s: %w: the token went to a PGP key, and counts: whoever decrypts it revokes it", id, vaultstate.ErrCommitted)

@@ -117,7 +117,7 @@ func (op *operation) differences(p pending) (found []string) {
 	}
 	if op.Kind == vaultstate.GenerateRoot {
 		want := ""
-		if op.tokenKey != nil {
+		if !op.padded() {
 			want = op.tokenKey.Fingerprint
 		}
 		if !strings.EqualFold(p.TokenPGP, want) {

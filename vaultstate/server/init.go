@@ -137,7 +137,7 @@ func (v *Vault) initInTwo(ctx context.Context, op *operation) (done bool, err er
 		err = fmt.Errorf("%w: the rotation wants a quorum, and there are no recovery keys", vaultstate.ErrChangedThere)
 	}
 	if op.RootToken {
-		op.issue.Token = op.gapToken(v.accessor(ctx, op.token))
+		op.issue.Token = op.tokenHere(v.accessor(ctx, op.token))
 	}
 	if err != nil {
 		op.onlyToken()
@@ -146,9 +146,9 @@ func (v *Vault) initInTwo(ctx context.Context, op *operation) (done bool, err er
 	return true, nil
 }
 
-// gapToken is the root token of the gap, for the issue: to its PGP key, it is
-// encrypted here. Where that fails, plain is better than lost.
-func (op *operation) gapToken(accessor string) *vaultstate.IssuedToken {
+// tokenHere is the operation's token for the issue: to its PGP key, it is encrypted
+// here. Where that fails, plain is better than lost.
+func (op *operation) tokenHere(accessor string) *vaultstate.IssuedToken {
 	t := &vaultstate.IssuedToken{Accessor: accessor}
 	if op.tokenKey != nil {
 		var err error
@@ -156,7 +156,7 @@ func (op *operation) gapToken(accessor string) *vaultstate.IssuedToken {
 			t.PGP = op.tokenKey.Fingerprint
 			return t
 		}
-		op.outcome.Checks = append(op.outcome.Checks, vaultstate.Check{Text: "The root token could not be encrypted to its PGP key, and came in plain."})
+		op.outcome.Checks = append(op.outcome.Checks, vaultstate.Check{Text: "The token could not be encrypted to its PGP key, and came in plain."})
 	}
 	t.Plain = op.token.Clone()
 	return t
@@ -170,7 +170,7 @@ func (op *operation) onlyToken() {
 	}
 	if !op.RootToken {
 		op.RootToken = true
-		op.issue.Token = op.gapToken("")
+		op.issue.Token = op.tokenHere("")
 		op.taken = false
 	}
 	(&vaultstate.Issue{Shares: op.issue.Shares}).Wipe()

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"conclave/hsm/secret"
 	"conclave/hsm/softhsm/need"
@@ -137,6 +138,21 @@ func TestOpenBaoStranger(t *testing.T) {
 	}
 	if check, err := v.Revoke(t.Context(), token); err != nil || !check.OK {
 		t.Errorf("revoking: %+v, %v", check, err)
+	}
+
+	// One that ends by itself, in its place.
+	root.ID, root.RootTokenTTL = "short", time.Hour
+	begin(t, v, root)
+	submit(t, v, root.ID, r.held[:2]...)
+	if issue, err = v.Take(t.Context(), root.ID); err != nil || issue.Token.PGP != list[0].key.Fingerprint {
+		t.Fatalf("%+v, %v", issue, err)
+	}
+	out, err := v.Commit(t.Context(), root.ID)
+	if err != nil || len(out.Checks) != 2 || !out.Checks[0].OK || !out.Checks[1].OK {
+		t.Errorf("a token for an hour: %+v, %v", out.Checks, err)
+	}
+	if check, err := v.RevokeIssued(t.Context(), root.ID); err != nil || !check.OK {
+		t.Errorf("revoking the token for an hour: %+v, %v", check, err)
 	}
 }
 

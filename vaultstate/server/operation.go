@@ -54,6 +54,10 @@ type operation struct {
 	outcome  vaultstate.Outcome
 }
 
+// padded tells whether the server's root token comes under a one-time pad: always
+// but where it goes to a PGP key as it is.
+func (op *operation) padded() bool { return op.tokenKey == nil || op.RootTokenTTL > 0 }
+
 func (op *operation) wipe() {
 	if op == nil {
 		return
@@ -121,6 +125,8 @@ func newOperation(ask vaultstate.Operation, now time.Time) (*operation, error) {
 	switch {
 	case ask.NewRoot:
 		return nil, fmt.Errorf("beginning %s: a new root key is asked for, which it does not make", ask.Kind)
+	case ask.RootTokenTTL < 0 || ask.RootTokenTTL > 0 && ask.Kind != vaultstate.GenerateRoot:
+		return nil, fmt.Errorf("beginning %s: a token that lives %s is asked for, which only generate-root makes", ask.Kind, ask.RootTokenTTL)
 	case ask.Kind == vaultstate.GenerateRoot:
 		op.RootToken = true
 	case ask.RootToken && ask.Kind != vaultstate.Init:

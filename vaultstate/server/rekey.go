@@ -109,7 +109,7 @@ func describe(kind vaultstate.Kind, p pending) string {
 // request is the operation as the server is asked for it.
 func (op *operation) request() secret.Bytes {
 	if op.Kind == vaultstate.GenerateRoot {
-		if op.tokenKey != nil {
+		if !op.padded() {
 			return object(field{name: "pgp_key", public: base64.StdEncoding.EncodeToString(op.RootTokenPGPKey)})
 		}
 		return object(field{name: "otp", secret: op.otp})

@@ -28,7 +28,7 @@ func (v *Vault) beginRoot(ctx context.Context, op *operation) error {
 	if err != nil {
 		return err
 	}
-	if op.tokenKey == nil {
+	if op.padded() {
 		if p.OTPLength < 1 || p.OTPLength > maxOTP {
 			return fmt.Errorf("the length of the one-time pad: %w", errAnswer)
 		}
@@ -62,6 +62,9 @@ func (op *operation) renewOTP() {
 // takeToken makes the issue of a finished generate-root.
 func (v *Vault) takeToken(ctx context.Context, op *operation, p *pending) error {
 	op.early = true // the token counts
+	if op.RootTokenTTL > 0 {
+		return v.takeShorter(ctx, op, p)
+	}
 	issued := &vaultstate.IssuedToken{}
 	if op.tokenKey != nil {
 		message, err := base64.StdEncoding.DecodeString(string(p.EncodedToken.Expose())) // encrypted

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"conclave/hsm/secret"
 	"conclave/vaultstate/pgp"
@@ -66,6 +67,7 @@ type Server struct {
 	Newer        bool // the request is to rotate
 	Swap         bool // the shares are made for the holders in another order, as the answer says
 	Misdirect    bool // …and the answer does not say it
+	NoOrphans    bool // no token is made of another
 	Keep         bool // tokens survive their revocation
 	OTPs         []string
 	Echo         bool                           // a refusal repeats the key that it was given
@@ -190,6 +192,17 @@ func (f *Server) handle(r *http.Request, path string, in m) reply {
 		return refuse(503, "Vault is sealed")
 	case path == "auth/token/lookup-self" && known:
 		return reply{200, m{"data": m{"accessor": f.Tokens[r.Header.Get("X-Vault-Token")], "policies": []string{"root"}}}}
+	case path == "auth/token/create-orphan" && known:
+		if f.NoOrphans {
+			return refuse(403, "permission denied")
+		}
+		ttl, err := time.ParseDuration(fmt.Sprint(in["ttl"]))
+		if err != nil {
+			return refuse(400, "bad ttl")
+		}
+		token := "s." + id() + id()[:8]
+		f.Tokens[token] = id()
+		return reply{200, m{"auth": m{"client_token": token, "accessor": f.Tokens[token], "lease_duration": int(ttl.Seconds()), "policies": in["policies"]}}}
 	case path == "auth/token/revoke-self" && known:
 		if !f.Keep {
 			delete(f.Tokens, r.Header.Get("X-Vault-Token"))
