@@ -235,3 +235,69 @@ func TestApproversInPlan(t *testing.T) {
 		}
 	}
 }
+
+// TestApproveWithGPG: an approver's OpenPGP key, and a detached signature by the
+// real gpg, in armor or binary; by another key, or over another text, it is none.
+func TestApproveWithGPG(t *testing.T) {
+	tool := need.Tool(t, "gpg")
+	home, err := os.MkdirTemp("", "gpg") //nolint:usetesting // its paths are too long for the agent's socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = exec.CommandContext(context.WithoutCancel(t.Context()), "gpgconf", "--homedir", home, "--kill", "gpg-agent").Run()
+		_ = os.RemoveAll(home)
+	})
+	gpg := func(args ...string) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		c := exec.CommandContext(ctx, tool, append([]string{"--homedir", home, "--batch", "--quiet", "--no-tty", "--yes", "--passphrase", ""}, args...)...) // #nosec G204 -- of the tests
+		c.Dir = home
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("gpg %v: %v\n%s", args, err, out)
+		}
+	}
+	file := func(name string) plan.File {
+		t.Helper()
+		b, err := os.ReadFile(filepath.Join(home, name)) // #nosec G304 -- of the tests
+		if err != nil {
+			t.Fatal(err)
+		}
+		return plan.File{Name: name, Data: b}
+	}
+	const anna, ben = "Anna Board <anna@example.org>", "Ben Board <ben@example.org>"
+	for _, who := range []string{anna, ben} {
+		gpg("--quick-gen-key", who, "ed25519", "sign", "never")
+	}
+	gpg("--armor", "--output", "anna.asc", "--export", anna)
+	q := good()
+	q.Approvers = []plan.ApproverKey{{Name: "Anna Board", Organisation: "Board", Key: file("anna.asc")}}
+	p, err := q.Resolve(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{"text": p.ApprovableText(), "other": []byte("another plan\n")} {
+		if err := os.WriteFile(filepath.Join(home, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gpg("--armor", "--local-user", ben, "--output", "ben.sig", "--detach-sign", "text")
+	gpg("--armor", "--local-user", anna, "--output", "other.sig", "--detach-sign", "other")
+	for _, c := range []struct{ file, says string }{{"ben.sig", "which is of no approver of the plan"}, {"other.sig", "it is of another plan"}} {
+		if err := p.Approve([]plan.File{file(c.file)}, time.Now()); err == nil || !strings.Contains(err.Error(), c.says) || p.Unapproved() != 1 {
+			t.Errorf("%s: %v, want %q", c.file, err, c.says)
+		}
+	}
+	for i, format := range [][]string{{"--armor"}, nil} {
+		p, err := q.Resolve(time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := fmt.Sprintf("anna%d.sig", i)
+		gpg(append(format, "--local-user", anna, "--output", name, "--detach-sign", "text")...)
+		if err := p.Approve([]plan.File{file(name)}, time.Now()); err != nil || p.Unapproved() != 0 {
+			t.Errorf("%s: %v, %d approvals fail", name, err, p.Unapproved())
+		}
+	}
+}
