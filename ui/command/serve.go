@@ -32,13 +32,18 @@ type serving struct {
 // servable are the operations that -allow names.
 var servable = []vaultstate.Kind{vaultstate.Init, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.GenerateRoot}
 
+// spentWait is how long a session that has done all that was allowed still answers:
+// the command lines look at the result. Where a token was made, it may have to
+// revoke itself, and -idle holds.
+const spentWait = 10 * time.Second
+
 // maxServe is the longest session: what stays open for days is a server.
 const maxServe = 24 * time.Hour
 
 func (p *Process) serveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "serve [-config FILE | -storage DIR] [flags]", Short: "The HTTP API in front of the vault, for automation; no ceremony", Args: cobra.NoArgs,
-		Long: "Nobody is identified and no room is asked: the record says so. Without -allow\nit tells the status alone. The stock bao and vault commands work against it.",
+		Long: "Nobody is identified and no room is asked: the record says so. Without -allow\nit tells the status alone; a name there is one operation. The stock bao and\nvault commands work against it.",
 	}
 	s := &serving{f: newFlags(c)}
 	common(s.f.set)
@@ -66,9 +71,7 @@ func (s *serving) check() error {
 		if !slices.Contains(servable, k) {
 			return usage("-allow=%s is not known: say init, rekey, recovery-rekey, rotate or generate-root. Nothing was touched.", name)
 		}
-		if !slices.Contains(s.kinds, k) {
-			s.kinds = append(s.kinds, k)
-		}
+		s.kinds = append(s.kinds, k)
 	}
 	switch {
 	case s.length <= 0 || s.length > maxServe:

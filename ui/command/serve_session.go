@@ -54,7 +54,7 @@ func (p *Process) session(ctx context.Context, s *serving, t *target, cfg hsm.Co
 		return err
 	}
 	defer func() { err = errors.Join(err, rec.Close()) }()
-	o := api.Options{Vault: v, Record: rec, ID: s.f.id, Allow: s.kinds, Plain: s.plain, Version: version(), Host: at.host, Now: p.Now}
+	o := api.Options{Vault: v, Record: rec, ID: s.f.id, Allow: s.kinds, Once: true, Plain: s.plain, Version: version(), Host: at.host, Now: p.Now}
 	if at.token != nil {
 		o.Token = at.token.text
 	}
@@ -121,6 +121,11 @@ func (s *serving) overrides(t *target) []plan.Override {
 	return list
 }
 
+// makesToken tells whether a root token may come of the session.
+func (s *serving) makesToken() bool {
+	return slices.Contains(s.kinds, vaultstate.Init) || slices.Contains(s.kinds, vaultstate.GenerateRoot)
+}
+
 // allowed is what may be done, in words.
 func (s *serving) allowed() string {
 	if len(s.kinds) == 0 {
@@ -130,7 +135,7 @@ func (s *serving) allowed() string {
 	for _, k := range s.kinds {
 		names = append(names, string(k))
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(names, ", ") + "; each once"
 }
 
 func (p *Process) sayServing(s *serving, t *target, at *place, rec *sessionRecord, left []vaultstate.Leftover) {
@@ -177,7 +182,10 @@ func (p *Process) answer(ctx context.Context, s *serving, srv *api.Server, at *p
 		case <-end.C:
 			why = fmt.Sprintf("its time of %s was over", s.length)
 		case <-look.C:
-			if srv.Idle() >= s.idle {
+			switch idle := srv.Idle(); {
+			case srv.Spent() && idle >= min(spentWait, s.idle) && !s.makesToken():
+				why = "what was allowed is done"
+			case idle >= s.idle:
 				why = fmt.Sprintf("nobody asked for anything for %s", s.idle)
 			}
 		case err = <-failed:

@@ -178,7 +178,7 @@ func TestServeStockCommandLine(t *testing.T) {
 }
 
 func stock(s *site, bin string, loopback bool) {
-	args := []string{"-allow=init,rekey,recovery-rekey,rotate,generate-root", "-allow-plain-shares"}
+	args := []string{"-allow=init,rekey,recovery-rekey,rotate,rotate,generate-root", "-allow-plain-shares"}
 	if loopback {
 		args = append(args, "-listen=127.0.0.1:0")
 	}

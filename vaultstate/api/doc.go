@@ -12,8 +12,8 @@
 //   - a request reaches the vault only through the gate: from this user over the
 //     unix socket, or over loopback with the session's token; never from a page
 //     in a browser (see gate; TestBrowser, TestOtherUser, TestNoToken);
-//   - what Allow does not name is answered as a server answers whose endpoint is
-//     closed;
+//   - what Allow does not name, or with Once not any more, is answered as a server
+//     answers whose endpoint is closed;
 //   - every request is an event of the record, on disk before it is answered, and
 //     one that may change something before it is acted upon as well; none of the
 //     events names a person;

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -351,6 +352,41 @@ func TestRevokeSelf(t *testing.T) {
 	if b.Over() != nil {
 		t.Errorf("the session is over: %v", b.Over())
 	}
+}
+
+// TestOnce: a name in Allow is one operation. What is pending goes on, what was
+// cancelled does not count, and the status is told as before.
+func TestOnce(t *testing.T) {
+	b := initialised(t, func(o *api.Options) {
+		o.Once, o.Allow = true, []vaultstate.Kind{vaultstate.Init, vaultstate.Rotate, vaultstate.Rotate, vaultstate.Rekey}
+	})
+	rotate := func() (int, []string) {
+		code, _, says := b.ask(http.MethodPut, "sys/rotate", nil, "X-Vault-Token", b.token)
+		return code, says
+	}
+	for range 2 {
+		if code, says := rotate(); code != http.StatusNoContent {
+			t.Fatal(code, says)
+		}
+	}
+	before := b.state()
+	if code, says := rotate(); code != http.StatusForbidden || !slices.Contains(says, "conclave serve was started with -allow=rotate, and that was done") || b.state() != before {
+		t.Errorf("a third: %d %q", code, says)
+	}
+	b.must(http.MethodGet, "sys/key-status", nil, "X-Vault-Token", b.token)
+	b.must(http.MethodPut, "sys/rekey/init", map[string]any{"secret_shares": 1, "secret_threshold": 1})
+	b.must(http.MethodDelete, "sys/rekey/init", nil)
+	if b.Spent() {
+		t.Error("all is done, and a rekey is still allowed")
+	}
+	a := b.must(http.MethodPut, "sys/rekey/init", map[string]any{"secret_shares": 1, "secret_threshold": 1})
+	for _, one := range b.shares[:2] {
+		b.must(http.MethodPut, "sys/rekey/update", map[string]any{"key": one, "nonce": a["nonce"]})
+	}
+	if !b.Spent() {
+		t.Error("all is done, and it is not said")
+	}
+	b.refuses(405, "unsupported operation", http.MethodPut, "sys/rekey/init", map[string]any{"secret_shares": 1, "secret_threshold": 1})
 }
 
 func TestOneAtATime(t *testing.T) {

@@ -50,7 +50,7 @@ func (r initRequest) notApplicable(seal string) error {
 // is.
 func initialize(s *Server, c *call) (*answer, error) {
 	if !slices.Contains(s.o.Allow, vaultstate.Init) {
-		return nil, closed(c.path, vaultstate.Init)
+		return nil, closed(c.path, vaultstate.Init, notAllowed(vaultstate.Init))
 	}
 	var r initRequest
 	if err := c.decode(&r); err != nil {

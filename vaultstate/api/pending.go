@@ -145,6 +145,7 @@ func (s *Server) commit(ctx context.Context) error {
 		out.Checks = append(out.Checks, vaultstate.Check{Text: "After the swap: " + plain(err)})
 	}
 	s.changes++
+	s.used = append(s.used, p.op.Kind)
 	s.digest = out.After.Storage
 	if st, err := s.o.Vault.Status(ctx); err == nil && s.digest == (vaultstate.Digest{}) {
 		s.digest = st.Storage

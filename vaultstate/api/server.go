@@ -38,6 +38,7 @@ type Options struct {
 	Record  Record
 	ID      string            // of the session: its operations are ID-1, ID-2, …
 	Allow   []vaultstate.Kind // what may be done, besides asking for the status
+	Once    bool              // a name in Allow is one operation, as often as it stands there; it holds for the session if not
 	Plain   bool              // shares may be returned that no PGP key protects
 	Version string            // what the status says
 
@@ -58,6 +59,7 @@ type Server struct {
 	digest  vaultstate.Digest
 	over    error // why nothing can be changed any more
 
+	used                    []vaultstate.Kind // operations that count
 	calls, changes, refused int
 	last                    time.Time // of the last request that passed the gate
 }
@@ -175,7 +177,10 @@ func (s *Server) answer(c *call) (*answer, error) {
 		return nil, refuse(http.StatusMethodNotAllowed)
 	}
 	if rt.kind != "" && !slices.Contains(s.o.Allow, rt.kind) {
-		return nil, closed(c.path, rt.kind)
+		return nil, closed(c.path, rt.kind, notAllowed(rt.kind))
+	}
+	if rt.kind != "" && changes(c.Method) && s.spent(rt.kind) {
+		return nil, closed(c.path, rt.kind, fmt.Sprintf("conclave serve was started with -allow=%s, and that was done", rt.kind))
 	}
 	var err error
 	if c.body, err = readBody(c.Request, rt.large); err != nil {
@@ -210,8 +215,7 @@ func (s *Server) unchanged(ctx context.Context) error {
 }
 
 // closed is how a server answers whose endpoint is closed, and why this one is.
-func closed(path string, kind vaultstate.Kind) *refusal {
-	why := fmt.Sprintf("conclave serve was started without -allow=%s", kind)
+func closed(path string, kind vaultstate.Kind, why string) *refusal {
 	switch kind { //nolint:exhaustive // the others want a token at a server
 	case vaultstate.Rekey, vaultstate.GenerateRoot:
 		return refuse(http.StatusMethodNotAllowed, "unsupported operation", why)
@@ -219,6 +223,35 @@ func closed(path string, kind vaultstate.Kind) *refusal {
 		return refuse(http.StatusNotFound, "unsupported path", why)
 	}
 	return refuse(http.StatusForbidden, "permission denied", why)
+}
+
+func notAllowed(kind vaultstate.Kind) string {
+	return "conclave serve was started without -allow=" + string(kind)
+}
+
+// spent tells whether no operation of a kind is allowed any more.
+func (s *Server) spent(kind vaultstate.Kind) bool {
+	if !s.o.Once || s.pending != nil && s.pending.op.Kind == kind {
+		return false
+	}
+	return count(s.used, kind) >= count(s.o.Allow, kind)
+}
+
+func count(list []vaultstate.Kind, kind vaultstate.Kind) (n int) {
+	for _, k := range list {
+		if k == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// Spent tells whether all that was allowed is done. A session that allows nothing
+// never is.
+func (s *Server) Spent() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.o.Allow) > 0 && s.pending == nil && !slices.ContainsFunc(s.o.Allow, func(k vaultstate.Kind) bool { return !s.spent(k) })
 }
 
 // refused makes an answer of an error.
