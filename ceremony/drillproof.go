@@ -167,6 +167,10 @@ func (r *Run) answered() error {
 	h, _, _ := r.nextDrilled()
 	r.cards.wipe()
 	r.cards.challenge = challenge{}
+	if r.bringsFile(h) {
+		r.drilling.askFile = h.Number
+		return nil
+	}
 	return r.isProven(h, plan.ProofKey, transcript.ByDecrypt)
 }
 

@@ -60,7 +60,10 @@ type Env struct {
 	Number   Numbering
 	Custody  transcript.Head // of the vault's chain of custody; no events: there is none
 
-	Now      func() time.Time
+	Now func() time.Time
+	// ReadFile reads a file that somebody names, refusing more than so many bytes;
+	// nil: none is asked for.
+	ReadFile func(name string, most int64) ([]byte, error)
 	Displays func() []string     // what else may show this screen, in sentences; may be nil
 	Explain  func(error) Problem // turns an error into three sentences
 	Progress func(Line)          // a sub-step of Work; may be nil

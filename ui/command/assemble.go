@@ -113,6 +113,10 @@ func Assemble(ctx context.Context, j Job) (_ *Assembled, err error) {
 	if a.second != nil {
 		env.OtherHSM = a.second
 	}
+	env.ReadFile = func(name string, most int64) ([]byte, error) {
+		b, _, err := readFile(name, most)
+		return b, err
+	}
 	env.Displays = func() []string { return term.Displays(os.DirFS("/"), os.Getenv) }
 	if a.medium != nil {
 		env.Medium = a.medium
