@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"conclave/ceremony"
+	"conclave/ceremony/anchor"
 	"conclave/ceremony/plan"
 	"conclave/hsm"
 	"conclave/vaultstate"
@@ -103,10 +104,30 @@ func (s *serving) meet(ctx context.Context, t *target, v *local.Vault, token *la
 	}
 	// What gives no random bytes is no reason to stop: then it is the system's.
 	_ = token.Seed(ctx)
-	if m.status.Initialized {
-		m.state, _, err = v.Open(ctx, false, nil)
+	if !m.status.Initialized {
+		return m, nil
 	}
-	return m, err
+	if m.state, _, err = v.Open(ctx, false, nil); err != nil {
+		return m, err
+	}
+	return m, s.anchored(ctx, m.state.SealKeyID, token)
+}
+
+// anchored refuses to change a vault of whose state the HSM keeps an anchor: a
+// session has no ceremony that brings it up to date, and the next would find
+// another state.
+func (s *serving) anchored(ctx context.Context, key string, token *lateToken) error {
+	if len(s.kinds) == 0 {
+		return nil
+	}
+	kept, err := token.Data(ctx, anchor.Label(key))
+	if err != nil {
+		return err
+	}
+	if len(kept) > 0 {
+		return failed("the HSM keeps an anchor of this vault, and a session does not keep it up to date. Nothing was touched; hold the ceremony, or serve without -allow.")
+	}
+	return nil
 }
 
 // overrides are the rules that a session weakens.
