@@ -23,13 +23,19 @@ type pendingThere struct {
 	cancel  bool                 // chosen
 	discard going
 	done    bool // nothing of this kind is pending any more
+
+	settled bool   // whether a set that a record left open counts was looked at
+	open    string // …and the set of which that is not known
 }
 
 // clearServer deals with what is pending at the server.
 func (r *Run) clearServer() *page {
 	s := &r.serving.pending
 	i := slices.IndexFunc(r.status.Pending, func(l vaultstate.Leftover) bool { return l.Kind == r.plan.Kind })
-	if i < 0 || s.done || r.resume.done {
+	switch {
+	case i < 0 && !s.settled && !s.done:
+		return r.lookAtOpen()
+	case i < 0, s.done, r.resume.done:
 		return nil
 	}
 	l := r.status.Pending[i]

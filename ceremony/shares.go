@@ -160,6 +160,10 @@ func (r *Run) judge(g *given) *odd {
 		return &odd{given: *g, problem: Problem{Happened: "This is an old share.",
 			State: fmt.Sprintf("%s of the set of %s, which %s replaced: so say the earlier records. Nothing went to the vault; the other shares are kept.", typed, day(set.Issued), set.Ended),
 			Do:    g.who.Name + " types the newer share."}}
+	case set.State == custodian.Pending && r.serving.pending.open == set.ID:
+		return &odd{given: *g, problem: Problem{Happened: "Whether this share counts is not known.",
+			State: fmt.Sprintf("%s of the set of %s: the record of %s ends before the server's answer. Nothing went to the vault; the other shares are kept.", typed, day(set.Issued), set.Ceremony),
+			Do:    "All of one set are used, or none: either all custodians type the share of that day, or all the one before."}}
 	case set.State != custodian.Valid:
 		return &odd{given: *g, problem: Problem{Happened: "This is a share of a set that never counted.",
 			State: fmt.Sprintf("%s of the set of %s, from %s: so say the earlier records. Nothing went to the vault; the other shares are kept.", typed, day(set.Issued), set.Ceremony),

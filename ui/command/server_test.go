@@ -241,6 +241,36 @@ func TestServerToken(t *testing.T) {
 	}
 }
 
+// TestServerOpenSet: the answer that would say whether the new shares count is
+// lost, and the ceremony stops. Where the numbers of the two sets differ, the next
+// one knows; where they do not, it says that it does not know.
+func TestServerOpenSet(t *testing.T) {
+	for threshold, says := range map[string]string{"2": "Whether this share counts is not known.", "3": "ecovery key and its shares are replaced"} {
+		t.Run(threshold, func(t *testing.T) {
+			t.Parallel()
+			f := servertest.New(t, servertest.Dialects[0])
+			s := &onServer{T: t, address: f.URL, f: f, player: &player{dir: t.TempDir(), shown: map[string]string{}, env: []string{"HOME=" + t.TempDir(), "TERM=dumb"}}}
+			s.player.keeps = true
+			s.hold(0, "he vault is initialised", "init", "-recovery-shares=3", "-recovery-threshold=2")
+			s.player.shares = s.shares("ALICE", "BOB")
+			lost := false
+			f.Drop = func(_, path string) bool {
+				lost = lost || strings.HasSuffix(path, "/verify") && f.Ops["recovery"] == nil
+				return lost
+			}
+			rekey := []string{"rekey", "-target=recovery", "-key-shares=3"}
+			s.hold(1, "Try a share of each", append(rekey, "-key-threshold="+threshold)...)
+			f.Drop = nil
+			void, err := filepath.Glob(filepath.Join(s.player.dir, "*", "shares", "VOID-*"))
+			if err != nil || len(void) > 0 {
+				t.Errorf("shares that may count are called void: %v, %v", void, err)
+			}
+			s.player.shares, s.player.use = s.shares("ALICE", "BOB", "CAROL"), true
+			s.hold(0, says, append(rekey, "-key-threshold=2")...)
+		})
+	}
+}
+
 // TestServerInitCut: a program that is killed between an init without recovery
 // keys and their proof leaves the root token as the only authority. With it the
 // next ceremony goes on with the shares that were handed out.
