@@ -167,6 +167,9 @@ func TestEnvironmentUnread(t *testing.T) {
 // TestAnswersAreHeld: what a server can answer with that is no answer. Each
 // request is sent once.
 func TestAnswersAreHeld(t *testing.T) {
+	// Who waits for the client to hang up can be answering while it does.
+	over := make(chan struct{})
+	defer close(over)
 	for _, c := range []struct {
 		what   string
 		answer func(w http.ResponseWriter, r *http.Request)
@@ -193,7 +196,7 @@ func TestAnswersAreHeld(t *testing.T) {
 			_, _ = io.WriteString(w, `{"errors":["red \u001b[31m"]}`)
 		}, nil, `red \x1b[31m`, 1},
 		{"negative shares", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"n":-1}`) }, nil, "not what this API says", 1},
-		{"nothing for long", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, context.DeadlineExceeded, "", 1},
+		{"nothing for long", func(http.ResponseWriter, *http.Request) { <-over }, context.DeadlineExceeded, "", 1},
 	} {
 		s, ca, reached := tlsServer(t, c.answer)
 		_, err := server.Open(t.Context(), server.Config{Address: s.URL, CA: ca, Timeout: time.Second})
