@@ -23,11 +23,16 @@ func gathering() []Step {
 }
 
 func agreeToGather(r *Run) *page {
-	p := r.confirmTwice(&r.drilling.gather, Prompt{Badge: "SHARES TOGETHER IN MEMORY", Action: "Combine a quorum, only to prove it", Word: "QUORUM",
+	prompt := Prompt{Badge: "SHARES TOGETHER IN MEMORY", Action: "Combine a quorum, only to prove it", Word: "QUORUM",
 		Text:    assets.Text("gather-quorum"),
 		Changes: fmt.Sprintf("nothing in the vault; %d shares are in the memory of this machine at once", r.status.Threshold),
 		Stays:   "all keys, shares and data",
-		Undo:    "what was in memory is wiped; who saw it there has it"}, "combine a quorum, only to prove it")
+		Undo:    "what was in memory is wiped; who saw it there has it"}
+	if r.remote() {
+		prompt.Text = assets.Text("gather-quorum-server")
+		prompt.Changes = fmt.Sprintf("a root token is made and revoked at once; %d shares are in the memory of this machine together, and go to the server", r.status.Threshold)
+	}
+	p := r.confirmTwice(&r.drilling.gather, prompt, "combine a quorum, only to prove it")
 	if p == nil {
 		r.agreed.Needed = r.status.Threshold
 	}

@@ -116,7 +116,7 @@ func brief(r *Run) *page {
 	if r.hello.briefed {
 		return nil
 	}
-	text := r.c.purpose(r.remote(), r.provesBackup())
+	text := r.c.purpose(r.remote(), r.plan)
 	if !r.remote() && (r.status.Can.Offline || r.plan.Storage != "") {
 		text = append(text, Honesty)
 	}

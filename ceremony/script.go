@@ -88,9 +88,13 @@ func step(id, title string, by Role, next func(*Run) *page) []Step {
 func steps(parts ...[]Step) []Step { return slices.Concat(parts...) }
 
 // purpose is what the ceremony is for, as it is read aloud.
-func (c Ceremony) purpose(remote, backup bool) []string {
-	if backup {
+func (c Ceremony) purpose(remote bool, p *plan.Plan) []string {
+	switch {
+	case c.ID != string(plan.Drill):
+	case p.Proof == plan.ProofHSM:
 		return assets.Text("brief-drill-backup")
+	case remote && p.Proof == plan.ProofQuorum:
+		return assets.Text("brief-drill-server-quorum")
 	}
 	if remote && c.ID != string(plan.Drill) {
 		return append(assets.Text("brief-"+c.ID+"-server"), assets.Text("brief-server")...)

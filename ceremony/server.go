@@ -112,7 +112,7 @@ func (r *Run) askServer(ctx context.Context) ([]string, error) {
 		}
 	}
 	s.doors = nil
-	if r.status.Initialized && r.plan.Kind != plan.Unseal && r.plan.Kind != plan.Drill {
+	if r.status.Initialized && r.plan.Kind != plan.Unseal {
 		if s.doors, err = v.Doors(ctx); err != nil {
 			return nil, err
 		}
@@ -150,9 +150,18 @@ func notOffered(d vaultstate.Door) error {
 		Do: capital(sentence(d.Text)) + " Whoever runs the server does that; then try again, or stop."}, vaultstate.ErrClosed}
 }
 
+// serves is the kind of operation that the server is asked for. A quorum that is
+// only proven makes a root token.
+func (r *Run) serves() vaultstate.Kind {
+	if r.plan.Kind == plan.Drill {
+		return vaultstate.GenerateRoot
+	}
+	return r.plan.Kind
+}
+
 // door is the way that this ceremony goes.
 func (r *Run) door() (vaultstate.Door, bool) {
-	i := slices.IndexFunc(r.serving.doors, func(d vaultstate.Door) bool { return d.Kind == r.plan.Kind })
+	i := slices.IndexFunc(r.serving.doors, func(d vaultstate.Door) bool { return d.Kind == r.serves() })
 	if i < 0 {
 		return vaultstate.Door{}, false
 	}
@@ -185,7 +194,7 @@ func (r *Run) compareServer() *page {
 		text = []string{"A dishonest server can say anything, and whoever listens at this address on this machine is the server."}
 	}
 	for _, d := range s.doors {
-		if d.Kind == r.plan.Kind {
+		if d.Kind == r.serves() {
 			lines = append(lines, Line{Mark: markOf(vaultstate.Check{OK: d.Open || d.NeedsToken}), Text: d.Text})
 		}
 	}

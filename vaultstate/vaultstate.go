@@ -257,9 +257,10 @@ type Opener interface {
 	Open(ctx context.Context, deep bool, progress func(done, total int)) (State, []Check, error)
 }
 
-// Tester tells whether shares make the recovery key, without an operation and
-// without a change: nil if they do, a *QuorumError if not. It names the wrong
-// ones if the others are enough.
+// Tester tells whether shares make the recovery key: nil if they do, a
+// *QuorumError if not. It names the wrong ones if the others are enough, where that
+// can be known. A local vault does it without a change; a server has to make a root
+// token for it, and revokes it.
 type Tester interface {
 	Test(ctx context.Context, shares []secret.Bytes) error
 }

@@ -49,8 +49,8 @@ func (q Request) drilling(p *Plan, refuse func(string, string, ...any)) {
 	case proof != ProofKey && len(q.RecoveryKeys) > 0:
 		refuse("recovery-pgp-keys", "with proof = %s nothing is encrypted to a key; leave the keys out, or say proof = key", proof)
 	}
-	if q.Server != nil && (proof == ProofQuorum || proof == ProofHSM || q.Drilling.CompareKey) {
-		refuse("proof", "the recovery key is in the server's own storage, under its HSM: from here shares are compared with the record alone")
+	if q.Server != nil && (proof == ProofHSM || q.Drilling.CompareKey) {
+		refuse("proof", "the recovery key is in the server's own storage, under its HSM, which is not reached from here; the server itself says whether a quorum is good: proof = quorum")
 	}
 	p.Proof, p.CompareKey = proof, q.Drilling.CompareKey
 	p.Values = append(p.Values, Value{Name: "proof", Text: proof, Source: source})

@@ -59,7 +59,9 @@ func (q Request) server(p *Plan, refuse func(string, string, ...any)) {
 }
 
 // UsesServer tells whether anything but its status is asked of a server.
-func (p *Plan) UsesServer() bool { return p.Server != nil && p.Kind != Drill }
+func (p *Plan) UsesServer() bool {
+	return p.Server != nil && (p.Kind != Drill || p.Proof == ProofQuorum)
+}
 
 // AtOnce tells whether a server does what is asked before anything can be looked
 // at: an init when it is asked for, the others with the last share. The people

@@ -74,8 +74,26 @@ func onServers(t *testing.T, address string, f *servertest.Server) {
 	} else {
 		s.hold(1, "The server does not offer this", "generate-root")
 	}
+	// A quorum that is only proven, and the third alone.
+	s.player.token = first // the last one that was shown is revoked
+	s.player.shares = s.shares("ALICE", "BOB", "CAROL")
+	if f == nil || f.Dialect.Old || f.Dialect.RootToken {
+		before := 0
+		if f != nil {
+			before = len(f.Tokens)
+		}
+		said = s.hold(0, "3 of 3 shares are proven. Nothing was changed.", "drill", "-proof=quorum")
+		if !strings.Contains(joined([]byte(said)), "It makes a root token of their authority, which is revoked at once") {
+			t.Error("it is not said what the server does for it")
+		}
+		if f != nil && len(f.Tokens) != before {
+			t.Error("a token is left")
+		}
+	} else {
+		s.hold(1, "The server does not offer this", "drill", "-proof=quorum")
+	}
 	dirs, err := filepath.Glob(filepath.Join(s.player.dir, "*-*"))
-	if err != nil || len(dirs) != 11 {
+	if err != nil || len(dirs) != 12 {
 		t.Fatal(dirs, err)
 	}
 	record, err := os.ReadFile(filepath.Join(dirs[1], "transcript.jsonl"))

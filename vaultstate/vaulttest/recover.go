@@ -15,9 +15,13 @@ func testRecover(p *player) {
 	old := p.held
 	tester, ok := p.Vault.(vaultstate.Tester)
 	if !ok {
+		p.Fatal("this vault tests no shares")
+	}
+	if !p.offers(vaultstate.Recover) {
 		if _, err := p.Vault.Begin(p.ctx(), op); !errors.Is(err, vaultstate.ErrUnsupported) {
-			p.Errorf("a vault without Tester recovers: %v", err)
+			p.Errorf("a server recovers: %v", err)
 		}
+		p.testAtServer(tester)
 		return
 	}
 	test := func(what string, want bool, shares ...secret.Bytes) {

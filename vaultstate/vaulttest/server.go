@@ -3,6 +3,7 @@ package vaulttest
 import (
 	"errors"
 
+	"conclave/hsm/secret"
 	"conclave/vaultstate"
 )
 
@@ -69,4 +70,37 @@ func testLostFound(p *player) {
 	}
 	p.again()
 	p.run(vaultstate.Operation{ID: "sixth", Kind: vaultstate.RecoveryRekey, Shares: 2, Threshold: 2})
+}
+
+// testAtServer: a quorum is proven by a root token that is gone afterwards, and
+// nothing stays pending.
+func (p *player) testAtServer(tester vaultstate.Tester) {
+	p.Helper()
+	h := p.held
+	if !p.offers(vaultstate.GenerateRoot) {
+		if err := tester.Test(p.ctx(), h[:3]); !errors.Is(err, vaultstate.ErrClosed) {
+			p.Errorf("a server that makes no root token tests shares: %v", err)
+		}
+		return
+	}
+	wrong := flipped(h[1])
+	defer wrong.Wipe()
+	for what, c := range map[string]struct {
+		shares []secret.Bytes
+		good   bool
+	}{
+		"three of five": {h[1:4], true},
+		"too few":       {h[:2], false},
+		"one is wrong":  {[]secret.Bytes{h[0], wrong, h[2]}, false},
+	} {
+		err := tester.Test(p.ctx(), c.shares)
+		var q *vaultstate.QuorumError
+		if (err == nil) != c.good || err != nil && !errors.As(err, &q) {
+			p.Errorf("%s: %v", what, err)
+		}
+		if st, err := p.Vault.Status(p.ctx()); err != nil || len(st.Pending) > 0 {
+			p.Errorf("%s: %+v is pending, %v", what, st.Pending, err)
+		}
+	}
+	p.run(vaultstate.Operation{ID: "after", Kind: vaultstate.Rekey})
 }

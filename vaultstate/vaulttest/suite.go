@@ -195,13 +195,9 @@ func (p *player) again() {
 // offers tells whether a vault has an operation; a server may have it closed.
 func (p *player) offers(kind vaultstate.Kind) bool {
 	p.Helper()
-	if kind == vaultstate.Recover {
-		_, ok := p.Vault.(vaultstate.Tester)
-		return ok
-	}
 	r := p.remote()
-	if r == nil {
-		return true
+	if r == nil || kind == vaultstate.Recover {
+		return r == nil
 	}
 	doors, err := r.Doors(p.ctx())
 	if err != nil {
