@@ -34,6 +34,10 @@ func TestDrill(t *testing.T) {
 		"signed by the HSM": {func(q *plan.Request) { q.SignRecord.Label = "records" }, true, false, ""},
 		"an anchor":         {func(q *plan.Request) { q.Anchor = "hsm" }, true, false, ""},
 		"at a server":       {func(q *plan.Request) { q.Server, q.Storage = server, server.Address }, false, false, ""},
+		"a backup":          {func(q *plan.Request) { q.Drilling.Proof = plan.ProofHSM }, true, false, ""},
+		"a quorum at a server": {func(q *plan.Request) {
+			q.Server, q.Storage, q.Drilling.Proof = server, server.Address, plan.ProofQuorum
+		}, false, true, "quorum-in-memory"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q := drill()
@@ -77,7 +81,7 @@ func TestDrillRefused(t *testing.T) {
 		"another proof":           {func(q *plan.Request) { q.Drilling.Proof = "word" }, "proof"},
 		"keys without keys":       {func(q *plan.Request) { q.Drilling.Proof = plan.ProofKey }, "proof"},
 		"shares with keys":        {func(q *plan.Request) { q.RecoveryKeys = []plan.File{key(t, "alice", day)} }, "recovery-pgp-keys"},
-		"a quorum at a server":    {func(q *plan.Request) { q.Server, q.Drilling.Proof = server, plan.ProofQuorum }, "proof"},
+		"a server's backup":       {func(q *plan.Request) { q.Server, q.Drilling.Proof = server, plan.ProofHSM }, "proof"},
 		"a server's key compared": {func(q *plan.Request) { q.Server, q.Drilling.CompareKey = server, true }, "proof"},
 		"new shares":              {func(q *plan.Request) { q.RecoveryShares = n(5) }, "recovery-shares"},
 		"a root token":            {func(q *plan.Request) { q.RootToken = "initial" }, "root-token"},
