@@ -53,6 +53,7 @@ type Page struct {
 	New       *Token           `json:"new,omitempty"`       // that a rewrap moved them to
 	Old       *Token           `json:"old,omitempty"`       // that a retire destroyed
 	Destroyed []Act            `json:"destroyed,omitempty"` // keys of the HSM
+	Backup    []Act            `json:"backup,omitempty"`    // that the vault was opened through the HSM's backup
 	Anchors   []Act            `json:"anchors,omitempty"`   // what the HSM keeps of the vault
 	Adopted   []Act            `json:"adopted,omitempty"`   // states that the ceremony before did not leave
 	Calls     []Act            `json:"calls,omitempty"`     // that used or made a key
@@ -231,6 +232,8 @@ func (p *Page) add(ev transcript.Event) {
 		p.Server = f
 	case "requests":
 		p.Requests = append(p.Requests, act)
+	case "backup-opened":
+		p.Backup = append(p.Backup, act)
 	case "anchor":
 		p.Anchors = append(p.Anchors, act)
 	case "adopted":

@@ -61,6 +61,13 @@ func (p *Page) equipment(out *document) {
 	for _, a := range p.Destroyed {
 		out.row("destroyed", fmt.Sprintf("%s in the token %s, serial %s (event %d)", a.Facts.Text("ref"), a.Facts.Text("token"), a.Facts.Text("serial"), a.Event))
 	}
+	for _, a := range p.Backup {
+		text := "the vault was opened through this token, a backup of the HSM"
+		if !a.Facts.Flag("known") {
+			text = "the vault was opened through this token; that it is a backup of the HSM is what people say"
+		}
+		out.row("backup", fmt.Sprintf("%s (event %d)", text, a.Event))
+	}
 	p.anchorRows(out)
 }
 

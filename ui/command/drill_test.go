@@ -50,7 +50,7 @@ func TestDrillOfBackup(t *testing.T) {
 	if err != nil || len(found) != 1 {
 		t.Fatal(found, err)
 	}
-	v.want(0, "serial BACKUP0000000017", []string{"transcript", "report", found[0]})
+	v.want(0, "the vault was opened through this token, a backup of the HSM (event", []string{"transcript", "report", found[0]})
 }
 
 // TestDrill holds drills on a real vault and its SoftHSM token. The shares are
