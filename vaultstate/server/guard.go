@@ -125,8 +125,11 @@ func (op *operation) differences(p pending) (found []string) {
 		}
 		return found
 	}
+	// Under an HSM seal the new root key is one share. Of it OpenBao's main says 0 at
+	// the older endpoint, in 2026, and 1 at the newer one.
 	n, t := op.counts()
-	if p.N != n || p.T != t {
+	unsaid := op.commits() && p.N == 0 && p.T == 0
+	if (p.N != n || p.T != t) && !unsaid {
 		say("%d new shares with the threshold %d are asked for, and %d with %d were agreed", p.N, p.T, n, t)
 	}
 	if want := op.fingerprints(); !slices.EqualFunc(p.PGP, want, strings.EqualFold) {

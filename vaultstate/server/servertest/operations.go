@@ -25,6 +25,9 @@ func (f *Server) pending(kind string) m {
 	}
 	out := m{"nonce": op.Nonce, "started": true, "t": op.T, "n": op.N, "progress": len(op.Given), "required": required, "pgp_fingerprints": prints,
 		"backup": op.Backup, "verification_required": op.Verification, "verification_nonce": op.VerifyNonce, "complete": false, "otp_length": 26, "pgp_fingerprint": ""}
+	if kind == "rekey" && f.Dialect.ZeroRoot && !f.Newer {
+		out["n"], out["t"] = 0, 0
+	}
 	if kind == "root" && len(prints) == 1 {
 		out["pgp_fingerprint"] = prints[0]
 	}

@@ -33,6 +33,7 @@ type Dialect struct {
 	Rotate    bool // rotate/root, rotate/recovery, with a token
 	RootToken bool // generate-root-token, with a token
 	Zero      bool // an init without recovery keys
+	ZeroRoot  bool // of a rekey under an HSM seal it says 0 shares (OpenBao's main, at the older endpoint)
 	Sticky    bool // a wrong quorum is not forgotten (OpenBao 2.5, rotate)
 }
 
@@ -42,7 +43,7 @@ var Dialects = []Dialect{
 	{Name: "old, token", Old: true, OldToken: true},
 	{Name: "rotate", Rotate: true, Zero: true, Sticky: true},
 	{Name: "rotate, new root", Rotate: true, RootToken: true, Zero: true},
-	{Name: "all", Old: true, Rotate: true, RootToken: true, Zero: true},
+	{Name: "all", Old: true, Rotate: true, RootToken: true, Zero: true, ZeroRoot: true},
 	{Name: "shamir", Shamir: true, Old: true},
 }
 
