@@ -120,7 +120,8 @@ func TestMountsBelow(t *testing.T) {
 
 // process is an entry of a made-up /proc.
 type process struct {
-	name, args, cwd, fd string
+	name, args, cwd string
+	fd              string // besides that of /dev/null; "none": it has none at all
 }
 
 func TestProcesses(t *testing.T) {
@@ -129,13 +130,14 @@ func TestProcesses(t *testing.T) {
 		p    process
 		want string
 	}{
-		"server in it":       {process{"bao", "bao server -config=x", root, ""}, "Process 77 (bao) runs in the storage directory."},
-		"renamed server":     {process{"secrets", "/opt/secrets server", root + "/x", ""}, "runs in the storage directory"},
-		"server naming it":   {process{"vault", "vault server -config=" + root + "/c.hcl", "/", ""}, "names the storage directory"},
-		"open file":          {process{"cp", "cp", "/", root + "/core/_keyring"}, "open"},
-		"shell in it":        {process{"bash", "-bash", root, ""}, ""},
-		"server elsewhere":   {process{"bao", "bao server", "/srv/vault2", "/srv/vault2/core/_keyring"}, ""},
-		"name with controls": {process{"ba\x1bo", "x server", root, ""}, "Process 77 (bao)"},
+		"server in it":         {process{"bao", "bao server -config=x", root, ""}, "Process 77 (bao) runs in the storage directory."},
+		"renamed server":       {process{"secrets", "/opt/secrets server", root + "/x", ""}, "runs in the storage directory"},
+		"server naming it":     {process{"vault", "vault server -config=" + root + "/c.hcl", "/", ""}, "names the storage directory"},
+		"open file":            {process{"cp", "cp", "/", root + "/core/_keyring"}, "open"},
+		"shell in it":          {process{"bash", "-bash", root, ""}, ""},
+		"server elsewhere":     {process{"bao", "bao server", "/srv/vault2", "/srv/vault2/core/_keyring"}, ""},
+		"thread of the kernel": {process{"kworker", "", root, "none"}, ""},
+		"name with controls":   {process{"ba\x1bo", "x server", root, ""}, "Process 77 (bao)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			proc := t.TempDir()
@@ -150,8 +152,8 @@ func TestProcesses(t *testing.T) {
 			}
 			write("comm", c.p.name+"\n")
 			write("cmdline", strings.ReplaceAll(c.p.args, " ", "\x00")+"\x00")
-			for link, to := range map[string]string{"cwd": c.p.cwd, "fd/3": c.p.fd} {
-				if to == "" {
+			for link, to := range map[string]string{"cwd": c.p.cwd, "fd/0": "/dev/null", "fd/3": c.p.fd} {
+				if to == "" || c.p.fd == "none" && strings.HasPrefix(link, "fd/") {
 					continue
 				}
 				if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {

@@ -141,6 +141,10 @@ func passes(proc string, pid int) bool {
 
 func uses(dir, root string) (string, error) {
 	below := func(name string) bool { return name == root || strings.HasPrefix(name, root+"/") }
+	fds, err := os.ReadDir(filepath.Join(dir, "fd"))
+	if err == nil && len(fds) == 0 {
+		return "", nil // a thread of the kernel, as most are, or one that has ended: not worth two more looks
+	}
 	if server(dir) {
 		if cwd, err := os.Readlink(filepath.Join(dir, "cwd")); err == nil && below(cwd) {
 			return "runs in the storage directory", nil
@@ -149,7 +153,6 @@ func uses(dir, root string) (string, error) {
 			return "names the storage directory", nil
 		}
 	}
-	fds, err := os.ReadDir(filepath.Join(dir, "fd"))
 	if err != nil {
 		return "", err // gone, or not ours to see
 	}
