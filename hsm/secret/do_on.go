@@ -6,6 +6,7 @@ import (
 	"runtime"
 	rsecret "runtime/secret"
 	"sync"
+	"time"
 )
 
 // Erases tells whether this build erases what f leaves behind in Do.
@@ -14,9 +15,9 @@ const Erases = true
 // Do calls f, which uses a key outside the token. Where the build has
 // runtime/secret, the registers, the stack and the heap that f used are erased
 // before Do returns: a collection follows, since heap objects are erased when
-// they are found dead (but see Gather). f must not start goroutines that use
-// the key, nor call into C: that ends the process with a segmentation fault
-// (Go 1.26).
+// they are found dead (but see Gather), and two more beside what comes after. f
+// must not start goroutines that use the key, nor call into C: that ends the
+// process with a segmentation fault (Go 1.26).
 func Do(f func()) {
 	if rsecret.Enabled() {
 		f() // the outer Do collects
@@ -24,7 +25,7 @@ func Do(f func()) {
 	}
 	rsecret.Do(f)
 	if !gathering.later() {
-		runtime.GC()
+		collect()
 	}
 }
 
@@ -36,9 +37,49 @@ func Gather() (end func()) {
 	gathering.begin()
 	return sync.OnceFunc(func() {
 		if gathering.end() {
-			runtime.GC()
+			collect()
 		}
 	})
+}
+
+// collect erases what is dead, and does so twice more a while later, beside the
+// work: where a thread is stopped in the middle of anything, its frame is read
+// word by word, and can seem to hold what nothing holds any more.
+func collect() {
+	runtime.GC()
+	again.begin()
+}
+
+// repeats are the collections that follow the last one that was asked for.
+type repeats struct {
+	mu    sync.Mutex
+	timer *time.Timer
+	next  int // index into pauses
+}
+
+var (
+	again  repeats
+	pauses = []time.Duration{300 * time.Millisecond, 2 * time.Second}
+)
+
+func (r *repeats) begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.next = 0
+	if r.timer == nil {
+		r.timer = time.AfterFunc(pauses[0], r.run)
+		return
+	}
+	r.timer.Reset(pauses[0])
+}
+
+func (r *repeats) run() {
+	runtime.GC()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.next++; r.next < len(pauses) {
+		r.timer.Reset(pauses[r.next])
+	}
 }
 
 // gathering is how many Gather have not ended, and whether a Do left its

@@ -5,6 +5,7 @@ package secret_test
 import (
 	"runtime"
 	"testing"
+	"time"
 
 	"conclave/hsm/secret"
 )
@@ -19,6 +20,7 @@ func collections(f func()) uint32 {
 }
 
 func TestCollections(t *testing.T) {
+	defer secret.PauseFor(time.Hour)()
 	use := func() { secret.Do(func() {}) }
 	if n := collections(use); n != 1 {
 		t.Errorf("a Do was followed by %d collections", n)
@@ -45,5 +47,17 @@ func TestCollections(t *testing.T) {
 	}
 	if n := collections(use); n != 1 {
 		t.Errorf("a Do afterwards was followed by %d collections", n)
+	}
+}
+
+// TestAgain: two more collections follow, and no third.
+func TestAgain(t *testing.T) {
+	defer secret.PauseFor(time.Millisecond)()
+	n := collections(func() {
+		secret.Do(func() {})
+		time.Sleep(200 * time.Millisecond)
+	})
+	if n != 3 {
+		t.Errorf("%d collections, want one and two more", n)
 	}
 }
