@@ -71,12 +71,8 @@ func (r *Run) leftBy(l vaultstate.Leftover) (custodian.Set, bool) {
 	if ro == nil || ro.Nonce == "" || ro.Nonce != string(l.ID) {
 		return custodian.Set{}, false
 	}
-	for _, s := range slices.Backward(ro.Sets) {
-		if s.State == custodian.Pending {
-			return s, true
-		}
-	}
-	return custodian.Set{}, true
+	set, _ := r.openSet() // none, if no new share had left the program
+	return set, true
 }
 
 // notThere tells why this run cannot go on with what the other left; "" if it
