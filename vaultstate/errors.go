@@ -53,7 +53,12 @@ func (e *LostError) Error() string {
 	return ErrLost.Error() + ": " + e.So + ": " + e.Err.Error()
 }
 
-func (e *LostError) Unwrap() []error { return []error{ErrLost, e.Err} }
+func (e *LostError) Unwrap() []error {
+	if e.Err == nil {
+		return []error{ErrLost} // a nil in the list is against the rules of package errors
+	}
+	return []error{ErrLost, e.Err}
+}
 
 type changedThere struct{}
 

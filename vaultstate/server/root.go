@@ -69,7 +69,7 @@ func (v *Vault) takeToken(ctx context.Context, op *operation, p *pending) error 
 	if op.tokenKey != nil {
 		message, err := base64.StdEncoding.DecodeString(string(p.EncodedToken.Expose())) // encrypted
 		if err != nil || len(message) == 0 {
-			return op.lose(errAnswer, "a root token was made and counts, and cannot be read: whoever finds its accessor in the server's audit log revokes it")
+			return op.lose(errAnswer, unreadable)
 		}
 		issued.Encrypted, issued.PGP = message, op.tokenKey.Fingerprint
 		if err := op.addressed("the root token", *op.tokenKey, message); err != nil {
@@ -78,7 +78,7 @@ func (v *Vault) takeToken(ctx context.Context, op *operation, p *pending) error 
 	} else {
 		token, err := decodeToken(p.EncodedToken.Bytes, op.otp)
 		if err != nil {
-			return op.lose(err, "a root token was made and counts, and cannot be read: whoever finds its accessor in the server's audit log revokes it")
+			return op.lose(err, unreadable)
 		}
 		op.otp.Wipe()
 		op.token = token
@@ -89,6 +89,10 @@ func (v *Vault) takeToken(ctx context.Context, op *operation, p *pending) error 
 	op.phase = vaultstate.PhaseIssue
 	return nil
 }
+
+// unreadable is what is so when the server made a root token and nobody can
+// have it.
+const unreadable = "a root token was made and counts, and cannot be read: whoever finds its accessor in the server's audit log revokes it"
 
 // accessor is a token's; "" if the server does not tell.
 func (v *Vault) accessor(ctx context.Context, token secret.Bytes) string {

@@ -18,7 +18,7 @@ import (
 func (v *Vault) takeShorter(ctx context.Context, op *operation, p *pending) error {
 	root, err := decodeToken(p.EncodedToken.Bytes, op.otp)
 	if err != nil {
-		return op.lose(err, "a root token was made and counts, and cannot be read: whoever finds its accessor in the server's audit log revokes it")
+		return op.lose(err, unreadable)
 	}
 	defer root.Wipe()
 	op.otp.Wipe()
