@@ -273,8 +273,8 @@ func (r *Run) askNewcomer() *page {
 			Text: []string{"The name as it shall stand in the record. The agreed plan stays as it was."}, Recorded: "name, organisation, role, time."},
 		do: func(_ context.Context, in Input) error {
 			for _, text := range in.Fields {
-				if looksSecret(text) {
-					if err := r.record("answer", Operator, "", transcript.Facts{"field": "name", "value": refusedText}); err != nil {
+				if likeNoName(text) {
+					if err := r.recordRefused("name"); err != nil {
 						return err
 					}
 					return askAgain("This looks like a share, a token or a key, not like a name.", "It was not recorded.", "Type the name.")

@@ -28,7 +28,7 @@
 //   - a deviation can be noted at every page until the record is closed, and
 //     leaves the page as it stands (TestNoteAnywhere); text that people type is
 //     refused, and said to be, if it holds a secret in use or the shape of one
-//     (TestSecretsInText, TestSecretShape);
+//     (TestSecretsInText, TestShapeOfShares);
 //   - everybody present agrees, or says why not; neither keeps the record open,
 //     and what the sign-off lacks is in its last event (TestSignOff). A receipt
 //     is the head after its event (TestReceipts).

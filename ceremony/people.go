@@ -10,7 +10,6 @@ import (
 	"conclave/ceremony/plan"
 	"conclave/ceremony/transcript"
 	"conclave/vaultstate"
-	"conclave/vaultstate/share"
 )
 
 // maxName is the longest name of a person, in bytes.
@@ -144,11 +143,7 @@ func (r *Run) askName(who Person, field string) *page {
 		Prompt: Prompt{Kind: Ask, By: r.person(Operator), Heading: "Who is the " + field + "?", Field: field, Default: suggested,
 			Text: []string{"Type the name as it shall stand in the record; the organisation may follow: Wim Example, of Audit."}, Recorded: "name, role, organisation."},
 		do: func(_ context.Context, in Input) error {
-			bad, err := r.refuses(field, in.Text)
-			if err == nil && !bad && looksSecret(in.Text) {
-				// A broken-off share is no share's shape, but no name either.
-				bad, err = true, r.record("answer", Operator, "", transcript.Facts{"field": field, "value": refusedText})
-			}
+			bad, err := r.refusesName(field, in.Text)
 			if err != nil {
 				return err
 			}
@@ -227,30 +222,4 @@ func (r *Run) receivers() []Person {
 		}
 	}
 	return list
-}
-
-// looksSecret tells whether text has the shape of a share, a token or a key, so
-// that it is kept out of a public field.
-func looksSecret(text string) bool {
-	t := strings.Join(strings.Fields(text), "")
-	for _, prefix := range []string{"s.", "hvs.", "b.", "hvb.", "-----BEGIN"} {
-		if strings.HasPrefix(t, prefix) && len(t) >= 20 {
-			return true
-		}
-	}
-	for _, practice := range []bool{false, true} {
-		for _, size := range []int{32, 33} {
-			if (share.Scheme{Practice: practice}).Inspect([]byte(t), size).Done {
-				return true
-			}
-		}
-	}
-	// A broken-off share, hex or base64: long, and full of digits, as no name is.
-	digits := 0
-	for _, c := range t {
-		if c >= '0' && c <= '9' {
-			digits++
-		}
-	}
-	return len(t) >= 20 && 8*digits >= len(t)
 }

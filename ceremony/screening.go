@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"regexp"
 	"strings"
 
 	"conclave/assets/clean"
@@ -31,7 +30,19 @@ func (r *Run) refuses(field, text string) (bool, error) {
 	if !r.holdsSecret(text) && !secretShape(text) {
 		return false, nil
 	}
-	return true, r.record("answer", Operator, "", transcript.Facts{"field": field, "value": refusedText})
+	return true, r.recordRefused(field)
+}
+
+// refusesName is refuses for a person's name, of which it asks more.
+func (r *Run) refusesName(field, text string) (bool, error) {
+	if bad, err := r.refuses(field, text); bad || err != nil || !likeNoName(text) {
+		return bad, err
+	}
+	return true, r.recordRefused(field)
+}
+
+func (r *Run) recordRefused(field string) error {
+	return r.record("answer", Operator, "", transcript.Facts{"field": field, "value": refusedText})
 }
 
 // typed is a text for the record as a page asked for it: on one line, of at most
@@ -211,60 +222,4 @@ func (m *pinMark) in(text string) int {
 func (m *pinMark) wipe() {
 	m.key.Wipe()
 	*m = pinMark{}
-}
-
-var (
-	tokenShape = regexp.MustCompile(`(?:^|[^A-Za-z0-9])(?:hvs|hvb|hvr|s|b|r)\.[A-Za-z0-9_-]{18,}`)
-	armorShape = regexp.MustCompile(`(?i)-----\s*BEGIN|PRIVATE KEY BLOCK`)
-	hexRun     = regexp.MustCompile(`[0-9A-Fa-f]{2,}(?:[ :.-]?[0-9A-Fa-f]{2,})*`)
-	groupRun   = regexp.MustCompile(`(?:[0-9A-F]{6}[0-9A-HJKMNPQRTV-Z]){3,}`)
-	word64     = regexp.MustCompile(`[A-Za-z0-9+/_-]{43,}`)
-)
-
-// SecretShape tells whether a text looks like a share, a token or a private key,
-// for those who ask for text before there is a run.
-func SecretShape(text string) bool { return secretShape(text) }
-
-// secretShape tells whether a text holds something of the shape of a share, a
-// token or a private key. A PGP fingerprint, 40 hex digits, is none.
-func secretShape(text string) bool {
-	if tokenShape.MatchString(text) || armorShape.MatchString(text) {
-		return true
-	}
-	for _, run := range hexRun.FindAllString(text, -1) {
-		digits, letters := 0, 0
-		for _, c := range run {
-			switch {
-			case c >= '0' && c <= '9':
-				digits++
-			case c >= 'A':
-				letters++
-			}
-		}
-		if n := digits + letters; n >= 24 && n != 40 && digits > 0 && letters > 0 && 8*digits >= n {
-			return true
-		}
-	}
-	for _, run := range groupRun.FindAllString(strings.ToUpper(strings.Join(strings.Fields(text), "")), -1) {
-		// Checks that are all hex digits make a run of hex, which is above.
-		if strings.ContainsAny(run, "0123456789") && strings.ContainsAny(run, "GHJKMNPQRTVWXYZ") {
-			return true
-		}
-	}
-	for _, w := range word64.FindAllString(text, -1) {
-		if strings.ContainsAny(w, "0123456789") && strings.ToUpper(w) != w && strings.ToLower(w) != w && base64Size(w) {
-			return true
-		}
-	}
-	return false
-}
-
-// base64Size tells whether a word is base64 of as many bytes as a share has.
-func base64Size(w string) bool {
-	if len(w) > 44 || strings.ContainsAny(w, "+/") && strings.ContainsAny(w, "-_") {
-		return false
-	}
-	w = strings.NewReplacer("-", "+", "_", "/").Replace(w)
-	b, err := base64.RawStdEncoding.DecodeString(w)
-	return err == nil && (len(b) == 32 || len(b) == 33)
 }

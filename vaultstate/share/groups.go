@@ -1,6 +1,10 @@
 package share
 
-import "conclave/hsm/secret"
+import (
+	"strconv"
+
+	"conclave/hsm/secret"
+)
 
 const (
 	groupHex   = 6 // hex characters of a full group
@@ -47,6 +51,31 @@ func (s Scheme) Groups(share secret.Bytes) secret.Bytes {
 		dst[to-1] = checkChars[s.check(v, g+1)]
 	}
 	return out
+}
+
+// GroupsFit tells whether three of the groups in a row have the checks that they
+// have as neighbours in some share, a practice share or a real one: three groups
+// of chance do in two of three thousand cases. A group is six hex digits and the
+// check, in capitals.
+func GroupsFit(groups []string) bool {
+	for from := range max(0, len(groups)-2) {
+		for _, s := range []Scheme{{}, {Practice: true}} {
+			for i := 1; i <= GroupCount(33)-2; i++ {
+				if s.groupFits(groups[from], i) && s.groupFits(groups[from+1], i+1) && s.groupFits(groups[from+2], i+2) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func (s Scheme) groupFits(group string, i int) bool {
+	if len(group) != groupHex+1 {
+		return false
+	}
+	v, err := strconv.ParseUint(group[:groupHex], 16, 32)
+	return err == nil && checkChars[s.check(uint32(v), i)] == group[groupHex]
 }
 
 // GroupAt returns where group g (from 0) of a share of n bytes begins and ends

@@ -450,3 +450,30 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestGroupsFit(t *testing.T) {
+	split := func(s share.Scheme, raw secret.Bytes) (groups []string) {
+		text := string(s.Groups(raw).Expose())
+		for g := range share.GroupCount(raw.Len()) {
+			from, to := share.GroupAt(g, raw.Len())
+			groups = append(groups, text[from:to])
+		}
+		return groups
+	}
+	for _, scheme := range []share.Scheme{{}, {Practice: true}} {
+		g := split(scheme, secret.Random(33))
+		for from := range len(g) - 2 {
+			if !share.GroupsFit([]string{"A004277", g[from], g[from+1], g[from+2]}) {
+				t.Errorf("groups %d to %d of %q do not fit", from+1, from+3, g)
+			}
+		}
+		if share.GroupsFit(g[:2]) {
+			t.Error("two groups are enough")
+		}
+	}
+	for _, groups := range [][]string{nil, {"A004277", "A004278", "A004279"}, {"", "A", "A00427"}, {"00000Z0", "00000Z1", "00000Z2"}} {
+		if share.GroupsFit(groups) {
+			t.Errorf("%q fit", groups)
+		}
+	}
+}
