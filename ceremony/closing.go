@@ -74,7 +74,7 @@ func (r *Run) meaning() []string {
 		return append(assets.Text("after-drill-backup"), r.standing()...)
 	}
 	if r.plan.Kind == plan.Drill {
-		return append(assets.Text("after-drill"), r.standing()...)
+		return append(r.drillMeaning(), r.standing()...)
 	}
 	if r.remote() {
 		text = assets.Text("after-server")

@@ -104,6 +104,9 @@ func handOut(r *Run) *page {
 func (r *Run) takeIssue(ctx context.Context) ([]string, error) {
 	d := &r.delivery
 	if !d.taken {
+		if err := r.keepKeys(); err != nil { // nothing is lost yet
+			return nil, err
+		}
 		if err := r.guard(ctx); err != nil {
 			return nil, err
 		}
@@ -169,6 +172,20 @@ func (r *Run) recordShare(s vaultstate.IssuedShare, who Person) (string, error) 
 		facts["delivery"], facts["file"], facts["sha256"] = "pgp", name, sum
 	}
 	return name, r.record("share", Program, "", facts)
+}
+
+// keepKeys keeps the public keys beside the shares that are encrypted to them.
+func (r *Run) keepKeys() error {
+	for _, k := range r.plan.Keys {
+		armored, err := k.Armor(r.plan.Practice)
+		if err != nil {
+			return fmt.Errorf("keeping the public key %s: %w", k.Fingerprint, err)
+		}
+		if _, err = r.env.Shelf.Put(custodian.KeyFile(k.Fingerprint), armored); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *Run) file(name string, message []byte) (string, error) {

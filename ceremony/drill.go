@@ -40,12 +40,11 @@ type drilling struct {
 	byShare bool // instead of the key, which the plan says
 	tries   int  // of whose turn it is, that did not do
 	trouble *trouble
-	odd     *odd         // another's share; nothing of it is kept
-	over    bool         // who is not here is in the record
-	askFile int          // of whom, by number, the file is asked for: their key is proven
-	files   map[int]bool // by number: the file was seen, and is the one of the record
-	backup  bool         // the token is not the HSM itself, as far as the records show
-	noted   bool         // …and that the vault opens through it is in the record
+	odd     *odd // another's share; nothing of it is kept
+	over    bool // who is not here is in the record
+	askFile int  // of whom, by number, the file is asked for: their key is proven
+	backup  bool // the token is not the HSM itself, as far as the records show
+	noted   bool // …and that the vault opens through it is in the record
 
 	gather going // operator and witness agree to a quorum
 }

@@ -23,13 +23,13 @@ func (r *Run) bringsFile(h custodian.Holding) bool {
 	return r.env.ReadFile != nil && h.SHA256 != ""
 }
 
-// askFile is the page for it. An empty line is that it was not brought.
+// askFile is the page for it.
 func (r *Run) askFile(h custodian.Holding, who Person) *page {
 	return &page{
-		Prompt: Prompt{Kind: Ask, By: who, Heading: who.Name + ": the file with your share, on the medium that you brought", Field: "file",
+		Prompt: Prompt{Kind: Ask, By: who, Heading: who.Name + ": the file with your share, on the medium that you brought", Field: "file", Default: "NONE",
 			Facts: []Fact{{"handed out as", filepath.Base(h.File)}, {"SHA-256", short(h.SHA256)}},
 			Text: []string{"Its path. It is compared with the record, and not decrypted here. " +
-				"An empty line says that you did not bring it: then your key is proven, and nothing of the share."},
+				"NONE: you did not bring it. Then your key is proven, and nothing of the share."},
 			Recorded: "the path, the file's SHA-256, whether it is the one of the record; or that it was not brought."},
 		do: func(_ context.Context, in Input) error {
 			d := &r.drilling
@@ -37,13 +37,13 @@ func (r *Run) askFile(h custodian.Holding, who Person) *page {
 			if err != nil {
 				return err
 			}
-			if name == "" {
-				d.filed(h.Number, false)
+			if name == "" || sameWord(name, "NONE") {
+				d.askFile = 0
 				return r.isProven(h, plan.ProofKey, transcript.ByDecrypt)
 			}
 			b, err := r.env.ReadFile(name, mostFile)
 			if err != nil {
-				return askAgain("The file cannot be read.", "Nothing is changed.", "Put the medium in and type its whole path, or an empty line. It said: "+sentence(err.Error()))
+				return askAgain("The file cannot be read.", "Nothing is changed.", "Put the medium in and type the file's whole path, or NONE. It said: "+sentence(err.Error()))
 			}
 			sum := sha256.Sum256(b)
 			same := hex.EncodeToString(sum[:]) == h.SHA256
@@ -54,18 +54,10 @@ func (r *Run) askFile(h custodian.Holding, who Person) *page {
 			}
 			if !same {
 				return askAgain("This is not the file that was handed out: its SHA-256 is another.", "Nothing is changed. Your key is proven.",
-					"Look for the right one. It may be of an earlier set, or damaged: then say so with an empty line, and a recovery rekey is due.")
+					"Look for the right one. It may be of an earlier set, or damaged: then say NONE, and a recovery rekey is due.")
 			}
-			d.filed(h.Number, true)
-			return r.isProven(h, plan.ProofKey, transcript.ByDecrypt)
+			d.askFile = 0
+			return r.isProven(h, custodian.ProofFile, transcript.ByDecrypt)
 		},
 	}
-}
-
-// filed notes whether the file of a share was seen to be the one of the record.
-func (d *drilling) filed(number int, same bool) {
-	if d.files == nil {
-		d.files = map[int]bool{}
-	}
-	d.files[number], d.askFile = same, 0
 }

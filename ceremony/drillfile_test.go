@@ -60,13 +60,16 @@ func TestDrillFile(t *testing.T) {
 	if len(same) != 2 || same[0] || !same[1] {
 		t.Errorf("the record of the files: %v", same)
 	}
-	if got := m.why(); strings.Count(got, " key") != 5 {
+	if got := m.why(); strings.Count(got, " key") != 4 || strings.Count(got, " file") != 1 {
 		t.Errorf("the record: %s", got)
 	}
 	text := m.seen.String()
-	if !strings.Contains(text, "share 1, Alice Adams: the key is proven, and the file that was brought is the one of the record; it was not decrypted") ||
+	if !strings.Contains(text, "share 1, Alice Adams: proven by key and file; it was not decrypted here") ||
 		!strings.Contains(text, "share 2, Bob Baker: the key is proven; whether the share is there was not seen") {
 		t.Error("the page does not say what was seen of each")
+	}
+	if o := m.run.Outcome(); !strings.Contains(o.Sentence, "1 of 5 shares are proven by key and file, none was decrypted here, of 4 more only the key.") {
+		t.Error(o.Sentence)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"conclave/assets"
+	"conclave/ceremony/custodian"
 	"conclave/ceremony/plan"
 	"conclave/vaultstate"
 )
@@ -23,9 +25,6 @@ func (r *Run) endDrill(context.Context) ([]string, error) {
 			}
 		}
 		text := fmt.Sprintf("share %d, %s: %s", h.Number, h.Custodian, proofText(how))
-		if how == plan.ProofKey && d.files[h.Number] {
-			text = fmt.Sprintf("share %d, %s: the key is proven, and the file that was brought is the one of the record; it was not decrypted", h.Number, h.Custodian)
-		}
 		r.checks = append(r.checks, vaultstate.Check{Text: text, OK: how != notProven})
 		lines = append(lines, text)
 	}
@@ -50,10 +49,27 @@ func proofText(how string) string {
 		return "proven, it was typed here"
 	case plan.ProofQuorum:
 		return "proven, it took part in the quorum"
+	case custodian.ProofFile:
+		return "proven by key and file; it was not decrypted here"
 	case plan.ProofKey:
 		return "the key is proven; whether the share is there was not seen"
 	}
 	return "NOT PROVEN"
+}
+
+// drillMeaning says of each way of proof that was used what it shows.
+func (r *Run) drillMeaning() []string {
+	used := map[string]bool{}
+	for _, h := range r.drilled() {
+		used[r.drilling.results[h.Number]] = true
+	}
+	var text []string
+	for _, part := range []struct{ name, how string }{{"share", plan.ProofShare}, {"file", custodian.ProofFile}, {"key", plan.ProofKey}, {"missing", notProven}} {
+		if used[part.how] {
+			text = append(text, assets.Text("after-drill-"+part.name)...)
+		}
+	}
+	return text
 }
 
 // drillVerdict counts what was proven.
@@ -62,19 +78,27 @@ func (r *Run) drillVerdict() string {
 		return r.backupVerdict()
 	}
 	var missing []string
-	keys := 0
+	keys, files := 0, 0
 	for _, h := range r.drilled() {
 		switch r.drilling.results[h.Number] {
 		case notProven:
 			missing = append(missing, h.Custodian)
 		case plan.ProofKey:
 			keys++
+		case custodian.ProofFile:
+			files++
 		}
 	}
 	n := len(r.drilled())
-	text := fmt.Sprintf("%d of %d shares are proven", r.drilling.proven()-keys, n)
-	if n == 0 {
+	proven := r.drilling.proven() - keys
+	text := fmt.Sprintf("%d of %d shares are proven", proven, n)
+	switch {
+	case n == 0:
 		text = "the shares of " + list(r.quorum.names) + " make the recovery key"
+	case files > 0 && files == proven:
+		text += " by key and file, none was decrypted here"
+	case files > 0:
+		text += fmt.Sprintf(", %d of them by key and file", files)
 	}
 	if keys > 0 {
 		text += fmt.Sprintf(", of %d more only the key", keys)

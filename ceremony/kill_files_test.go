@@ -70,7 +70,7 @@ func (s *site) filesTell(places ...map[string][]byte) {
 	}
 	for _, files := range places {
 		for name, b := range files {
-			if !strings.HasSuffix(name, ".asc") || strings.HasPrefix(name, "challenges/") {
+			if !strings.HasSuffix(name, ".asc") || strings.HasPrefix(name, "challenges/") || strings.HasPrefix(name, "keys/") {
 				continue
 			}
 			m := setOfFile.FindSubmatch(b)

@@ -147,7 +147,7 @@ func TestPartlyHandedOut(t *testing.T) {
 			q.RecoveryKeys = append(q.RecoveryKeys, s.keyFor(name))
 		}
 		m := s.open(ceremony.RecoveryRekey, q)
-		m.shelf.failAt = m.shelf.puts + filed + 1
+		m.shelf.failAt = m.shelf.puts + 5 + filed + 1 // after the keys
 		m.drive(func(p ceremony.Prompt) bool { return at(p, "issue", ceremony.Choose) })
 		m.kill()
 		m = s.open(ceremony.RecoveryRekey, q)

@@ -95,6 +95,10 @@ func (c Ceremony) purpose(remote bool, p *plan.Plan) []string {
 		return assets.Text("brief-drill-backup")
 	case remote && p.Proof == plan.ProofQuorum:
 		return assets.Text("brief-drill-server-quorum")
+	case p.Proof == plan.ProofKey && !remote:
+		return assets.Text("brief-drill-key")
+	case p.Proof == plan.ProofKey:
+		return append(assets.Text("brief-drill-key"), "No share goes to the server. It is only asked how many there are.")
 	}
 	if remote && c.ID != string(plan.Drill) {
 		return append(assets.Text("brief-"+c.ID+"-server"), assets.Text("brief-server")...)

@@ -138,13 +138,13 @@ func TestLostRecord(t *testing.T) {
 // TestFullDisk: a file of a share that cannot be written stops the screen, and
 // the second try goes on where it was.
 func TestFullDisk(t *testing.T) {
-	for n := 1; n <= 6; n++ {
+	for n := 1; n <= 11; n++ { // five keys, five shares, a token
 		s := newSite(t)
 		m := s.openPGP(true)
 		m.shelf.failAt = n
 		s.must(m)
 		m.says("It failed: take the new shares: no space left on device.")
-		if len(m.shelf.files) != 6 || len(m.find("share")) != 5 || len(m.find("issued")) != 1 {
+		if len(m.shelf.files) != 11 || len(m.find("share")) != 5 || len(m.find("issued")) != 1 {
 			t.Errorf("file %d: %d files, %d shares are in the record", n, len(m.shelf.files), len(m.find("share")))
 		}
 	}

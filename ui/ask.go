@@ -16,7 +16,11 @@ type askScreen struct {
 }
 
 func newAsk(p ceremony.Prompt) *askScreen {
-	return &askScreen{p: p, f: field{max: longest}}
+	most := longest
+	if p.Field == "file" {
+		most = longestPath
+	}
+	return &askScreen{p: p, f: field{max: most}}
 }
 
 func (s *askScreen) update(msg tea.Msg) (*ceremony.Input, tea.Cmd) {

@@ -203,11 +203,13 @@ func (d *deriver) proven(ev transcript.Event) error {
 			if h.Fingerprint != ev.Facts.Text("fingerprint") {
 				return fmt.Errorf("event %d: what was proven is not share %d", ev.Seq, h.Number)
 			}
-			if ev.Facts.Text("proof") == ProofKey {
-				h.Challenged = stamp(ev.Time) // whether the share is there was not seen
-				continue
+			how := ev.Facts.Text("proof")
+			if how == ProofKey || how == ProofFile {
+				h.Challenged = stamp(ev.Time)
 			}
-			h.Proven = stamp(ev.Time)
+			if how != ProofKey {
+				h.Proven = stamp(ev.Time)
+			}
 		}
 	}
 	return nil

@@ -23,6 +23,7 @@ func TestDrill(t *testing.T) {
 		"by the share":  {proven(1, "Alice Example", "share"), true, false},
 		"in a quorum":   {proven(1, "Alice Example", "quorum"), true, false},
 		"by the key":    {proven(1, "Alice Example", custodian.ProofKey), false, true},
+		"by its file":   {proven(1, "Alice Example", custodian.ProofFile), true, true},
 		"was not there": {event("not-proven", facts{"number": 1, "custodian": "Alice Example", "set": "set1", "why": "absent"}), false, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,11 +5,18 @@ import "conclave/ceremony/transcript"
 // HandedOver is what is attested once every custodian has their encrypted file.
 const HandedOver = "each custodian has their file"
 
-// ProofKey is how a proof is recorded of which only the PGP key is the subject.
-const ProofKey = "key"
+// How a proof is recorded that a holder gave without typing their share.
+const (
+	ProofKey  = "key"  // they decrypted a challenge to the PGP key; nothing of the share was seen
+	ProofFile = "file" // and brought the encrypted share that was handed out
+)
 
 // ProofHSM is what a drill of the HSM's backup is called in a plan.
 const ProofHSM = "hsm-backup"
+
+// KeyFile is where a ceremony's directory keeps the public key of a fingerprint,
+// if a share was encrypted to it: a drill can challenge its holder years later.
+func KeyFile(fingerprint string) string { return "keys/" + fingerprint + ".asc" }
 
 // holders is what a ceremony's events say of people before shares are made.
 type holders struct {

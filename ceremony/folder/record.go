@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"conclave/ceremony/transcript"
@@ -38,6 +39,11 @@ func (r *Record) Close() error { return r.root.Close() }
 
 // Dir is the directory's path.
 func (r *Record) Dir() string { return r.dir }
+
+// Path is where a file of the record lies, for people.
+func (r *Record) Path(name string) string {
+	return filepath.Join(r.dir, filepath.FromSlash(onDisk(name, r.practice)))
+}
 
 // Get reads a file of the record.
 func (r *Record) Get(name string) ([]byte, error) {

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"conclave/ceremony/transcript"
 )
@@ -123,39 +122,4 @@ func isPractice(dir string) (bool, error) {
 		}
 	}
 	return false, fmt.Errorf("looking at %q: %w", dir, ErrNoRecord)
-}
-
-// Found is a ceremony's directory that Find came upon.
-type Found struct {
-	Dir    string
-	Report transcript.Report
-}
-
-// Find lists the ceremonies directly below parent, by name: those that are
-// finished and those that are not.
-func Find(parent string) ([]Found, error) {
-	entries, err := os.ReadDir(parent)
-	if err != nil {
-		return nil, fmt.Errorf("looking for ceremonies: %w", err)
-	}
-	var list []Found
-	for _, e := range entries {
-		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
-			continue
-		}
-		dir := filepath.Join(parent, e.Name())
-		rec, err := OpenRecord(dir)
-		if errors.Is(err, ErrNoRecord) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		rep, err := rec.Verify(nil)
-		if err = errors.Join(err, rec.Close()); err != nil {
-			return nil, err
-		}
-		list = append(list, Found{Dir: dir, Report: rep})
-	}
-	return list, nil
 }

@@ -3,16 +3,19 @@ package plan
 import (
 	"slices"
 	"strings"
+
+	"conclave/ceremony/custodian"
 )
 
-// What the holders of shares prove in a drill. Only a proof of the share shows
-// that the share is there.
+// What the holders of shares prove in a drill.
 const (
-	ProofShare  = "share"  // it is typed, and compared with its fingerprint in the record
-	ProofKey    = "key"    // a challenge to the PGP key that it was encrypted to is decrypted
+	ProofShare = "share" // it is typed, and compared with its fingerprint in the record
+	// A challenge to the PGP key that it was encrypted to is decrypted, and the
+	// file that they brought compared with the record. The share is not decrypted.
+	ProofKey    = custodian.ProofKey
 	ProofQuorum = "quorum" // as many as are needed are combined, and compared with the HSM's key
 	// Not the shares but a backup of the HSM is proven: the vault opens through it.
-	ProofHSM = "hsm-backup"
+	ProofHSM = custodian.ProofHSM
 )
 
 // Proofs are all of them, in the order of the manual.
@@ -20,7 +23,7 @@ var Proofs = []string{ProofShare, ProofKey, ProofQuorum, ProofHSM}
 
 // DrillRequest is what is asked of a drill. The zero value is a drill as usual.
 type DrillRequest struct {
-	Proof      string // "": the share
+	Proof      string // "": the key of those whose public key is here, the share of the others
 	CompareKey bool   // open the vault, and compare its recovery key with the record
 }
 
@@ -38,15 +41,21 @@ func (q Request) drilling(p *Plan, refuse func(string, string, ...any)) {
 		return
 	}
 	proof, source := q.Drilling.Proof, "flag"
-	if proof == "" {
+	switch {
+	case proof != "":
+	case len(p.Keys) > 0:
+		proof, source = ProofKey, "default: of those whose public key is here"
+	default:
 		proof, source = ProofShare, "default"
 	}
 	switch {
 	case !slices.Contains(Proofs, proof):
 		refuse("proof", "%q: say one of %s", proof, strings.Join(Proofs, ", "))
 	case proof == ProofKey && len(q.RecoveryKeys) == 0:
-		refuse("proof", "a challenge to the holders' keys needs their public keys, and the plan names none")
-	case proof != ProofKey && len(q.RecoveryKeys) > 0:
+		refuse("proof", "a challenge to the holders' keys needs their public keys: the plan names none, and the records keep none of theirs")
+	case proof == ProofKey && len(p.Keys) == 0 && q.RecoveryKeys[0].FromRecord:
+		refuse("proof", "none of the public keys in the records can be used any more")
+	case proof != ProofKey && len(p.Keys) > 0:
 		refuse("recovery-pgp-keys", "with proof = %s nothing is encrypted to a key; leave the keys out, or say proof = key", proof)
 	}
 	if q.Server != nil && (proof == ProofHSM || q.Drilling.CompareKey) {

@@ -1,6 +1,8 @@
 package plan_test
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -71,6 +73,52 @@ func TestDrill(t *testing.T) {
 	}
 }
 
+// TestDrillDefault: keys are proven where they are there, given or in a record.
+// One in a record that cannot be used any more is said to be left out.
+func TestDrillDefault(t *testing.T) {
+	good := key(t, "alice", day)
+	good.FromRecord = true
+	for name, c := range map[string]struct {
+		keys        []plan.File
+		proof       string
+		used, noted int
+	}{
+		"none":                 {nil, plan.ProofShare, 0, 0},
+		"one that was given":   {[]plan.File{key(t, "alice", day)}, plan.ProofKey, 1, 0},
+		"one of a record":      {[]plan.File{good}, plan.ProofKey, 1, 0},
+		"one has ended":        {[]plan.File{good, expiredKey(t)}, plan.ProofKey, 1, 1},
+		"the only one has":     {[]plan.File{expiredKey(t)}, plan.ProofShare, 0, 1},
+		"one is damaged":       {[]plan.File{{Name: "x.asc", Data: []byte("!"), FromRecord: true}}, plan.ProofShare, 0, 1},
+		"one holds two others": {[]plan.File{{Name: "two.asc", Data: testKey(t, "two"), FromRecord: true}, good}, plan.ProofKey, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := drill()
+			q.RecoveryKeys = c.keys
+			p, err := q.Resolve(day)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.Proof != c.proof || len(p.Keys) != c.used || strings.Count(strings.Join(p.Warnings, "\n"), "It is not challenged: its holder types the share.") != c.noted {
+				t.Errorf("%s, %d keys, %q", p.Proof, len(p.Keys), p.Warnings)
+			}
+		})
+	}
+}
+
+func testKey(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", "keys", name+".asc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func expiredKey(t *testing.T) plan.File {
+	t.Helper()
+	return plan.File{Name: "expired.asc", Data: testKey(t, "expired"), FromRecord: true}
+}
+
 // TestDrillRefused: what a drill cannot be.
 func TestDrillRefused(t *testing.T) {
 	server := &plan.Server{Address: "https://bao.example:8200"}
@@ -78,9 +126,14 @@ func TestDrillRefused(t *testing.T) {
 		change func(*plan.Request)
 		field  string
 	}{
-		"another proof":           {func(q *plan.Request) { q.Drilling.Proof = "word" }, "proof"},
-		"keys without keys":       {func(q *plan.Request) { q.Drilling.Proof = plan.ProofKey }, "proof"},
-		"shares with keys":        {func(q *plan.Request) { q.RecoveryKeys = []plan.File{key(t, "alice", day)} }, "recovery-pgp-keys"},
+		"another proof":     {func(q *plan.Request) { q.Drilling.Proof = "word" }, "proof"},
+		"keys without keys": {func(q *plan.Request) { q.Drilling.Proof = plan.ProofKey }, "proof"},
+		"shares with keys": {func(q *plan.Request) {
+			q.RecoveryKeys, q.Drilling.Proof = []plan.File{key(t, "alice", day)}, plan.ProofShare
+		}, "recovery-pgp-keys"},
+		"keys that ended": {func(q *plan.Request) {
+			q.RecoveryKeys, q.Drilling.Proof = []plan.File{expiredKey(t)}, plan.ProofKey
+		}, "proof"},
 		"a server's backup":       {func(q *plan.Request) { q.Server, q.Drilling.Proof = server, plan.ProofHSM }, "proof"},
 		"a server's key compared": {func(q *plan.Request) { q.Server, q.Drilling.CompareKey = server, true }, "proof"},
 		"new shares":              {func(q *plan.Request) { q.RecoveryShares = n(5) }, "recovery-shares"},

@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
@@ -14,13 +12,15 @@ import (
 	"conclave/assets/clean"
 	"conclave/ceremony/custodian"
 	"conclave/vaultstate"
-	"conclave/vaultstate/pgp"
 )
 
 // File is a file that the caller read once.
 type File struct {
 	Name string
 	Data []byte
+	// FromRecord: nobody gave it, an earlier record has it. One that cannot be
+	// used is left out with a warning.
+	FromRecord bool
 }
 
 // Number is a flag that may be absent. Absent is not zero: rule S2 refuses a
@@ -115,11 +115,11 @@ func (q Request) Resolve(now time.Time) (*Plan, error) {
 	q.single(refuse)
 	q.rewrap(p, refuse)
 	q.retire(p, refuse)
-	q.drilling(p, refuse)
 	q.revokes(p, refuse)
 	q.recovery(p, refuse)
 	q.token(p, refuse)
 	q.keys(p, now, refuse)
+	q.drilling(p, refuse)
 	q.approvers(p, refuse)
 	q.challenge(p, refuse)
 	q.people(p, refuse)
@@ -227,83 +227,6 @@ func (q Request) token(p *Plan, refuse func(string, string, ...any)) {
 	}
 	if q.RootTokenKey != nil && !p.RootToken {
 		refuse("root-token-pgp-key", "no root token is made, so nothing is encrypted to it")
-	}
-}
-
-// keys reads the PGP keys and refuses those that cannot decrypt, before
-// anything else happens: one unusable key in an init locks everybody out.
-func (q Request) keys(p *Plan, now time.Time, refuse func(string, string, ...any)) {
-	read := func(field string, f File) (Key, bool) {
-		k, err := pgp.Read(f.Name, f.Data)
-		if err != nil {
-			refuse(field, "%v", err)
-			return Key{}, false
-		}
-		for _, finding := range k.Preflight(now, now.AddDate(0, q.drill(), 0)) {
-			switch finding.Level {
-			case pgp.LevelError:
-				refuse(field, "%s: %s", f.Name, finding.Text)
-			case pgp.LevelWarning:
-				p.Warnings = append(p.Warnings, f.Name+": "+finding.Text)
-			case pgp.LevelInfo:
-			}
-		}
-		sum := sha256.Sum256(f.Data)
-		return Key{File: f.Name, SHA256: hex.EncodeToString(sum[:]), Key: k}, true
-	}
-	for _, f := range q.RecoveryKeys {
-		k, ok := read("recovery-pgp-keys", f)
-		if !ok {
-			continue
-		}
-		p.Keys = append(p.Keys, k)
-	}
-	all := []pgp.Key{}
-	for _, k := range p.Keys {
-		all = append(all, k.Key)
-	}
-	for _, same := range pgp.Duplicates(all) {
-		for _, i := range same[1:] {
-			refuse("recovery-pgp-keys", "%s and %s are the same key: two shares would go to one person", p.Keys[same[0]].File, p.Keys[i].File)
-		}
-	}
-	if q.WitnessKey != nil {
-		if k, ok := read("witness-pgp-key", *q.WitnessKey); ok {
-			for _, of := range p.Keys {
-				if of.Fingerprint == k.Fingerprint {
-					refuse("witness-pgp-key", "%s and %s are the same key: a witness who holds a share watches over themselves", of.File, k.File)
-				}
-			}
-			p.WitnessKey = &k
-		}
-	}
-	if q.RootTokenKey != nil {
-		if k, ok := read("root-token-pgp-key", *q.RootTokenKey); ok {
-			p.RootTokenKey = &k
-		}
-	}
-}
-
-// challenge: whoever has a key in the plan shows that they can decrypt with it,
-// unless the plan says none.
-func (q Request) challenge(p *Plan, refuse func(string, string, ...any)) {
-	keys := len(p.Keys) > 0 || p.WitnessKey != nil
-	text, source := "keys", "default"
-	if q.Challenge != "" {
-		text, source = q.Challenge, "flag"
-	}
-	switch {
-	case !p.Issues() && (source == "flag" || q.WitnessKey != nil):
-		refuse("challenge", "a %s compares no PGP keys and challenges nobody", q.Kind)
-	case q.WitnessKey != nil && q.NoWitness:
-		refuse("witness-pgp-key", "there is a key, and no witness whose it is")
-	case text != "keys" && text != "none":
-		refuse("challenge", "%q: say keys or none", text)
-	case keys:
-		p.Challenge = text == "keys"
-		p.Values = append(p.Values, Value{Name: "challenge", Text: text, Source: source})
-	case source == "flag" && text == "keys" && len(q.RecoveryKeys) == 0 && q.WitnessKey == nil:
-		refuse("challenge", "nobody has a PGP key in this plan, so nobody can be challenged")
 	}
 }
 

@@ -29,6 +29,7 @@ func (p *Page) drill(out *document) {
 var provenBy = map[string]string{
 	"share":  "PROVEN: the share was typed, and is the one that was handed out",
 	"quorum": "PROVEN: the share took part in a quorum that makes the HSM's recovery key",
+	"file":   "PROVEN BY KEY AND FILE: its holder decrypted a challenge, and brought the file that was handed out; it was not decrypted here",
 	"key":    "KEY ONLY: its holder decrypted a challenge; whether the share is there was not seen",
 }
 

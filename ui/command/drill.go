@@ -1,13 +1,19 @@
 package command
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"conclave/assets/clean"
 	"conclave/ceremony/custodian"
+	"conclave/ceremony/folder"
 	"conclave/ceremony/plan"
+	"conclave/vaultstate/pgp"
 )
 
 func (p *Process) drillCommand() *cobra.Command {
@@ -22,10 +28,10 @@ func (p *Process) drillCommand() *cobra.Command {
 // drillFlags are what is proven in a drill.
 func (f *flags) drillFlags() {
 	s := f.set
-	s.StringVar(&f.drilling.Proof, "proof", plan.ProofShare, "`WHAT`: share; key (a challenge to it); quorum (combined: an override); or hsm-backup")
+	s.StringVar(&f.drilling.Proof, "proof", "", "`WHAT`: key (a challenge to it) or share (typed), or quorum (combined: an override), or hsm-backup; default key of those whose share is encrypted to one, share of the others")
 	s.BoolVar(&f.hsmBackup, "hsm-backup", false, "-proof=hsm-backup: nobody types a share, and the vault is opened through the HSM's backup")
 	s.BoolVar(&f.drilling.CompareKey, "compare-recovery-key", false, "compare the HSM's recovery key with the record, too")
-	s.StringVar(&f.keys, "recovery-pgp-keys", "", "of -proof=key: `FILES` with the holders' public keys, and commas")
+	s.StringVar(&f.keys, "recovery-pgp-keys", "", "`FILES` with the holders' public keys, and commas; default those that the records keep")
 }
 
 // drills takes into a request what is asked of a drill. The records say who
@@ -38,11 +44,8 @@ func (f *flags) drills(q *plan.Request, ro *custodian.Roster) error {
 		return usage("-hsm-backup and -proof=%s: one of them is proven in a drill. Nothing was touched; leave one out.", clean.Clean(f.drilling.Proof))
 	}
 	q.Drilling = f.drilling
-	switch {
-	case f.hsmBackup:
+	if f.hsmBackup {
 		q.Drilling.Proof = plan.ProofHSM
-	case !f.given("proof"):
-		q.Drilling.Proof = "" // the default is not said by anybody
 	}
 	var set custodian.Set
 	known := false
@@ -56,6 +59,12 @@ func (f *flags) drills(q *plan.Request, ro *custodian.Roster) error {
 		return usage("no record says which shares were handed out, so there is nothing to compare with. Nothing was touched; " +
 			"name the record with -previous, or have a quorum compared with the HSM: -proof=quorum, an override.")
 	}
+	if proof := q.Drilling.Proof; len(q.RecoveryKeys) == 0 && (proof == "" || proof == plan.ProofKey) {
+		var err error
+		if q.RecoveryKeys, err = recordedKeys(f.recordsBefore, set); err != nil {
+			return usage("%v. Nothing was touched; name the files with -recovery-pgp-keys, or have the shares typed: -proof=share.", err)
+		}
+	}
 	if len(q.Custodians) > 0 {
 		return nil
 	}
@@ -67,4 +76,36 @@ func (f *flags) drills(q *plan.Request, ro *custodian.Roster) error {
 		}
 	}
 	return nil
+}
+
+// recordedKeys are the public keys of a set's holders that the records keep,
+// among which last is the last. A key is the right one if its fingerprint is, in
+// whatever record it lies.
+func recordedKeys(last string, set custodian.Set) ([]plan.File, error) {
+	parents := []string{filepath.Dir(filepath.Clean(last)), last} // -previous may name the directory of them all
+	var list []plan.File
+	for _, h := range set.Holdings {
+		if h.PGP == "" {
+			continue
+		}
+		for _, parent := range parents {
+			kept, err := folder.FindFile(parent, custodian.KeyFile(h.PGP), false)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			k, err := pgp.Read(kept.Path, kept.Data)
+			if err != nil {
+				return nil, err
+			}
+			if k.Fingerprint != h.PGP {
+				return nil, fmt.Errorf("%s holds another key than its name says", kept.Path)
+			}
+			list = append(list, plan.File{Name: kept.Path, Data: kept.Data, FromRecord: true})
+			break
+		}
+	}
+	return list, nil
 }

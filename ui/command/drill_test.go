@@ -11,6 +11,7 @@ import (
 
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/transcript"
+	"conclave/vaultstate/pgp"
 )
 
 // TestDrillOfBackup: the vault is opened through a token that has the same key and
@@ -120,6 +121,91 @@ func TestDrill(t *testing.T) {
 	if coreOf(t, v.work) != before {
 		t.Error("a drill changed the vault")
 	}
+}
+
+// TestDrillByFile: whose share is encrypted to a key proves key and file by
+// default, with the public key that the record of the recovery rekey keeps, two
+// ceremonies later. Bob brings no file; Carol's key is not in the record any more,
+// so she types her share.
+func TestDrillByFile(t *testing.T) {
+	t.Parallel()
+	v := newAESVault(t)
+	people := []string{"-dir", "..", "-plain", "-allow-piped-secrets", "-operator", "Olga", "-witness", "Wim"}
+	custodians := []string{"-custodian", "Alice", "-custodian", "Bob", "-custodian", "Carol"}
+	var files []string
+	kept := map[string]string{} // names of the public keys
+	v.devices, v.brings, v.cards = map[string]*pgp.Private{}, map[string]string{}, map[string]string{}
+	for _, name := range []string{"Alice", "Bob", "Carol"} {
+		private, k, err := pgp.GenerateKey(name, time.Now().Add(-time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := k.Armor(false)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(v.dir, name+".asc"), b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.devices[strings.ToUpper(name)], v.cards[strings.ToUpper(name)] = private, k.Fingerprint
+		files, kept[name] = append(files, name+".asc"), k.Fingerprint+".asc"
+	}
+	v.shares = v.old[:3]
+	v.want(0, "recovery key and its shares are replaced", []string{"rekey", "-target=recovery", "-key-shares=3", "-key-threshold=2", "-id", "one", "-skip-proof", "-challenge=none",
+		"-recovery-pgp-keys", strings.Join(files, ",")}, v.config(), people, custodians)
+	record := only(t, filepath.Join(v.work, "*-one-*"))
+	carol := v.share(t, "CAROL", filepath.Join(record, "shares", "3-carol.asc"))
+	v.shares = []string{v.share(t, "ALICE", filepath.Join(record, "shares", "1-alice.asc")), v.share(t, "BOB", filepath.Join(record, "shares", "2-bob.asc"))}
+	v.want(0, "data encryption key is rotated", []string{"rotate", "-id", "two"}, v.config(), people, custodians[:4])
+
+	for _, file := range files { // the records have them
+		if err := os.Remove(filepath.Join(v.dir, file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keys := filepath.Join(record, "keys")
+	if err := os.Remove(filepath.Join(keys, kept["Carol"])); err != nil {
+		t.Fatal(err)
+	}
+	v.brings["ALICE"] = filepath.Join(record, "shares", "1-alice.asc")
+	v.shares = []string{carol}
+	v.want(0, "2 of 3 shares are proven, 1 of them by key and file, of 1 more only the key. Nothing was changed.",
+		[]string{"drill", "-storage", "storage", "-id", "three"}, people)
+
+	// A file under the name of another key is none of the record's.
+	b, err := os.ReadFile(filepath.Join(keys, kept["Bob"]))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(keys, kept["Carol"]), b, 0o600) // #nosec G703 -- of the tests
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.want(4, "is not the file that sha256sums names", []string{"drill", "-storage", "storage", "-id", "four"}, people)
+}
+
+// only is the one file or directory of a pattern.
+func only(t *testing.T, pattern string) string {
+	t.Helper()
+	found, err := filepath.Glob(pattern)
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%s: %v, %v", pattern, found, err)
+	}
+	return found[0]
+}
+
+// share is somebody's share, decrypted on their own device, as they type it.
+func (p *player) share(t *testing.T, holder, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file) // #nosec G304 -- of the tests
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := p.devices[holder].Decrypt(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer text.Wipe()
+	return string(text.Expose())
 }
 
 // coreOf is what lies in the storage, as names with sizes and contents.

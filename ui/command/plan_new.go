@@ -135,8 +135,8 @@ func (a *asker) draft(id string) *plan.Draft {
 		d.Set("accessor", a.must("The accessor of the root token", ""))
 	}
 	if k == plan.Drill {
-		d.Set("proof", a.ask("What is proven: share, key, quorum or hsm-backup", plan.ProofShare, func(s string) bool {
-			return slices.Contains(plan.Proofs, s)
+		d.Set("proof", a.ask("What is proven: share, key, quorum or hsm-backup (empty: the key of those whose share is encrypted to one, the share of the others)", "", func(s string) bool {
+			return s == "" || slices.Contains(plan.Proofs, s)
 		}))
 	}
 	if (plan.Request{Kind: k}).Issues() {

@@ -20,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"conclave/ceremony/custodian"
+	"conclave/vaultstate/pgp"
 )
 
 // play N [FILE...] -- ARGS: the program in plain mode, with a person at the
@@ -66,6 +67,10 @@ type player struct {
 	keeps  bool              // a root token is not revoked at the end
 	drops  bool              // what an earlier run left at a server is cancelled
 	use    bool              // what the records call an old share is used all the same
+
+	devices map[string]*pgp.Private // what decrypts challenges, by first names
+	brings  map[string]string       // the files of shares that are brought, by the same
+	cards   map[string]string       // fingerprints of their keys, by the same
 }
 
 var (
@@ -75,6 +80,9 @@ var (
 	token = regexp.MustCompile(`(?m)\] token: ([^\n,]+)`)
 	root  = regexp.MustCompile(`(?m)^\[token\] ((?:s|hvs)\.\S+)$`)
 	lines = regexp.MustCompile(`(?m)^\[issue\] \d+: (\S.{7}\S)$`)
+
+	number    = regexp.MustCompile(`\d+`)
+	challenge = regexp.MustCompile(`(?m)\] file: (\S+challenges\S+)$`)
 
 	errKill = errors.New("the program is killed here")
 	errStop = errors.New("the input ends here")
@@ -164,7 +172,22 @@ func (p *player) answer(prompt, page string) (string, error) {
 	if m := root.FindStringSubmatch(page); m != nil {
 		p.token = m[1]
 	}
+	if p.devices != nil && strings.Contains(page, "decrypt your challenge") {
+		return p.code(page)
+	}
 	switch m := word.FindStringSubmatch(prompt); {
+	case strings.HasPrefix(prompt, "groups "):
+		text := ""
+		for _, n := range number.FindAllString(prompt, -1) {
+			g, err := strconv.Atoi(n)
+			if err != nil {
+				return "", err
+			}
+			text += p.cards[p.holder][4*(g-1):4*g] + " "
+		}
+		return text, nil
+	case strings.HasPrefix(prompt, "file"):
+		return p.brings[p.holder], nil
 	case p.stopAt != "" && strings.Contains(page, p.stopAt):
 		return "", errStop
 	case m != nil:
@@ -224,6 +247,26 @@ func (p *player) answer(prompt, page string) (string, error) {
 		return s, nil
 	}
 	return "", errors.New("the player does not know what to answer: " + prompt)
+}
+
+// code is what the holder's own device makes of a challenge.
+func (p *player) code(page string) (string, error) {
+	m := challenge.FindStringSubmatch(page)
+	key := p.devices[p.holder]
+	if m == nil || key == nil {
+		return "NONE", nil
+	}
+	b, err := os.ReadFile(filepath.Join(p.dir, m[1]))
+	if err != nil {
+		return "", err
+	}
+	text, err := key.Decrypt(b)
+	if err != nil {
+		return "", err
+	}
+	defer text.Wipe()
+	said := strings.TrimSpace(string(text.Expose()))
+	return said[strings.LastIndex(said, ":")+1:], nil
 }
 
 // known are the recovery shares of the fixture, in hex.

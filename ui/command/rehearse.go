@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,7 @@ type rehearsal struct {
 	medium            bool   // encrypted shares are written to a second medium as well
 	inParts           bool   // two people type the PIN
 	reason            string // of a rewrap
+	proof             string // of a drill
 }
 
 func (p *Process) rehearseCommand() *cobra.Command {
@@ -49,6 +51,9 @@ func (p *Process) rehearseCommand() *cobra.Command {
 			if _, ok := ceremony.ByID(id); !ok {
 				return usage("%s is no ceremony: say one of %s. Nothing was touched.", clean.Clean(id), strings.Join(names, ", "))
 			}
+			if r.proof != "" && (id != string(plan.Drill) || !slices.Contains([]string{plan.ProofKey, plan.ProofShare, plan.ProofQuorum}, r.proof)) {
+				return usage("-proof %s: it is of a drill, and key, share or quorum. Nothing was touched.", clean.Clean(r.proof))
+			}
 			return p.rehearse(c.Context(), vaultstate.Kind(id), r)
 		},
 	}
@@ -64,6 +69,7 @@ func (p *Process) rehearseCommand() *cobra.Command {
 	s.BoolVar(&r.inParts, "pin-in-parts", false, "two PIN holders type a part of the PIN each")
 	s.BoolVar(&r.onScreen, "shares-on-screen", false, "shares are shown instead of encrypted to PGP keys")
 	s.StringVar(&r.reason, "reason", plan.Routine, "of a rewrap, `WHY`: routine or compromise")
+	s.StringVar(&r.proof, "proof", "", "of a drill, `WHAT`: key, share or quorum; default key of who has one")
 	c.AddCommand(p.practiceCommand("share", "Print a practice custodian's share, as they would decrypt it", rehearse.ShareOf),
 		p.practiceCommand("challenge", "Print the challenge to a practice custodian, decrypted", rehearse.ChallengeTo))
 	return c
@@ -114,7 +120,7 @@ func (p *Process) rehearse(ctx context.Context, kind vaultstate.Kind, r *rehears
 	if r.shares != 0 || r.threshold != 0 {
 		w.Shares, w.Threshold = r.shares, r.threshold
 	}
-	w.PlainShares, w.PINInParts, w.Medium, w.Reason = r.onScreen, r.inParts, r.medium, r.reason
+	w.PlainShares, w.PINInParts, w.Medium, w.Reason, w.Proof = r.onScreen, r.inParts, r.medium, r.reason, r.proof
 	out, record, err := p.practise(ctx, w, kind, r.auto, answers, front)
 	if e := front.close(); err == nil {
 		err = e

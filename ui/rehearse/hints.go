@@ -52,6 +52,11 @@ func (w *World) hints(p ceremony.Prompt) []string {
 				return []string{"PRACTICE: the card says " + card}
 			}
 		}
+		if p.Field == "file" {
+			if file, err := w.brought(p.By.Name); err == nil {
+				return []string{"PRACTICE: it is " + quoted(file)}
+			}
+		}
 	case ceremony.Read, ceremony.People, ceremony.Form, ceremony.Rest, ceremony.HandOver, ceremony.Confirm, ceremony.Show,
 		ceremony.Choose, ceremony.Work, ceremony.Attest:
 	}

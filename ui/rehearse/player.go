@@ -49,6 +49,10 @@ func (p *Player) Answer(q ceremony.Prompt) (ceremony.Input, bool) {
 		if q.StepID == "old-shares" && q.Default == "none" {
 			in.Text = "all"
 		}
+		if q.Field == "file" {
+			in.Text, p.Err = p.w.brought(q.By.Name)
+			break
+		}
 		if q.Field == "key's backup" {
 			in.Text = filledIn(ceremony.Field{ID: "backup"})
 			break

@@ -86,6 +86,7 @@ type World struct {
 	Medium            bool   // encrypted shares are written to a second medium as well
 	PINInParts        bool   // two people type a part of the PIN each
 	Reason            string // of a rewrap: "" is routine
+	Proof             string // of a drill: "" is the key of who has one
 
 	records map[string]string // directories by the ceremony's id
 }
@@ -278,6 +279,11 @@ func (w *World) Request(kind vaultstate.Kind) (plan.Request, error) {
 		}
 	case kind != plan.Unseal && kind != plan.Retire && kind != plan.RevokeRoot:
 		q.Custodians = w.holders()
+	}
+	if kind == plan.Drill {
+		if err := w.drills(&q); err != nil {
+			return q, err
+		}
 	}
 	if issues && !w.PlainShares {
 		for _, name := range custodianNames(w.Shares) {
