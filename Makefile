@@ -8,7 +8,7 @@
 #   make test-long                      the program killed 250 times, all leak scans; make test has a sample
 #   make test-faults PART=3/20          every call to the token fails with every code, the third of 20 parts
 #   make test-tokens                    package hsm on openCryptoki, a TPM and p11-kit, too (root, Debian)
-#   make test-servers                   the ceremonies on HashiCorp Vault's own core, and on the OpenBao of OPENBAO_BIN
+#   make test-servers                   the ceremonies on HashiCorp Vault's own core, and on the servers of VAULT_BIN and OPENBAO_BIN
 #   make bench                          the figures of .ci/BENCHMARKS.md, in some minutes
 #   make release VERSION=v1.0           program, man pages, SBOM, .tar.gz, .deb and SHA256SUMS, in bin/release
 #   make fuzz TIME=1h                   each fuzz target for so long

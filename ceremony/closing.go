@@ -178,6 +178,9 @@ func (r *Run) did() string {
 	if r.plan.Kind == vaultstate.GenerateRoot && r.delivery.fate == custodian.Revoked {
 		return "the root token was made, and is revoked"
 	}
+	if r.plan.UnsealKeys {
+		return "the unseal key and its shares are replaced"
+	}
 	return r.c.done()
 }
 

@@ -119,7 +119,7 @@ func (r *Run) begin(ctx context.Context) ([]string, error) {
 // operation is what the plan asks of the vault.
 func (r *Run) operation() vaultstate.Operation {
 	p := r.plan
-	op := vaultstate.Operation{ID: r.op, Kind: p.Kind, RootToken: p.RootToken, NewRoot: p.NewRoot, AtOnce: r.remote() && p.AtOnce()}
+	op := vaultstate.Operation{ID: r.op, Kind: p.Operation(), RootToken: p.RootToken, NewRoot: p.NewRoot, AtOnce: r.remote() && p.AtOnce()}
 	if p.Issues() {
 		op.Shares, op.Threshold, op.SkipProof = p.Shares, p.Threshold, p.SkipProof
 		for _, k := range p.Keys {

@@ -55,7 +55,7 @@ func (r *Run) whyNot(l vaultstate.Leftover, got vaultstate.Progress) string {
 		keys = append(keys, k.Fingerprint)
 	}
 	switch {
-	case got.Kind != p.Kind:
+	case got.Kind != p.Operation():
 		return "it is of another ceremony."
 	case p.Kind == vaultstate.Rewrap && got.SealKeyID != p.NewKeyRef:
 		return fmt.Sprintf("it is wrapped with the HSM key %s, this plan says %s.", got.SealKeyID, p.NewKeyRef)

@@ -100,6 +100,9 @@ func (c Ceremony) purpose(remote bool, p *plan.Plan) []string {
 	case p.Proof == plan.ProofKey:
 		return append(assets.Text("brief-drill-key"), "No share goes to the server. It is only asked how many there are.")
 	}
+	if p.UnsealKeys {
+		return append(assets.Text("brief-unseal-keys"), assets.Text("brief-server")...)
+	}
 	if remote && c.ID != string(plan.Drill) {
 		return append(assets.Text("brief-"+c.ID+"-server"), assets.Text("brief-server")...)
 	}

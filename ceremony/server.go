@@ -78,6 +78,9 @@ func later(list []Step) []Step {
 // Of is the ceremony with the steps that a plan's vault has.
 func (c Ceremony) Of(p *plan.Plan) Ceremony {
 	c.Steps = slices.DeleteFunc(slices.Clone(c.Steps), func(s Step) bool { return s.Only != nil && !s.Only(p) })
+	if p.UnsealKeys {
+		c.Title = "UNSEAL KEYS"
+	}
 	return c
 }
 
@@ -146,22 +149,16 @@ func (r *Run) askServer(ctx context.Context) ([]string, error) {
 }
 
 func notOffered(d vaultstate.Door) error {
-	return &toldError{Problem{Happened: "The server does not offer this.", State: "Nothing is changed.",
-		Do: capital(sentence(d.Text)) + " Whoever runs the server does that; then try again, or stop."}, vaultstate.ErrClosed}
-}
-
-// serves is the kind of operation that the server is asked for. A quorum that is
-// only proven makes a root token.
-func (r *Run) serves() vaultstate.Kind {
-	if r.plan.Kind == plan.Drill {
-		return vaultstate.GenerateRoot
+	do := " Whoever runs the server does that; then try again, or stop."
+	if d.Never {
+		do = " Stop; it is another ceremony."
 	}
-	return r.plan.Kind
+	return &toldError{Problem{Happened: "The server does not offer this.", State: "Nothing is changed.", Do: capital(sentence(d.Text)) + do}, vaultstate.ErrClosed}
 }
 
 // door is the way that this ceremony goes.
 func (r *Run) door() (vaultstate.Door, bool) {
-	i := slices.IndexFunc(r.serving.doors, func(d vaultstate.Door) bool { return d.Kind == r.serves() })
+	i := slices.IndexFunc(r.serving.doors, func(d vaultstate.Door) bool { return d.Kind == r.plan.Operation() })
 	if i < 0 {
 		return vaultstate.Door{}, false
 	}
@@ -194,7 +191,7 @@ func (r *Run) compareServer() *page {
 		text = []string{"A dishonest server can say anything, and whoever listens at this address on this machine is the server."}
 	}
 	for _, d := range s.doors {
-		if d.Kind == r.serves() {
+		if d.Kind == r.plan.Operation() {
 			lines = append(lines, Line{Mark: markOf(vaultstate.Check{OK: d.Open || d.NeedsToken}), Text: d.Text})
 		}
 	}

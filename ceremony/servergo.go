@@ -15,6 +15,10 @@ func goServer(r *Run) Prompt {
 	case vaultstate.Rekey:
 		p.Action, p.Changes, p.Stays = "Replace the root key", "the root key; the server's seal wraps the new one", "all data, the shares, all tokens and policies"
 	case vaultstate.RecoveryRekey:
+		if r.plan.UnsealKeys {
+			p.Action, p.Changes, p.Stays = "Replace the unseal keys", "root key and unseal key: from now on the new shares unseal", "all data, all tokens and policies"
+			break
+		}
 		p.Action, p.Changes, p.Stays = "Replace the recovery key", "the recovery key: from now on the new shares count", "the root key, all data, all tokens and policies"
 	case vaultstate.Rotate:
 		p.Action, p.Changes, p.Stays = "Rotate the data encryption key", "new entries are encrypted with a new key, under a new term", "what is stored stays readable under its own term"

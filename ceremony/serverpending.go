@@ -31,7 +31,7 @@ type pendingThere struct {
 // clearServer deals with what is pending at the server.
 func (r *Run) clearServer() *page {
 	s := &r.serving.pending
-	i := slices.IndexFunc(r.status.Pending, func(l vaultstate.Leftover) bool { return l.Kind == r.serves() })
+	i := slices.IndexFunc(r.status.Pending, func(l vaultstate.Leftover) bool { return l.Kind == r.plan.Operation() })
 	switch {
 	case i < 0 && !s.settled && !s.done:
 		return r.lookAtOpen()

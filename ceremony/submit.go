@@ -43,7 +43,7 @@ func (r *Run) submit(ctx context.Context) ([]string, error) {
 	if err := r.quorumIs("accepted", names, nil); err != nil {
 		return nil, err
 	}
-	lines := []string{"the shares of " + list(names) + " make the recovery key"}
+	lines := []string{"the shares of " + list(names) + " make the " + r.sharedKey()}
 	if r.plan.Kind == plan.Drill {
 		return lines, r.quorumProven(took)
 	}
@@ -88,7 +88,7 @@ func (r *Run) wrongQuorum(w *vaultstate.QuorumError) error {
 		if q.tooMany {
 			why = "There are more than 10,000 combinations of them: the wrong one was not found by trying."
 		}
-		return askAgain("These shares together do not make the recovery key.", "The vault is as it was. The shares are kept.", why)
+		return askAgain("These shares together do not make the "+r.sharedKey()+".", "The vault is as it was. The shares are kept.", why)
 	}
 	found := fmt.Sprintf("Found by trying combinations: wrong is the share of %s.", list(badNames))
 	if len(good) >= r.agreed.Needed {
@@ -140,4 +140,12 @@ func (r *Run) chooseWay(choices []Choice) func(context.Context, Input) error {
 		}
 		return nil
 	}
+}
+
+// sharedKey is what the custodians' shares make.
+func (r *Run) sharedKey() string {
+	if r.remote() && r.status.SealType == "shamir" {
+		return "unseal key"
+	}
+	return "recovery key"
 }

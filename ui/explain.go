@@ -181,7 +181,11 @@ var explained = []struct {
 func Explain(err error) ceremony.Problem {
 	var q *vaultstate.QuorumError
 	if errors.As(err, &q) && q.Err == nil {
-		return ceremony.Problem{Happened: "The shares do not make the recovery key.", Code: cause(err),
+		happened := "The shares do not make the recovery key."
+		if q.Unseal {
+			happened = "The shares do not make the unseal key."
+		}
+		return ceremony.Problem{Happened: happened, Code: cause(err),
 			Do: "Compare the set id and the date on the sheets. The pages name the wrong share where that can be known."}
 	}
 	var c *serverconfig.Error

@@ -71,17 +71,22 @@ func (changedThere) Is(target error) bool { return target == ErrChanged }
 type QuorumError struct {
 	Given, Needed int
 	Wrong         []int
+	Unseal        bool  // they are of a server's unseal key
 	Err           error // ErrTooManySubsets, or nil
 }
 
 func (e *QuorumError) Error() string {
+	key := "recovery key"
+	if e.Unseal {
+		key = "unseal key"
+	}
 	switch {
 	case len(e.Wrong) > 0:
-		return fmt.Sprintf("%d of the %d shares do not belong to this recovery key", len(e.Wrong), e.Given)
+		return fmt.Sprintf("%d of the %d shares do not belong to this %s", len(e.Wrong), e.Given, key)
 	case e.Err != nil:
-		return fmt.Sprintf("the %d shares do not make the recovery key: %v", e.Given, e.Err)
+		return fmt.Sprintf("the %d shares do not make the %s: %v", e.Given, key, e.Err)
 	}
-	return fmt.Sprintf("the %d shares do not make the recovery key", e.Given)
+	return fmt.Sprintf("the %d shares do not make the %s", e.Given, key)
 }
 
 func (e *QuorumError) Unwrap() error { return e.Err }

@@ -45,5 +45,6 @@ type Door struct {
 	Path       string // of the API
 	Open       bool   // it can be begun now
 	NeedsToken bool   // and a token is what it lacks, or is used
+	Never      bool   // the server's seal knows no such thing: nobody can open it
 	Text       string // a sentence: what is so, and what the operator can do
 }

@@ -59,6 +59,7 @@ type Request struct {
 	Accessor              string // of a revoke-root
 
 	GenerateKey bool
+	UnsealKeys  bool // the new shares are of a server's unseal key
 	SignRecord  SignRecord
 	SkipProof   bool
 	Deep        bool
@@ -101,7 +102,7 @@ func (p *Problem) Error() string { return p.Field + ": " + p.Text }
 func (q Request) Resolve(now time.Time) (*Plan, error) {
 	p := &Plan{Kind: q.Kind, ID: q.ID, Purpose: q.Purpose, Practice: q.Practice, Storage: q.Storage, Config: q.Config,
 		Known: q.Known, Earlier: q.Earlier, SignedBy: q.SignedBy, AcceptUnauthenticated: q.AcceptUnauthenticated,
-		GenerateKey: q.GenerateKey, SignRecord: q.SignRecord, SkipProof: q.SkipProof, Deep: q.Deep, Overrides: q.Overrides}
+		GenerateKey: q.GenerateKey, SignRecord: q.SignRecord, SkipProof: q.SkipProof, UnsealKeys: q.UnsealKeys, Deep: q.Deep, Overrides: q.Overrides}
 	var bad []error
 	refuse := func(field, format string, args ...any) {
 		bad = append(bad, &Problem{field, fmt.Sprintf(format, args...)})

@@ -28,10 +28,16 @@ var serverKinds = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, v
 // are the caller's: it knows where each comes from.
 func (q Request) server(p *Plan, refuse func(string, string, ...any)) {
 	s := q.Server
+	if q.UnsealKeys && (s == nil || q.Kind != vaultstate.RecoveryRekey) {
+		refuse("unseal-keys", "only a running server with a Shamir seal has unseal keys; here the HSM unseals, and people hold recovery shares")
+	}
 	if s == nil {
 		return
 	}
 	p.Server = s
+	if q.UnsealKeys {
+		p.Values = append(p.Values, Value{Name: "unseal-keys", Text: "true", Source: "flag"})
+	}
 	known := false
 	for _, k := range serverKinds {
 		known = known || k == q.Kind
@@ -56,6 +62,18 @@ func (q Request) server(p *Plan, refuse func(string, string, ...any)) {
 			refuse(field, "that needs the HSM or the storage, and a running server has both")
 		}
 	}
+}
+
+// Operation is what a vault is asked for. At a server a quorum that is only proven
+// makes a root token, and new unseal keys are made by its rekey.
+func (p *Plan) Operation() vaultstate.Kind {
+	switch {
+	case p.Kind == Drill:
+		return vaultstate.GenerateRoot
+	case p.UnsealKeys:
+		return vaultstate.Rekey
+	}
+	return p.Kind
 }
 
 // UsesServer tells whether anything but its status is asked of a server.

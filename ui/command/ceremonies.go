@@ -31,14 +31,14 @@ func (p *Process) unsealCommand() *cobra.Command {
 }
 
 func (p *Process) rekeyCommand() *cobra.Command {
-	c := &cobra.Command{Use: "rekey [-target=barrier|recovery] [flags]", Short: "Replace the root key, or the recovery key and its shares", Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "rekey [-target=barrier|recovery|unseal] [flags]", Short: "Replace the root key, or the recovery key and its shares", Args: cobra.NoArgs}
 	f := ceremonyFlags(c)
 	s := c.Flags()
-	s.StringVar(&f.which, "target", "barrier", "`WHICH`: barrier (the root key) or recovery (the shares)")
+	s.StringVar(&f.which, "target", "barrier", "`WHICH`: barrier (the root key), recovery (the shares), or unseal (the shares of a server with a Shamir seal)")
 	s.IntVar(&f.keyShares, "key-shares", 0, "how many shares, `N`; with -target=barrier: 1")
 	s.IntVar(&f.keyThreshold, "key-threshold", 0, "how many are needed, `N`; with -target=barrier: 1")
 	s.IntVar(&f.storedShares, "stored-shares", 0, "`1`: the root key is stored, wrapped by the HSM")
-	s.StringVar(&f.pgpKeys, "pgp-keys", "", "of -target=recovery: `FILES` with a key each, and commas")
+	s.StringVar(&f.pgpKeys, "pgp-keys", "", "of new shares: `FILES` with a key each, and commas")
 	f.recoveryFlags()
 	for _, same := range []string{"recovery-shares", "recovery-threshold", "recovery-pgp-keys"} {
 		s.Lookup(same).Hidden = true // other names of the three above
@@ -53,13 +53,14 @@ func (p *Process) rekeyCommand() *cobra.Command {
 				return usage("-skip-proof: a rekey of the root key hands out no shares, so nobody proves one. Nothing was touched; leave it out.")
 			}
 			return p.hold(c.Context(), vaultstate.Rekey, f)
-		case "recovery":
+		case "recovery", "unseal":
+			f.unsealKeys = f.which == "unseal"
 			if err := f.sameNames(); err != nil {
 				return err
 			}
 			return p.hold(c.Context(), vaultstate.RecoveryRekey, f)
 		}
-		return usage("-target=%s is not known: say barrier or recovery. Nothing was touched.", f.which)
+		return usage("-target=%s is not known: say barrier, recovery or unseal. Nothing was touched.", f.which)
 	}
 	return c
 }

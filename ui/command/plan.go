@@ -151,6 +151,7 @@ func (p *Process) flagsOf(kind vaultstate.Kind) *flags {
 		f.singleFlags()
 	case vaultstate.RecoveryRekey:
 		f.recoveryFlags()
+		c.Flags().BoolVar(&f.unsealKeys, "unseal-keys", false, "")
 	case vaultstate.Recover:
 		f.recoverFlags()
 	case vaultstate.Rekey:

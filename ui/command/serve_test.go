@@ -135,11 +135,15 @@ func (r *running) end() (string, int) {
 	return last, r.cmd.ProcessState.ExitCode()
 }
 
-// bao runs the stock command line. codes are the exit codes that are right.
+// stocks are the servers' own command lines.
+var stocks = []string{"openbao", "vault"}
+
+// bao runs a stock command line, and wants its exit code.
 func (r *running) bao(bin string, want int, args ...string) map[string]any {
 	r.Helper()
 	cmd := exec.CommandContext(r.Context(), bin, args...)
-	cmd.Env = []string{"HOME=" + r.dir, "BAO_ADDR=" + r.address, "BAO_TOKEN=" + r.token, "BAO_FORMAT=json"}
+	cmd.Env = []string{"HOME=" + r.dir, "BAO_ADDR=" + r.address, "BAO_TOKEN=" + r.token, "BAO_FORMAT=json",
+		"VAULT_ADDR=" + r.address, "VAULT_TOKEN=" + r.token, "VAULT_FORMAT=json"}
 	cmd.Dir = r.dir
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
@@ -167,13 +171,14 @@ func text(x any) string {
 	return s
 }
 
-// TestServeStockCommandLine: the stock OpenBao command line initialises a local
+// TestServeStockCommandLine: the stock command line of OpenBao or Vault initialises a local
 // vault, rekeys it with verification, makes a root token and rotates, over the
 // socket and over loopback; what is wrong it says with a server's words.
 func TestServeStockCommandLine(t *testing.T) {
-	bin := need.Tool(t, "openbao")
-	for _, where := range []string{"socket", "loopback"} {
-		t.Run(where, func(t *testing.T) { stock(newSite(t), bin, where == "loopback") })
+	for _, tool := range stocks {
+		for _, where := range []string{"socket", "loopback"} {
+			t.Run(tool+"/"+where, func(t *testing.T) { stock(newSite(t), need.Tool(t, tool), where == "loopback") })
+		}
 	}
 }
 
@@ -290,8 +295,13 @@ func (s *site) recorded(secrets ...string) {
 // TestServeHolders: to PGP keys, the shares are in the record before they are in
 // the answer; without keys the session refuses, and its end is by itself.
 func TestServeHolders(t *testing.T) {
-	bin := need.Tool(t, "openbao")
-	s := newSite(t)
+	for _, tool := range stocks {
+		t.Run(tool, func(t *testing.T) { stockHolders(newSite(t), need.Tool(t, tool)) })
+	}
+}
+
+func stockHolders(s *site, bin string) {
+	t := s.T
 	var names []string
 	for _, n := range []string{"a", "b"} {
 		_, k, err := pgp.GenerateKey(n, time.Now())
@@ -361,8 +371,13 @@ func TestServeRefuses(t *testing.T) {
 // TestServeChanged: if core/ becomes another while it serves, it changes nothing
 // any more, and ends with code 4.
 func TestServeChanged(t *testing.T) {
-	bin := need.Tool(t, "openbao")
-	s := newSite(t)
+	for _, tool := range stocks {
+		t.Run(tool, func(t *testing.T) { stockChanged(newSite(t), need.Tool(t, tool)) })
+	}
+}
+
+func stockChanged(s *site, bin string) {
+	t := s.T
 	r := s.serve("-allow=init,rekey", "-allow-plain-shares")
 	r.bao(bin, 0, "operator", "init", "-recovery-shares=1", "-recovery-threshold=1")
 	if err := os.WriteFile(filepath.Join(s.dir, "storage", "core", "_stranger"), []byte("{}"), 0o600); err != nil {

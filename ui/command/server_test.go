@@ -169,7 +169,10 @@ func (s *onServer) hold(want int, has string, args ...string) string {
 }
 
 // has tells whether a server has an endpoint for callers without a token.
-func (s *onServer) has(path string) bool {
+func (s *onServer) has(path string) bool { return s.gets(path) != http.StatusNotFound }
+
+// gets is the status of an answer to a caller without a token.
+func (s *onServer) gets(path string) int {
 	s.Helper()
 	q, err := http.NewRequestWithContext(s.Context(), http.MethodGet, s.address+"/v1/"+path, nil)
 	if err != nil {
@@ -180,7 +183,7 @@ func (s *onServer) has(path string) bool {
 		s.Fatal(err)
 	}
 	_ = a.Body.Close()
-	return a.StatusCode != http.StatusNotFound
+	return a.StatusCode
 }
 
 // put is a stranger at the server.
@@ -251,6 +254,81 @@ func TestServerUnseal(t *testing.T) {
 	if f.Sealed || other.Sealed || !strings.Contains(said, other.URL+" says that it is unsealed") {
 		t.Errorf("sealed: %v, %v\n%s", f.Sealed, other.Sealed, said)
 	}
+}
+
+// TestOnShamirServer holds the ceremonies of a server whose people unseal it: an
+// init, an unseal, a rekey, a root token that is revoked, a rotation with the
+// first one, and, sealed again, an unseal with the new shares, of which one is old
+// at first. Without CONCLAVE_SHAMIR_SERVER, the address of one that is not
+// initialised, the server is in memory.
+func TestOnShamirServer(t *testing.T) {
+	if address := os.Getenv("CONCLAVE_SHAMIR_SERVER"); address != "" {
+		onShamir(t, address, nil)
+		return
+	}
+	for _, d := range servertest.Dialects {
+		if d.Shamir {
+			t.Run(d.Name, func(t *testing.T) {
+				t.Parallel()
+				f := servertest.New(t, d)
+				onShamir(t, f.URL, f)
+			})
+		}
+	}
+}
+
+func onShamir(t *testing.T, address string, f *servertest.Server) {
+	s := &onServer{T: t, address: address, f: f, player: &player{dir: t.TempDir(), shown: map[string]string{}, env: []string{"HOME=" + t.TempDir(), "TERM=dumb"}}}
+	s.player.keeps = true
+	s.hold(0, "he vault is initialised", "init", "-recovery-shares=3", "-recovery-threshold=2")
+	first, old := s.player.token, s.shares("ALICE", "BOB")
+	s.player.shares = old
+	s.hold(0, "2 of 2", "unseal")
+	s.player.keeps, s.player.shares = false, old
+	s.hold(1, "makes a new root key with new unseal keys only: -target=unseal", "rekey")
+	s.hold(1, "Its unseal keys are made anew with -target=unseal. Stop; it is another ceremony.", "rekey", "-target=recovery", "-key-shares=3", "-key-threshold=2")
+	said := s.hold(0, "he unseal key and its shares are replaced", "rekey", "-target=unseal", "-key-shares=3", "-key-threshold=2")
+	if strings.Contains(said, "ecovery key") {
+		t.Errorf("it speaks of a recovery key, which there is none:\n%s", said)
+	}
+	s.player.shares = []string{strings.Repeat("5a", 32) + "01", s.player.shown["BOB"]}
+	s.hold(3, "do not make the unseal key", "rekey", "-target=unseal", "-key-shares=3", "-key-threshold=2")
+	s.player.shares = s.shares("ALICE", "BOB")
+	if s.gets("sys/generate-root/attempt") == http.StatusOK {
+		s.hold(0, "The root token was made, and is revoked.", "generate-root")
+	} else { // closed by default since OpenBao 2.5.3
+		s.hold(1, "The server does not offer this", "generate-root")
+	}
+	s.player.token = first
+	s.hold(0, "data encryption key is rotated", "rotate")
+	s.seal(first)
+	if code, text, err := s.player.run("status", "-address", s.address); err != nil || code != 2 || !strings.Contains(string(text), "The server is sealed") {
+		t.Errorf("status: %d, %v\n%s", code, err, text)
+	}
+	s.player.shares = append([]string{old[0]}, s.shares("ALICE", "BOB")...)
+	said = s.hold(0, "2 of 2", "unseal")
+	if !strings.Contains(said, "This is an old share.") {
+		t.Error("nobody was told of the old share")
+	}
+}
+
+// seal seals a server, as somebody with a root token does.
+func (s *onServer) seal(token string) {
+	s.Helper()
+	if s.f != nil {
+		s.f.Sealed = true
+		return
+	}
+	q, err := http.NewRequestWithContext(s.Context(), http.MethodPut, s.address+"/v1/sys/seal", nil)
+	if err != nil {
+		s.Fatal(err)
+	}
+	q.Header.Set("X-Vault-Token", token)
+	a, err := http.DefaultClient.Do(q)
+	if err != nil || a.StatusCode != http.StatusNoContent {
+		s.Fatalf("sealing: %v, %v", a, err)
+	}
+	_ = a.Body.Close()
 }
 
 // TestServerToken: a token of the environment is used where it is needed, and is

@@ -142,7 +142,7 @@ func (v *Vault) verifyWith(ctx context.Context, op *operation, s secret.Bytes, l
 		op.verifySent++
 		return p.Complete, nil
 	case reasonOf(err) == isQuorum:
-		q := &vaultstate.QuorumError{Given: op.Threshold, Needed: op.Threshold}
+		q := &vaultstate.QuorumError{Given: op.Threshold, Needed: op.Threshold, Unseal: !op.auto}
 		op.unprove(nil)
 		op.verifySent = 0
 		if err := v.learnVerification(ctx, op); err != nil {

@@ -174,7 +174,7 @@ func say(w Way) string {
 	case AccessRefused:
 		return fmt.Sprintf("The token may not use %s. Give one whose policy allows reading and updating it, with sudo.", at)
 	case AccessNotASeal:
-		return "The server has a Shamir seal: it has no recovery keys. Its unseal keys are made anew by a rekey."
+		return "The server has a Shamir seal: it has no recovery keys. Its unseal keys are made anew with -target=unseal."
 	case AccessClosed:
 	}
 	switch w.Kind { //nolint:exhaustive // the others have no option

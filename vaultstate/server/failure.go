@@ -77,6 +77,7 @@ var phrases = []struct {
 	{"already in progress", isPending},
 	{"rekeying not supported", isNoSeal},
 	{"recovery keys not supported", isNoSeal},
+	{"recovery not supported", isNoSeal}, // rotate/recovery of OpenBao 2.5
 	{"unsupported path", isClosed},
 	{"unsupported operation", isClosed},
 	{"no rekey configuration found", isNothing},

@@ -86,7 +86,7 @@ func (v *Vault) sendShare(ctx context.Context, op *operation, endpoint, nonce st
 // wrongQuorum sees to it that the operation stands, so that the good shares can
 // be handed in again.
 func (v *Vault) wrongQuorum(ctx context.Context, op *operation, cause error) error {
-	q := &vaultstate.QuorumError{Given: op.needed, Needed: op.needed}
+	q := &vaultstate.QuorumError{Given: op.needed, Needed: op.needed, Unseal: !op.auto}
 	if err := v.restart(ctx, op); err != nil {
 		return errors.Join(q, fmt.Errorf("beginning %s anew: %w", op.Kind, err))
 	}

@@ -251,7 +251,7 @@ func (v *Vault) Submit(ctx context.Context, id vaultstate.ID, quorum []secret.By
 		return vaultstate.Progress{}, err
 	}
 	op.wrong = nil
-	if err = checkQuorum(quorum, op.needed); err == nil {
+	if err = op.checkQuorum(quorum); err == nil {
 		if op.Kind == Unseal {
 			err = v.submitToNodes(ctx, op, quorum)
 		} else {

@@ -27,7 +27,7 @@ func (v *Vault) Verify(ctx context.Context, id vaultstate.ID, number int, typed 
 	if number < 1 || number > op.Shares {
 		return op.progress(), fmt.Errorf("proving share %d: there are %d", number, op.Shares)
 	}
-	wrong := &vaultstate.QuorumError{Given: 1, Needed: op.Threshold, Wrong: []int{number}}
+	wrong := &vaultstate.QuorumError{Given: 1, Needed: op.Threshold, Unseal: !op.auto, Wrong: []int{number}}
 	if op.holders == nil && op.prints != nil { // those of an earlier run are not known
 		if vaultstate.Digest(op.set.Fingerprint(typed)) != op.prints[number-1] {
 			return op.progress(), wrong
@@ -66,7 +66,7 @@ func (op *operation) fitTogether() error {
 	if fit {
 		return nil
 	}
-	q := &vaultstate.QuorumError{Given: len(shares), Needed: op.Threshold}
+	q := &vaultstate.QuorumError{Given: len(shares), Needed: op.Threshold, Unseal: !op.auto}
 	for _, i := range bad {
 		q.Wrong = append(q.Wrong, numbers[i])
 	}

@@ -13,8 +13,9 @@ const maxTrials = 2000
 // more shares than are needed it sees whether they fit together, and with two
 // more it can name one that does not: the server is no oracle for it, since a
 // good quorum has an effect there.
-func checkQuorum(quorum []secret.Bytes, needed int) error {
-	bad := &vaultstate.QuorumError{Given: len(quorum), Needed: needed}
+func (op *operation) checkQuorum(quorum []secret.Bytes) error {
+	needed := op.needed
+	bad := &vaultstate.QuorumError{Given: len(quorum), Needed: needed, Unseal: !op.auto}
 	if len(quorum) < needed {
 		return bad
 	}

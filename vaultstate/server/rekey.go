@@ -31,11 +31,13 @@ func (v *Vault) prepareRekey(ctx context.Context, op *operation) error {
 	op.found(s)
 	switch {
 	case op.Kind == vaultstate.RecoveryRekey && !op.auto:
-		return fmt.Errorf("%w: the server has a Shamir seal and no recovery keys; a rekey makes new unseal keys", vaultstate.ErrUnsupported)
+		return fmt.Errorf("%w: the server has a Shamir seal and no recovery keys; new unseal keys are another target: -target=unseal", vaultstate.ErrUnsupported)
 	case op.Kind == vaultstate.Rekey && op.auto:
 		if err := op.singleValue(); err != nil {
 			return err
 		}
+	case op.Kind == vaultstate.Rekey && op.Shares == 0:
+		return fmt.Errorf("%w: the server has a Shamir seal, and makes a new root key with new unseal keys only: -target=unseal", vaultstate.ErrUnsupported)
 	case op.Kind == vaultstate.Rekey:
 		if err := share.CheckCounts(op.Shares, op.Threshold); err != nil {
 			return fmt.Errorf("beginning rekey: %w", err)

@@ -24,7 +24,7 @@ func (v *Vault) Doors(ctx context.Context) ([]vaultstate.Door, error) {
 	ways, err := v.Ways(ctx)
 	var list []vaultstate.Door
 	for _, w := range ways {
-		list = append(list, vaultstate.Door{Kind: w.Kind, Path: "sys/" + w.Path, Open: w.usable(), Text: w.Text,
+		list = append(list, vaultstate.Door{Kind: w.Kind, Path: "sys/" + w.Path, Open: w.usable(), Never: w.Access == AccessNotASeal, Text: w.Text,
 			NeedsToken: w.Access == AccessToken || w.Access == AccessNoToken || w.Access == AccessRefused})
 	}
 	return list, err

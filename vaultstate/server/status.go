@@ -52,14 +52,8 @@ func (v *Vault) Status(ctx context.Context) (vaultstate.Status, error) {
 		return st, err
 	}
 	for _, w := range ways {
-		if !w.usable() {
-			if w.Access != AccessNotASeal {
-				st.Warnings = append(st.Warnings, w.Text)
-			}
-			continue
-		}
-		if w.start == "" {
-			continue
+		if !w.usable() || w.start == "" {
+			continue // Doors says why
 		}
 		p, err := v.read(ctx, &operation{way: w})
 		if err != nil {

@@ -29,7 +29,7 @@ func (v *Vault) Test(ctx context.Context, shares []secret.Bytes) error {
 	if err := v.beginRoot(ctx, op); err != nil {
 		return err
 	}
-	err = checkQuorum(shares, op.needed)
+	err = op.checkQuorum(shares)
 	if err == nil {
 		err = v.submit(ctx, op, shares)
 	}

@@ -104,7 +104,7 @@ func (v *Vault) unsealNode(ctx context.Context, op *operation, i int, n *node, q
 		switch {
 		case err == nil:
 		case reasonOf(err) == isQuorum:
-			return s, fmt.Errorf("%w (%w)", &vaultstate.QuorumError{Given: op.needed, Needed: op.needed}, err)
+			return s, fmt.Errorf("%w (%w)", &vaultstate.QuorumError{Given: op.needed, Needed: op.needed, Unseal: !op.auto}, err)
 		case !answered(err):
 			return s, lost(err, "whether share %d arrived at %s is not known. Unsealing makes nothing that could be lost", sent+1, clean.Clean(n.target.Address))
 		default:

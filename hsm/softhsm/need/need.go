@@ -140,6 +140,8 @@ func find(name string) (string, error) {
 		return exec.LookPath(cmp.Or(os.Getenv("CC"), "cc"))
 	case "openbao":
 		return exec.LookPath(cmp.Or(os.Getenv("OPENBAO_BIN"), "bao"))
+	case "vault":
+		return exec.LookPath(cmp.Or(os.Getenv("VAULT_BIN"), "vault"))
 	case "root": // no file: the right to look into other processes
 		if os.Geteuid() != 0 {
 			return "", fmt.Errorf("the effective user id is %d, not 0", os.Geteuid())
@@ -192,7 +194,7 @@ func version(ctx context.Context, name, path string) string {
 		args[0] = "softhsm2-util"
 	case "tmux":
 		args[1] = "-V"
-	case "openbao":
+	case "openbao", "vault":
 		args[1] = "version"
 	case "root":
 		args = []string{"uname", "-sr"}

@@ -35,7 +35,10 @@ func (f *Server) pending(kind string) m {
 }
 
 func (f *Server) operate(kind, method, at string, in m) reply {
-	if kind == "recovery" && f.Dialect.Shamir {
+	switch {
+	case kind == "recovery" && f.Dialect.Shamir && f.Newer:
+		return refuse(400, "unable to look up config: recovery not supported")
+	case kind == "recovery" && f.Dialect.Shamir:
 		return refuse(400, "recovery rekeying not supported")
 	}
 	op := f.Ops[kind]

@@ -45,6 +45,7 @@ var Dialects = []Dialect{
 	{Name: "rotate, new root", Rotate: true, RootToken: true, Zero: true},
 	{Name: "all", Old: true, Rotate: true, RootToken: true, Zero: true, ZeroRoot: true},
 	{Name: "shamir", Shamir: true, Old: true},
+	{Name: "shamir, rotate", Shamir: true, Rotate: true, Sticky: true},
 }
 
 // Server is a server's state machine, as far as the recordings show it.
@@ -248,7 +249,11 @@ func (f *Server) handle(r *http.Request, path string, in m) reply {
 }
 
 func (f *Server) status() m {
-	return m{"type": "fake", "initialized": f.Initialized, "sealed": f.Sealed, "t": f.Threshold, "n": f.N, "progress": len(f.Unseal),
+	seal := "fake"
+	if f.Dialect.Shamir {
+		seal = "shamir"
+	}
+	return m{"type": seal, "initialized": f.Initialized, "sealed": f.Sealed, "t": f.Threshold, "n": f.N, "progress": len(f.Unseal),
 		"nonce": f.UnsealNonce, "recovery_seal": !f.Dialect.Shamir, "cluster_id": "fake"}
 }
 
