@@ -33,6 +33,7 @@ type met struct {
 	rested                  bool // nobody is logged in, because of a break
 	missing                 bool
 	generate                going
+	clock                   otherClock // the token's
 }
 
 // devices are all of them; those that share a token as well.

@@ -117,6 +117,7 @@ const pin = "PIN-canary-7351"
 
 // token is an HSM with sentinels for what goes wrong.
 type token struct {
+	clock    func() time.Time // of its own; nil: none
 	info     hsm.Info
 	key      hsm.Key
 	noKey    bool
@@ -205,7 +206,12 @@ func (k *token) call(name string) error {
 	return err
 }
 
-func (k *token) Info(context.Context) (hsm.Info, error) { return k.info, k.call("Info") }
+func (k *token) Info(context.Context) (hsm.Info, error) {
+	if k.clock != nil {
+		k.info.Clock = k.clock()
+	}
+	return k.info, k.call("Info")
+}
 
 func (k *token) Login(_ context.Context, typed secret.Bytes) error {
 	if err := k.call("Login"); err != nil {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"conclave/ceremony"
 	"conclave/hsm"
@@ -165,6 +166,22 @@ func TestSoftwareToken(t *testing.T) {
 	rep, _ := m.events()
 	if len(rep.Overrides) != 2 {
 		t.Errorf("the overrides are %q", rep.Overrides)
+	}
+}
+
+// TestTokenClock: a token with a clock of its own is compared with this machine's,
+// and what is far off is said.
+func TestTokenClock(t *testing.T) {
+	for off, want := range map[time.Duration]string{0: "as this machine's clock", -3 * time.Second: "3 s behind this machine's clock", 2 * time.Minute: "120 s ahead of this machine's clock"} {
+		s := newSite(t)
+		s.token.clock = func() time.Time { return s.clock.now().Add(off) }
+		m := s.must(s.open(ceremony.Init, s.request(ceremony.Init)))
+		if got := m.find("equipment")[0].Facts.Text("clock"); !strings.HasSuffix(got, want) {
+			t.Errorf("%s: the record says %q", off, got)
+		}
+		if said := strings.Contains(m.seen.String(), "Which of them is wrong?"); said != (off > time.Minute) {
+			t.Errorf("%s: said on the page: %v", off, said)
+		}
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 // serving is where the meeting of the server stands.
 type serving struct {
 	about    vaultstate.About
+	clock    otherClock
 	doors    []vaultstate.Door
 	asked    bool
 	compared bool         // its certificate is the one that was meant
@@ -133,6 +134,10 @@ func (r *Run) askServer(ctx context.Context) ([]string, error) {
 	slices.Sort(certificates)
 	facts := facted(transcript.Facts{"address": r.status.Name, "version": s.about.Version, "cluster": s.about.Cluster, "cluster_id": s.about.ClusterID,
 		"token": r.tokenText()}, lists{"ways": ways, "certificates": certificates, "variables": r.env.Machine.Variables})
+	s.clock = r.clockOf(s.about.Clock)
+	if clock := s.clock.fact(); clock != "" {
+		facts["clock"] = clock
+	}
 	if err := r.record("server", Program, "", facts); err != nil {
 		return nil, err
 	}
@@ -190,6 +195,7 @@ func (r *Run) compareServer() *page {
 		lines = append(lines, Line{Mark: Warn, Text: "this connection is not encrypted: it does not leave this machine"})
 		text = []string{"A dishonest server can say anything, and whoever listens at this address on this machine is the server."}
 	}
+	lines = append(lines, s.clock.lines("The server's")...)
 	for _, d := range s.doors {
 		if d.Kind == r.plan.Operation() {
 			lines = append(lines, Line{Mark: markOf(vaultstate.Check{OK: d.Open || d.NeedsToken}), Text: d.Text})

@@ -73,11 +73,14 @@ func (r *Run) findHSM(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.token = info
+	r.token, r.met.clock = info, r.clockOf(info.Clock)
 	facts := transcript.Facts{
 		"library": info.Library, "library_sha256": info.LibrarySHA256, "library_info": info.LibraryInfo,
 		"token": info.Label, "manufacturer": info.Manufacturer, "model": info.Model, "serial": info.Serial, "firmware": info.Firmware,
 		"slot": int(info.Slot), "software": info.Software, "pin_state": string(info.PIN), "login": r.loginSource(),
+	}
+	if clock := r.met.clock.fact(); clock != "" {
+		facts["clock"] = clock
 	}
 	if r.device.second {
 		facts["which"] = r.which()
@@ -120,6 +123,7 @@ func (r *Run) compareHSM() *page {
 	if s := pinSentence(i.PIN); s != "" {
 		lines = append(lines, Line{Mark: Warn, Text: s})
 	}
+	lines = append(lines, r.met.clock.lines("The token's")...)
 	const what = "the token is the one that was meant"
 	if i.Software && !r.plan.Practice {
 		return &page{

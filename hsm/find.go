@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"conclave/hsm/worker"
 )
@@ -55,7 +56,7 @@ func (t *Token) list(ctx context.Context, w *worker.Client) ([]Info, error) {
 			Library: path, LibrarySHA256: sum, LibraryInfo: strings.TrimSpace(t.lib.Description + " " + t.lib.Version),
 			Label: ti.Label, Manufacturer: ti.Manufacturer, Model: ti.Model, Serial: ti.Serial, Firmware: ti.Firmware,
 			Slot: slot, PIN: pinState(ti.Flags), MinPIN: int(ti.MinPIN), MaxPIN: int(ti.MaxPIN),
-			ProtectedPath: ti.Flags&worker.FlagProtectedPath != 0, Software: software(ti),
+			ProtectedPath: ti.Flags&worker.FlagProtectedPath != 0, Software: software(ti), Clock: clock(ti),
 		})
 	}
 	if all == nil && silent != nil {
@@ -159,3 +160,19 @@ func fileOf(path string) (string, string, error) {
 	}
 	return realPath, hex.EncodeToString(h.Sum(nil)), nil
 }
+
+// clock reads the time of a token that says it has a clock; zero where it is no
+// time.
+func clock(ti worker.TokenInfo) time.Time {
+	if ti.Flags&worker.FlagClockOnToken == 0 || len(ti.Clock) < len(clockForm) {
+		return time.Time{}
+	}
+	at, err := time.Parse(clockForm, ti.Clock[:len(clockForm)])
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// clockForm is PKCS#11's utcTime, without its two reserved digits.
+const clockForm = "20060102150405"

@@ -36,6 +36,9 @@ func TestInfo(t *testing.T) {
 		!strings.HasSuffix(i.Library, "libsofthsm2.so") || !strings.HasPrefix(i.LibraryInfo, "Implementation of PKCS11") {
 		t.Errorf("%+v", i)
 	}
+	if !i.Clock.IsZero() { // it gives the machine's time, and says that it has no clock
+		t.Errorf("its clock says %s", i.Clock)
+	}
 }
 
 func TestLibraryThatCannotBeLoaded(t *testing.T) {

@@ -58,8 +58,9 @@ type Info struct {
 	PIN           PINState
 	MinPIN        int
 	MaxPIN        int
-	ProtectedPath bool // CKF_PROTECTED_AUTHENTICATION_PATH: log in without a PIN
-	Software      bool // a software token by its own name
+	ProtectedPath bool      // CKF_PROTECTED_AUTHENTICATION_PATH: log in without a PIN
+	Software      bool      // a software token by its own name
+	Clock         time.Time // the token's own, when it was asked; zero if it has none
 }
 
 // Key is the wrapping key in the token.

@@ -2,6 +2,7 @@ package vaultstate
 
 import (
 	"context"
+	"time"
 
 	"conclave/hsm/secret"
 )
@@ -37,7 +38,10 @@ type Remote interface {
 }
 
 // About is what a server says of itself. A dishonest one can say anything.
-type About struct{ Version, Cluster, ClusterID string }
+type About struct {
+	Version, Cluster, ClusterID string
+	Clock                       time.Time // of its Date header, to the second; zero without one
+}
 
 // Door is where and how a server does one kind of operation.
 type Door struct {

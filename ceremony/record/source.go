@@ -37,7 +37,7 @@ var Sources = []Source{
 	{Group: "Header", Field: "place", From: []string{"header.place", "room.place"}},
 	{Group: "Header", Field: "start and end", From: []string{"header", "closed", "aborted"}},
 	{Group: "Header", Field: "approval", From: []string{"approval"}},
-	{Group: "Header", Field: "clock check", From: []string{"clock-check"}},
+	{Group: "Header", Field: "clock check", From: []string{"clock-check", "equipment.clock", "server.clock"}},
 	{Group: "Header", Field: "local time zone", From: []string{"clock-check.zone"}},
 
 	{Group: "People", Field: "name, role, organisation", From: []string{"person.name", "person.role", "person.organisation"}},

@@ -60,7 +60,7 @@ func (c *Client) Slots(ctx context.Context, limit time.Duration) ([]uint, error)
 func (c *Client) Token(ctx context.Context, limit time.Duration, slot uint) (TokenInfo, error) {
 	var t TokenInfo
 	err := c.do(ctx, limit, opToken, func(p *packer) { p.num(uint64(slot)) }, func(u *unpacker) {
-		t = TokenInfo{u.str(), u.str(), u.str(), u.str(), u.str(), uint(u.num()), uint(u.num()), uint(u.num())}
+		t = TokenInfo{u.str(), u.str(), u.str(), u.str(), u.str(), uint(u.num()), uint(u.num()), uint(u.num()), u.str()}
 	})
 	return t, err
 }

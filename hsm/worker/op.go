@@ -98,6 +98,7 @@ const (
 	FlagLoginRequired   = 0x0004
 	FlagUserPINSet      = 0x0008
 	FlagProtectedPath   = 0x0100
+	FlagClockOnToken    = 0x0040
 	FlagTokenReady      = 0x0400
 	FlagUserPINCountLow = 0x10000
 	FlagUserPINFinalTry = 0x20000
@@ -111,6 +112,7 @@ type Handle struct{ gen, object uint64 }
 type TokenInfo struct {
 	Label, Manufacturer, Model, Serial, Firmware string
 	Flags, MinPIN, MaxPIN                        uint
+	Clock                                        string // "YYYYMMDDhhmmss00", of a token that has one
 }
 
 // Trim cuts the padding of PKCS#11's fixed fields: spaces by the standard,

@@ -76,6 +76,7 @@ func (s *server) token(u *unpacker, p *packer) error {
 	p.num(uint64(i.Flags))
 	p.num(uint64(i.MinPinLen))
 	p.num(uint64(i.MaxPinLen))
+	p.str(Trim(i.UTCTime))
 	return nil
 }
 

@@ -34,7 +34,7 @@ func (p *Process) rekeyCommand() *cobra.Command {
 	c := &cobra.Command{Use: "rekey [-target=barrier|recovery|unseal] [flags]", Short: "Replace the root key, or the recovery key and its shares", Args: cobra.NoArgs}
 	f := ceremonyFlags(c)
 	s := c.Flags()
-	s.StringVar(&f.which, "target", "barrier", "`WHICH`: barrier (the root key), recovery (the shares), or unseal (the shares of a server with a Shamir seal)")
+	s.StringVar(&f.which, "target", "barrier", "`WHICH`: barrier (the root key), recovery or unseal (shares)")
 	s.IntVar(&f.keyShares, "key-shares", 0, "how many shares, `N`; with -target=barrier: 1")
 	s.IntVar(&f.keyThreshold, "key-threshold", 0, "how many are needed, `N`; with -target=barrier: 1")
 	s.IntVar(&f.storedShares, "stored-shares", 0, "`1`: the root key is stored, wrapped by the HSM")

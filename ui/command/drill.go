@@ -28,10 +28,10 @@ func (p *Process) drillCommand() *cobra.Command {
 // drillFlags are what is proven in a drill.
 func (f *flags) drillFlags() {
 	s := f.set
-	s.StringVar(&f.drilling.Proof, "proof", "", "`WHAT`: key (a challenge to it) or share (typed), or quorum (combined: an override), or hsm-backup; default key of those whose share is encrypted to one, share of the others")
+	s.StringVar(&f.drilling.Proof, "proof", "", "`WHAT`: key of those who have one (usual), share, quorum, hsm-backup")
 	s.BoolVar(&f.hsmBackup, "hsm-backup", false, "-proof=hsm-backup: nobody types a share, and the vault is opened through the HSM's backup")
 	s.BoolVar(&f.drilling.CompareKey, "compare-recovery-key", false, "compare the HSM's recovery key with the record, too")
-	s.StringVar(&f.keys, "recovery-pgp-keys", "", "`FILES` with the holders' public keys, and commas; default those that the records keep")
+	s.StringVar(&f.keys, "recovery-pgp-keys", "", "`FILES` with public keys, and commas; else those in the records")
 }
 
 // drills takes into a request what is asked of a drill. The records say who

@@ -69,7 +69,7 @@ func (p *Process) rehearseCommand() *cobra.Command {
 	s.BoolVar(&r.inParts, "pin-in-parts", false, "two PIN holders type a part of the PIN each")
 	s.BoolVar(&r.onScreen, "shares-on-screen", false, "shares are shown instead of encrypted to PGP keys")
 	s.StringVar(&r.reason, "reason", plan.Routine, "of a rewrap, `WHY`: routine or compromise")
-	s.StringVar(&r.proof, "proof", "", "of a drill, `WHAT`: key, share or quorum; default key of who has one")
+	s.StringVar(&r.proof, "proof", "", "of a drill, `WHAT`: key, share or quorum")
 	c.AddCommand(p.practiceCommand("share", "Print a practice custodian's share, as they would decrypt it", rehearse.ShareOf),
 		p.practiceCommand("challenge", "Print the challenge to a practice custodian, decrypted", rehearse.ChallengeTo))
 	return c

@@ -97,7 +97,7 @@ func onServers(t *testing.T, address string, f *servertest.Server) {
 		t.Fatal(dirs, err)
 	}
 	record, err := os.ReadFile(filepath.Join(dirs[1], "transcript.jsonl"))
-	for _, fact := range []string{`"kind":"server"`, `"address":"` + address + `"`, `"version":`, `"kind":"requests"`, `"nonce":"`} {
+	for _, fact := range []string{`"kind":"server"`, `"address":"` + address + `"`, `"version":`, `as this machine's clock"`, `"kind":"requests"`, `"nonce":"`} {
 		if err != nil || !strings.Contains(string(record), fact) {
 			t.Errorf("the record of %s has no %s: %v", dirs[1], fact, err)
 		}

@@ -47,6 +47,9 @@ func (v *Vault) do(ctx context.Context, n *node, c call) (Answer, error) {
 	a, err := send(ctx, Request{Target: t, Method: c.method, Path: path, Token: c.token, Body: c.body})
 	x.Status, x.RequestID = a.Status, clean.Clean(requestID(a))
 	v.log = append(v.log, x)
+	if n == v.self && !a.Date.IsZero() {
+		v.clock = a.Date
+	}
 	if err != nil {
 		return Answer{}, err
 	}

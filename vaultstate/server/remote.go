@@ -16,7 +16,7 @@ func (v *Vault) About(ctx context.Context) (vaultstate.About, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	s, err := v.sealStatus(ctx, v.self)
-	return vaultstate.About{Version: clean.Clean(s.Version), Cluster: clean.Clean(s.ClusterName), ClusterID: clean.Clean(s.ClusterID)}, err
+	return vaultstate.About{Version: clean.Clean(s.Version), Cluster: clean.Clean(s.ClusterName), ClusterID: clean.Clean(s.ClusterID), Clock: v.clock}, err
 }
 
 // Doors are the Ways for people.

@@ -50,6 +50,7 @@ type Answer struct {
 	Status   int
 	Body     secret.Bytes
 	Location string            // of a redirect, which nobody followed
+	Date     time.Time         // the server's clock, by its header; zero from the courier
 	Pin      vaultstate.Digest // of the certificate; zero without TLS
 }
 
@@ -112,6 +113,9 @@ func send(ctx context.Context, r Request) (Answer, error) {
 	a := Answer{Status: resp.StatusCode, Pin: seen}
 	if a.Status >= 300 && a.Status < 400 {
 		a.Location = clean.Clean(resp.Header.Get("Location"))
+	}
+	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		a.Date = at
 	}
 	if a.Body, err = readAll(resp.Body); err != nil {
 		return Answer{Pin: seen}, fmt.Errorf("reading the answer: %w", plain(err))

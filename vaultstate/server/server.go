@@ -23,6 +23,7 @@ type Vault struct {
 	op  *operation // nil: none since the program started
 	log []Exchange
 
+	clock  time.Time    // of the last answer of self that had one
 	told   int          // of log: what Requests returned
 	token  secret.Bytes // of UseToken
 	issued secret.Bytes // a root token that counts, for RevokeIssued
