@@ -26,7 +26,7 @@ func (c otherClock) fact() string {
 	switch {
 	case c.at.IsZero():
 		return ""
-	case c.off == 0:
+	case c.off.Abs() <= time.Second: // they say whole seconds
 		return c.at.Format(time.RFC3339) + ", as this machine's clock"
 	case c.off < 0:
 		return fmt.Sprintf("%s, %d s behind this machine's clock", c.at.Format(time.RFC3339), int(-c.off.Seconds()))
