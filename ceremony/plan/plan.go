@@ -108,6 +108,7 @@ type Plan struct {
 	GenerateKey bool // a missing wrapping key may be made in the HSM
 	SignRecord  SignRecord
 	SkipProof   bool
+	API         bool // not a ceremony: a session of the API may do it
 	UnsealKeys  bool // of a recovery rekey at a server with a Shamir seal: the new shares are of its unseal key
 	Deep        bool // unseal: read every entry, not only core/
 

@@ -51,6 +51,7 @@ var (
 		{name: "accessor", flag: "accessor", kinds: revoking},
 		{name: "proof", flag: "proof", kinds: proving},
 		{name: "compare_recovery_key", flag: "compare-recovery-key", kinds: proving},
+		{name: "api", flag: "api", kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.Rotate}},
 		{name: "unseal_keys", flag: "unseal-keys", kinds: []vaultstate.Kind{vaultstate.RecoveryRekey}},
 		{name: "deep", flag: "deep", kinds: []vaultstate.Kind{Unseal}},
 		{name: "root_token", flag: "root-token", kinds: []vaultstate.Kind{vaultstate.Init}},
@@ -125,7 +126,7 @@ const Approvals = "approvals"
 // numbers and flags are the settings that are not any text.
 var (
 	numbers = []string{"recovery-shares", "recovery-threshold", "key-shares", "key-threshold", "stored-shares", "attendance", Approvals, "retention-years", "drill-months"}
-	truths  = []string{"deep", "unseal-keys", "compare-recovery-key", "hsm-generate-key", "hsm-sign-record-generate", "skip-proof", "accept-unauthenticated-seal", "new-hsm-generate-key", "with-rekey", "with-recovery-rekey"}
+	truths  = []string{"deep", "api", "unseal-keys", "compare-recovery-key", "hsm-generate-key", "hsm-sign-record-generate", "skip-proof", "accept-unauthenticated-seal", "new-hsm-generate-key", "with-rekey", "with-recovery-rekey"}
 )
 
 // reader collects what is wrong while it reads.

@@ -59,6 +59,7 @@ type Request struct {
 	Accessor              string // of a revoke-root
 
 	GenerateKey bool
+	API         bool // a session of the API may do it
 	UnsealKeys  bool // the new shares are of a server's unseal key
 	SignRecord  SignRecord
 	SkipProof   bool
@@ -102,7 +103,7 @@ func (p *Problem) Error() string { return p.Field + ": " + p.Text }
 func (q Request) Resolve(now time.Time) (*Plan, error) {
 	p := &Plan{Kind: q.Kind, ID: q.ID, Purpose: q.Purpose, Practice: q.Practice, Storage: q.Storage, Config: q.Config,
 		Known: q.Known, Earlier: q.Earlier, SignedBy: q.SignedBy, AcceptUnauthenticated: q.AcceptUnauthenticated,
-		GenerateKey: q.GenerateKey, SignRecord: q.SignRecord, SkipProof: q.SkipProof, UnsealKeys: q.UnsealKeys, Deep: q.Deep, Overrides: q.Overrides}
+		GenerateKey: q.GenerateKey, SignRecord: q.SignRecord, SkipProof: q.SkipProof, UnsealKeys: q.UnsealKeys, API: q.API, Deep: q.Deep, Overrides: q.Overrides}
 	var bad []error
 	refuse := func(field, format string, args ...any) {
 		bad = append(bad, &Problem{field, fmt.Sprintf(format, args...)})
@@ -321,6 +322,10 @@ func (q Request) override(p *Plan) {
 	}
 	if p.Issues() && len(p.Keys) == 0 {
 		add("plain-shares", "Shares are shown on this screen: no PGP keys were given.")
+	}
+	if p.API {
+		p.Values = append(p.Values, Value{Name: "api", Text: "true", Source: "flag"})
+		add("api-session", "No ceremony: whoever reaches the API during the session may do it, and nobody is identified.")
 	}
 	p.overrideRewrap(add)
 	p.overrideDrill(add)

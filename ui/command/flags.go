@@ -49,6 +49,7 @@ type flags struct {
 	drilling      plan.DrillRequest
 	hsmBackup     bool
 	recovering    recovering
+	api           bool   // of a plan alone: a session of the API may do it
 	unsealKeys    bool   // the new shares are of a server's unseal key
 	recordsBefore string // the record that the roster comes from
 	moves
@@ -170,7 +171,7 @@ func (f *flags) request(q *plan.Request) error {
 	q.Accessor = f.accessor
 	q.RootTokenReceiver, q.RootTokenUntil, q.RootTokenTTL = f.tokenReceiver, f.tokenUntil, f.tokenTTL
 	q.RootToken, q.GenerateKey, q.SkipProof, q.Deep = f.rootToken, f.generateKey, f.skipProof, f.deep
-	q.UnsealKeys = f.unsealKeys
+	q.UnsealKeys, q.API = f.unsealKeys, f.api
 	q.SignRecord = f.sign
 	if f.sign.Generate && f.doc == nil {
 		return usage("-hsm-sign-record-generate: only a plan has a key made that signs (sign_record_generate = true). Nothing was touched.")

@@ -142,6 +142,7 @@ func (p *Process) wrong(name string, err error) error {
 func (p *Process) flagsOf(kind vaultstate.Kind) *flags {
 	c := &cobra.Command{Use: strings.TrimSpace(string(kind))}
 	f := ceremonyFlags(c)
+	c.Flags().BoolVar(&f.api, "api", false, "")
 	switch kind {
 	case vaultstate.Init:
 		f.recoveryFlags()

@@ -27,6 +27,7 @@ type serving struct {
 	tokenFile        string
 	length, idle     time.Duration
 	plain, softToken bool
+	agreed           *plan.Plan // of -plan; nil: none
 }
 
 // servable are the operations that -allow names.
@@ -48,7 +49,8 @@ func (p *Process) serveCommand() *cobra.Command {
 	s := &serving{f: newFlags(c)}
 	common(s.f.set)
 	set := s.f.set
-	set.StringSliceVar(&s.allow, "allow", nil, "`LIST` of init,rekey,recovery-rekey,rotate,generate-root")
+	set.StringVar(&s.f.plan, "plan", "", "the plan of an init or a rotate with api = true, a `FILE`")
+	set.StringSliceVar(&s.allow, "allow", nil, "`LIST` of rekey,recovery-rekey,generate-root")
 	set.StringVar(&s.socket, "socket", "", "the unix socket's `FILE`, in a directory of mode 0700")
 	set.StringVar(&s.listen, "listen", "", "or at a loopback `ADDRESS`, 127.0.0.1:PORT, with a token")
 	set.StringVar(&s.tokenFile, "token-file", "", "of -listen: the `FILE` that is made with the token")
@@ -92,7 +94,7 @@ func (p *Process) serve(ctx context.Context, s *serving) error {
 	if err := s.check(); err != nil {
 		return err
 	}
-	t, err := s.f.target()
+	t, err := s.byPlan(ctx, p)
 	if e := forgetPIN(); err == nil {
 		err = e
 	}

@@ -44,6 +44,9 @@ func (p *Process) sessionRecord(s *serving, t *target, at *place, m met) (_ *ses
 	for _, v := range t.values {
 		values = append(values, v.Name+" = "+v.Text+" ("+v.Source+")")
 	}
+	if s.agreed != nil {
+		values = s.agreed.Text()
+	}
 	events := []func() error{
 		r.event("header", transcript.Facts{"format": 1, "ceremony": transcript.Session, "id": s.f.id, "purpose": noCeremony, "practice": false,
 			"program": "conclave " + version(), "program_sha256": own, "os": system(), "vault": t.storage.Text, "plan": values,

@@ -55,7 +55,8 @@ func (p *Process) session(ctx context.Context, s *serving, t *target, cfg hsm.Co
 		return err
 	}
 	defer func() { err = errors.Join(err, rec.Close()) }()
-	o := api.Options{Vault: v, Record: rec, ID: s.f.id, Allow: s.kinds, Once: true, Plain: s.plain, Version: version(), Host: at.host, Now: p.Now}
+	o := api.Options{Vault: v, Record: rec, ID: s.f.id, Allow: s.kinds, Once: true, Plain: s.plain, Version: version(), Host: at.host, Now: p.Now,
+		Check: func(op vaultstate.Operation) error { return s.asAgreed(op, p.Now()) }}
 	if at.token != nil {
 		o.Token = at.token.text
 	}

@@ -8,6 +8,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +30,7 @@ type site struct {
 	*testing.T
 	dir  string
 	args []string // that name vault and HSM
+	lib  string   // of the HSM
 	env  []string
 }
 
@@ -46,10 +51,62 @@ func newSite(t *testing.T) *site {
 	if err = errors.Join(err, os.WriteFile(filepath.Join(s.dir, "pin"), []byte("practice-1"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
+	s.lib = cfg.Lib
 	s.args = []string{"serve", "-storage", filepath.Join(s.dir, "storage"), "-dir", filepath.Join(s.dir, "records"), "-hsm-lib", cfg.Lib, "-hsm-token-label", "practice",
 		"-hsm-key-label", "key", "-hsm-key-id", "01", "-hsm-pin-file", filepath.Join(s.dir, "pin"), "-allow-software-token"}
 	s.env = append([]string{"HOME=" + s.dir, "PATH=" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + filepath.Join(s.dir, "sock")}, store.Env()...)
 	return s
+}
+
+// plan writes the plan of a session: an init or a rotate. It says the vault and the
+// HSM, which the command then need not.
+func (s *site) plan(kind, id, more string) string {
+	s.Helper()
+	text := fmt.Sprintf(`ceremony %q {
+  id  = %q
+  api = true
+%s
+  vault {
+    storage = %q
+  }
+  hsm {
+    lib         = %q
+    token_label = "practice"
+    key_label   = "key"
+    key_id      = "01"
+  }
+  operator "Olga" {}
+  witness "Wim" {
+    organisation = "Audit"
+  }
+  accept "api-session" {
+    reason = "the cluster is made by a pipeline"
+  }
+  accept "given-pin" {
+    reason = "nobody is there to type it"
+  }
+  accept "one-witness" {
+    reason = "as ever"
+  }
+  accept "near-witness" {
+    reason = "as ever"
+  }
+}
+`, kind, id, more, filepath.Join(s.dir, "storage"), s.lib)
+	if more == "-" {
+		text = strings.NewReplacer("  api = true\n-\n", "", "  accept \"api-session\" {\n    reason = \"the cluster is made by a pipeline\"\n  }\n", "").Replace(text)
+	}
+	name := filepath.Join(s.dir, id+".hcl")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		s.Fatal(err)
+	}
+	return name
+}
+
+// byPlan starts a session of a plan.
+func (s *site) byPlan(name string, more ...string) *running {
+	s.Helper()
+	return s.begin(append([]string{"serve", "-plan", name, "-dir", filepath.Join(s.dir, "records"), "-hsm-pin-file", filepath.Join(s.dir, "pin"), "-allow-software-token"}, more...))
 }
 
 // running is a session that answers.
@@ -61,8 +118,8 @@ type running struct {
 	ended          chan error
 }
 
-// serve starts a session and waits until it says where its record is.
-func (s *site) serve(more ...string) *running {
+// begin starts a session and waits until it says where its record is.
+func (s *site) begin(args []string) *running {
 	s.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -71,7 +128,7 @@ func (s *site) serve(more ...string) *running {
 	ctx, cancel := context.WithTimeout(s.Context(), 3*time.Minute)
 	r := &running{site: s, ended: make(chan error, 1)}
 	r.cmd = exec.CommandContext(ctx, self)
-	r.cmd.Args = append([]string{"conclave"}, append(s.args, more...)...)
+	r.cmd.Args = append([]string{"conclave"}, args...)
 	r.cmd.Env, r.cmd.Stderr = s.env, &r.errs
 	out, err := r.cmd.StdoutPipe()
 	if err == nil {
@@ -182,12 +239,25 @@ func TestServeStockCommandLine(t *testing.T) {
 	}
 }
 
+// threeInPlain is what a plan of an init says of the shares.
+const threeInPlain = `  recovery {
+    shares    = 3
+    threshold = 2
+  }
+  accept "plain-shares" {
+    reason = "a test"
+  }
+  custodian "Alice" {}
+  custodian "Bob" {}
+  custodian "Carol" {}
+`
+
 func stock(s *site, bin string, loopback bool) {
-	args := []string{"-allow=init,rekey,recovery-rekey,rotate,rotate,generate-root", "-allow-plain-shares"}
+	var at []string
 	if loopback {
-		args = append(args, "-listen=127.0.0.1:0")
+		at = []string{"-listen=127.0.0.1:0"}
 	}
-	r := s.serve(args...)
+	r := s.byPlan(s.plan("init", "made", threeInPlain), append(at, "-allow=rekey,recovery-rekey,generate-root")...)
 	if st := r.bao(bin, 2, "status"); st["initialized"] != false {
 		s.Errorf("before: %v", st)
 	}
@@ -200,6 +270,9 @@ func stock(s *site, bin string, loopback bool) {
 		if a := r.bao(bin, 2, x...); !strings.Contains(text(a["stderr"]), why) {
 			s.Errorf("%v: %v", x, a["stderr"])
 		}
+	}
+	if a := r.bao(bin, 2, "operator", "init", "-recovery-shares=2", "-recovery-threshold=2"); !strings.Contains(text(a["stderr"]), "the plan of this session says 3 recovery shares, 2 needed, and the request 2 and 2") {
+		s.Errorf("not as planned: %v", a["stderr"])
 	}
 	a := r.bao(bin, 0, "operator", "init", "-recovery-shares=3", "-recovery-threshold=2")
 	shares, root := list(a["recovery_keys_b64"]), text(a["root_token"])
@@ -245,15 +318,23 @@ func stock(s *site, bin string, loopback bool) {
 		r.bao(bin, 0, args...)
 		r.token = session
 	}
+	over := func(changes string) {
+		s.Helper()
+		if last, code := r.stop(); code != 0 || !strings.Contains(last, changes) {
+			s.Errorf("the end: %d %s", code, last)
+		}
+	}
+	over("4 changes")
+	r = s.byPlan(s.plan("rotate", "first", ""), at...)
 	as(root, "operator", "rotate")
-	as(token, "operator", "rotate")
-	as(token, "token", "revoke", "-self")
+	over("1 change")
+	r = s.byPlan(s.plan("rotate", "second", ""), append(at, "-allow=generate-root")...)
 	if a := r.bao(bin, 2, "operator", "rotate"); !strings.Contains(text(a["stderr"]), "permission denied") {
 		s.Errorf("a rotation without a token: %v", a)
 	}
-	if last, code := r.stop(); code != 0 || !strings.Contains(last, "7 changes") {
-		s.Errorf("the end: %d %s", code, last)
-	}
+	as(token, "operator", "rotate")
+	as(token, "token", "revoke", "-self")
+	over("2 changes")
 	s.recorded(shares[0], fresh[1], root, token, otp)
 }
 
@@ -272,7 +353,7 @@ func (s *site) recorded(secrets ...string) {
 		}
 		report, err := os.ReadFile(filepath.Join(d, "report.txt"))
 		if err != nil || !strings.Contains(strings.Join(strings.Fields(string(report)), " "), "no person was identified, no share was proven") ||
-			!strings.HasPrefix(string(report), "Record of an API session: no ceremony\n") || !strings.Contains(string(report), "PUT /v1/sys/init: 200, by ") {
+			!strings.HasPrefix(string(report), "Record of an API session: no ceremony\n") || !strings.Contains(string(report), "/v1/sys/") {
 			s.Errorf("the report does not say what it is: %v\n%s", err, report)
 		}
 		if err := filepath.WalkDir(d, func(name string, e os.DirEntry, err error) error {
@@ -302,7 +383,7 @@ func TestServeHolders(t *testing.T) {
 
 func stockHolders(s *site, bin string) {
 	t := s.T
-	var names []string
+	var names, cards []string
 	for _, n := range []string{"a", "b"} {
 		_, k, err := pgp.GenerateKey(n, time.Now())
 		if err != nil {
@@ -315,11 +396,33 @@ func stockHolders(s *site, bin string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		names = append(names, filepath.Join(s.dir, n+".asc"))
+		names, cards = append(names, filepath.Join(s.dir, n+".asc")), append(cards, k.Fingerprint)
 	}
-	r := s.serve("-allow=init", "-idle=3s")
-	if a := r.bao(bin, 2, "operator", "init", "-recovery-shares=2", "-recovery-threshold=2"); !strings.Contains(text(a["stderr"]), "recovery_pgp_keys is needed") {
-		t.Errorf("without keys: %v", a)
+	r := s.byPlan(s.plan("init", "made", fmt.Sprintf(`  root_token_pgp_key = %q
+  recovery {
+    shares    = 2
+    threshold = 2
+  }
+  custodian "Alice" {
+    pgp_key     = %q
+    fingerprint = %q
+  }
+  custodian "Bob" {
+    pgp_key     = %q
+    fingerprint = %q
+  }
+  accept "no-spare-share" {
+    reason = "a test"
+  }
+`, names[0], names[0], cards[0], names[1], cards[1])), "-idle=3s")
+	for why, x := range map[string][]string{
+		"recovery_pgp_keys is needed": nil,
+		"in this order":               {"-recovery-pgp-keys=" + names[1] + "," + names[0], "-root-token-pgp-key=" + names[0]},
+		"the root_token_pgp_key":      {"-recovery-pgp-keys=" + strings.Join(names, ","), "-root-token-pgp-key=" + names[1]},
+	} {
+		if a := r.bao(bin, 2, append([]string{"operator", "init", "-recovery-shares=2", "-recovery-threshold=2"}, x...)...); !strings.Contains(text(a["stderr"]), why) {
+			t.Errorf("%v: %v", x, a)
+		}
 	}
 	r.bao(bin, 0, "operator", "init", "-recovery-shares=2", "-recovery-threshold=2", "-recovery-pgp-keys="+strings.Join(names, ","), "-root-token-pgp-key="+names[0])
 	files, err := filepath.Glob(filepath.Join(s.dir, "records", "*-serve", "shares", "*.asc"))
@@ -344,6 +447,10 @@ func TestServeRefuses(t *testing.T) {
 		args []string
 	}{
 		"-allow=seal is not known":            {2, []string{"-allow=init,seal"}},
+		"-allow=init: only a plan":            {2, []string{"-allow=init"}},
+		"-allow=rotate: only a plan":          {2, []string{"-allow=rekey,rotate"}},
+		"does not say api = true":             {2, []string{"-plan=" + s.plan("rotate", "people", "-")}},
+		"a session's is of an init":           {2, []string{"-plan=" + s.plan("rekey", "other", "-")}},
 		"no loopback address":                 {2, []string{"-listen=0.0.0.0:8200"}},
 		"-listen and -socket":                 {2, []string{"-listen=127.0.0.1:0", "-socket=/x"}},
 		"-token-file: only":                   {2, []string{"-token-file=/x"}},
@@ -378,8 +485,8 @@ func TestServeChanged(t *testing.T) {
 
 func stockChanged(s *site, bin string) {
 	t := s.T
-	r := s.serve("-allow=init,rekey", "-allow-plain-shares")
-	r.bao(bin, 0, "operator", "init", "-recovery-shares=1", "-recovery-threshold=1")
+	r := s.byPlan(s.plan("init", "made", threeInPlain), "-allow=rekey")
+	r.bao(bin, 0, "operator", "init", "-recovery-shares=3", "-recovery-threshold=2")
 	if err := os.WriteFile(filepath.Join(s.dir, "storage", "core", "_stranger"), []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -390,4 +497,63 @@ func stockChanged(s *site, bin string) {
 		t.Errorf("the end: %d %s", code, last)
 	}
 	s.recorded()
+}
+
+// TestServeByPlan: an init over the API is that of the plan, or none; the next
+// session's id must be another.
+func TestServeByPlan(t *testing.T) {
+	s := newSite(t)
+	name := s.plan("init", "made", threeInPlain)
+	r := s.byPlan(name, "-for=1m")
+	socket := strings.TrimPrefix(r.address, "unix://")
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}}
+	put := func(path, body string) (int, string) {
+		t.Helper()
+		q, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://localhost/v1/"+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Header.Set("X-Vault-Request", "true")
+		a, err := client.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Body.Close()
+		b, err := io.ReadAll(a.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.StatusCode, string(b)
+	}
+	if code, said := put("sys/init", `{"recovery_shares":5,"recovery_threshold":3}`); code != 400 || !strings.Contains(said, "the plan of this session says 3 recovery shares, 2 needed, and the request 5 and 3") {
+		t.Errorf("another init: %d %s", code, said)
+	}
+	if code, said := put("sys/rotate", ""); code != 403 {
+		t.Errorf("a rotation that nobody planned: %d %s", code, said)
+	}
+	code, said := put("sys/init", `{"recovery_shares":3,"recovery_threshold":2}`)
+	var made struct {
+		Keys []string `json:"recovery_keys"`
+		Root string   `json:"root_token"`
+	}
+	if err := json.Unmarshal([]byte(said), &made); err != nil || code != 200 || len(made.Keys) != 3 || made.Root == "" {
+		t.Fatalf("the init: %d, %v", code, err)
+	}
+	if last, code := r.stop(); code != 0 || !strings.Contains(last, "1 change") {
+		t.Errorf("the end: %d %s", code, last)
+	}
+	s.recorded(made.Keys[0], made.Root)
+	p := &player{dir: s.dir, env: s.env}
+	p.says(t, 2, []string{"there is a record with this id"}, "serve", "-plan", name, "-dir", filepath.Join(s.dir, "records"), "-hsm-pin-file", filepath.Join(s.dir, "pin"), "-allow-software-token")
+	p.says(t, 2, []string{"this ceremony has no such value"}, "init", "-plan", name, "-dir", filepath.Join(s.dir, "records"), "-plain", "-allow-piped-secrets")
+	report, err := filepath.Glob(filepath.Join(s.dir, "records", "*-made-serve", "report.txt"))
+	if err != nil || len(report) != 1 {
+		t.Fatal(report, err)
+	}
+	b, err := os.ReadFile(report[0])
+	if err != nil || !strings.Contains(strings.Join(strings.Fields(string(b)), " "), "recovery-shares = 3 (plan line 5)") {
+		t.Errorf("the plan is not in the record: %v\n%s", err, b)
+	}
 }

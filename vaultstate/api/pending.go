@@ -87,6 +87,11 @@ func (s *Server) idle(kind vaultstate.Kind) error {
 
 // begin begins an operation at the vault, after its event.
 func (s *Server) begin(c *call, op vaultstate.Operation) (*pending, error) {
+	if s.o.Check != nil {
+		if err := s.o.Check(op); err != nil {
+			return nil, refuse(http.StatusBadRequest, err.Error())
+		}
+	}
 	s.begun++
 	op.ID = vaultstate.ID(fmt.Sprintf("%s-%d", s.o.ID, s.begun))
 	if err := s.note("begun", map[string]any{"work": work(op)}); err != nil {

@@ -41,6 +41,9 @@ type Options struct {
 	Once    bool              // a name in Allow is one operation, as often as it stands there; it holds for the session if not
 	Plain   bool              // shares may be returned that no PGP key protects
 	Version string            // what the status says
+	// Check refuses what is allowed, and yet not this; its error is the answer. nil:
+	// nothing.
+	Check func(vaultstate.Operation) error
 
 	// Of a session on loopback; of one on a unix socket both are empty.
 	Host  string       // what a request must name as its host
