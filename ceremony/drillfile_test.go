@@ -64,7 +64,7 @@ func TestDrillFile(t *testing.T) {
 		t.Errorf("the record: %s", got)
 	}
 	text := m.seen.String()
-	if !strings.Contains(text, "share 1, Alice Adams: proven by key and file; it was not decrypted here") ||
+	if !strings.Contains(text, "share 1, Alice Adams: proven by key and file") ||
 		!strings.Contains(text, "share 2, Bob Baker: the key is proven; whether the share is there was not seen") {
 		t.Error("the page does not say what was seen of each")
 	}

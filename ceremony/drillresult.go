@@ -50,7 +50,7 @@ func proofText(how string) string {
 	case plan.ProofQuorum:
 		return "proven, it took part in the quorum"
 	case custodian.ProofFile:
-		return "proven by key and file; it was not decrypted here"
+		return "proven by key and file"
 	case plan.ProofKey:
 		return "the key is proven; whether the share is there was not seen"
 	}

@@ -47,7 +47,7 @@ func TestOldStatePutBack(t *testing.T) {
 			}
 			run(0, "data encryption key is rotated", append([]string{"rotate", "-id", "one"}, c.flags...)...)
 			if c.code != 0 { // a session would not keep the anchor up to date
-				v.want(1, "the HSM keeps an anchor of this vault", []string{"serve", "-allow=rotate", "-allow-software-token", "-dir", records}, v.config())
+				v.want(1, "the HSM keeps an anchor of this vault", []string{"serve", "-allow=rekey", "-allow-software-token", "-dir", records}, v.config())
 				v.want(0, "nobody asked for anything for 100ms", []string{"serve", "-idle=100ms", "-allow-software-token", "-dir", records}, v.config())
 			}
 			kept := t.TempDir()

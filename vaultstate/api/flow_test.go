@@ -370,7 +370,7 @@ func TestOnce(t *testing.T) {
 		}
 	}
 	before := b.state()
-	if code, says := rotate(); code != http.StatusForbidden || !slices.Contains(says, "conclave serve was started with -allow=rotate, and that was done") || b.state() != before {
+	if code, says := rotate(); code != http.StatusForbidden || !slices.Contains(says, "this session of conclave serve allowed rotate, and that was done") || b.state() != before {
 		t.Errorf("a third: %d %q", code, says)
 	}
 	b.must(http.MethodGet, "sys/key-status", nil, "X-Vault-Token", b.token)

@@ -183,7 +183,7 @@ func (s *Server) answer(c *call) (*answer, error) {
 		return nil, closed(c.path, rt.kind, notAllowed(rt.kind))
 	}
 	if rt.kind != "" && changes(c.Method) && s.spent(rt.kind) {
-		return nil, closed(c.path, rt.kind, fmt.Sprintf("conclave serve was started with -allow=%s, and that was done", rt.kind))
+		return nil, closed(c.path, rt.kind, fmt.Sprintf("this session of conclave serve allowed %s, and that was done", rt.kind))
 	}
 	var err error
 	if c.body, err = readBody(c.Request, rt.large); err != nil {
@@ -229,7 +229,7 @@ func closed(path string, kind vaultstate.Kind, why string) *refusal {
 }
 
 func notAllowed(kind vaultstate.Kind) string {
-	return "conclave serve was started without -allow=" + string(kind)
+	return fmt.Sprintf("this session of conclave serve allows no %s: see its -allow and -plan", kind)
 }
 
 // spent tells whether no operation of a kind is allowed any more.

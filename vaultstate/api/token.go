@@ -86,7 +86,7 @@ func lookupSelf(s *Server, c *call) (*answer, error) {
 // that may make one may do it.
 func revokeSelf(s *Server, c *call) (*answer, error) {
 	if !slices.Contains(s.o.Allow, vaultstate.GenerateRoot) && !slices.Contains(s.o.Allow, vaultstate.Init) {
-		return nil, refuse(http.StatusForbidden, "permission denied", "conclave serve was started without -allow=generate-root and -allow=init")
+		return nil, refuse(http.StatusForbidden, "permission denied", "this session of conclave serve allows neither generate-root nor init")
 	}
 	accessor, err := s.holder(c)
 	if err != nil {
