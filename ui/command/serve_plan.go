@@ -24,12 +24,12 @@ var byPlanOnly = []vaultstate.Kind{vaultstate.Init, vaultstate.Rotate}
 // byPlan reads the plan of a session. From there on the plan says which vault, HSM
 // and operation. Without -plan the target is that of the flags.
 func (s *serving) byPlan(ctx context.Context, p *Process) (*target, error) {
-	if s.f.plan == "" {
-		for _, k := range byPlanOnly {
-			if slices.Contains(s.kinds, k) {
-				return nil, usage("-allow=%s: only a plan of it that says api = true allows that over the API: -plan FILE. Nothing was touched.", k)
-			}
+	for _, k := range byPlanOnly {
+		if slices.Contains(s.kinds, k) {
+			return nil, usage("-allow=%s: only a plan of it that says api = true allows that over the API, one each session: -plan FILE, without -allow=%s. Nothing was touched.", k, k)
 		}
+	}
+	if s.f.plan == "" {
 		return s.f.target()
 	}
 	src, _, err := readFile(s.f.plan, plan.MaxDocument)

@@ -450,6 +450,7 @@ func TestServeRefuses(t *testing.T) {
 		"-allow=init: only a plan":            {2, []string{"-allow=init"}},
 		"-allow=rotate: only a plan":          {2, []string{"-allow=rekey,rotate"}},
 		"does not say api = true":             {2, []string{"-plan=" + s.plan("rotate", "people", "-")}},
+		"one each session":                    {2, []string{"-allow=rotate", "-plan=" + s.plan("init", "both", threeInPlain)}},
 		"a session's is of an init":           {2, []string{"-plan=" + s.plan("rekey", "other", "-")}},
 		"no loopback address":                 {2, []string{"-listen=0.0.0.0:8200"}},
 		"-listen and -socket":                 {2, []string{"-listen=127.0.0.1:0", "-socket=/x"}},
