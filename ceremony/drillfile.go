@@ -26,7 +26,7 @@ func (r *Run) bringsFile(h custodian.Holding) bool {
 // askFile is the page for it.
 func (r *Run) askFile(h custodian.Holding, who Person) *page {
 	return &page{
-		Prompt: Prompt{Kind: Ask, By: who, Heading: who.Name + ": the file with your share, on the medium that you brought", Field: "file", Default: "NONE",
+		Prompt: Prompt{Kind: Ask, By: who, Heading: who.Name + ": the file with your share, on the medium that you brought", Field: "file", Path: true, Default: "NONE",
 			Facts: []Fact{{"handed out as", filepath.Base(h.File)}, {"SHA-256", short(h.SHA256)}},
 			Text: []string{"Its path. It is compared with the record, and not decrypted here. " +
 				"NONE: you did not bring it. Then your key is proven, and nothing of the share."},

@@ -140,6 +140,7 @@ type Prompt struct {
 
 	Field   string // Ask, AskSecret: what is typed
 	Default string // Ask: taken when the line is empty
+	Path    bool   // Ask: a file is named, so the line may be longer
 	Groups  []int  // Ask: which groups of a fingerprint, from 1
 	Word    string // HandOver, Confirm: what must be typed
 	From    string // HandOver: who leaves; "" for nobody

@@ -169,7 +169,7 @@ func (r *Run) Abort(by, reason string) (Job, error) {
 	return r.job(r.snap.prompt.Stamp, func(ctx context.Context) error {
 		// The stop is heard in any case, its words only if they are no secret.
 		for _, text := range []*string{&by, &reason} {
-			if r.holdsSecret(*text) || secretShape(*text) {
+			if r.holdsSecret(*text) || SecretShape(*text) {
 				*text = refusedText
 			}
 		}

@@ -27,7 +27,7 @@ const (
 // a secret that is in use, or something of the shape of one. The refusal is
 // recorded, the text is not.
 func (r *Run) refuses(field, text string) (bool, error) {
-	if !r.holdsSecret(text) && !secretShape(text) {
+	if !r.holdsSecret(text) && !SecretShape(text) {
 		return false, nil
 	}
 	return true, r.recordRefused(field)

@@ -95,19 +95,21 @@ func (c Ceremony) purpose(remote bool, p *plan.Plan) []string {
 		return assets.Text("brief-drill-backup")
 	case remote && p.Proof == plan.ProofQuorum:
 		return assets.Text("brief-drill-server-quorum")
-	case p.Proof == plan.ProofKey && !remote:
-		return assets.Text("brief-drill-key")
-	case p.Proof == plan.ProofKey:
-		return append(assets.Text("brief-drill-key"), "No share goes to the server. It is only asked how many there are.")
+	default:
+		text := assets.Text("brief-drill")
+		if p.Proof == plan.ProofKey {
+			text = assets.Text("brief-drill-key")
+		}
+		if remote {
+			text = append(text, assets.Text("brief-drill-asks")...)
+		}
+		return text
 	}
-	if p.UnsealKeys {
+	switch {
+	case p.UnsealKeys:
 		return append(assets.Text("brief-unseal-keys"), assets.Text("brief-server")...)
-	}
-	if remote && c.ID != string(plan.Drill) {
+	case remote:
 		return append(assets.Text("brief-"+c.ID+"-server"), assets.Text("brief-server")...)
-	}
-	if remote {
-		return assets.Text("brief-drill-server") // it is asked for nothing
 	}
 	return assets.Text("brief-" + c.ID)
 }

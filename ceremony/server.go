@@ -109,6 +109,7 @@ func (r *Run) askServer(ctx context.Context) ([]string, error) {
 	if s.about, err = v.About(ctx); err != nil {
 		return nil, err
 	}
+	s.clock = r.clockOf(s.about.Clock)
 	if !s.token && s.given.Len() == 0 && r.env.Token.Len() > 0 && !s.refused {
 		s.given = r.env.Token.Clone()
 		if err := v.UseToken(s.given); err != nil {
@@ -134,7 +135,6 @@ func (r *Run) askServer(ctx context.Context) ([]string, error) {
 	slices.Sort(certificates)
 	facts := facted(transcript.Facts{"address": r.status.Name, "version": s.about.Version, "cluster": s.about.Cluster, "cluster_id": s.about.ClusterID,
 		"token": r.tokenText()}, lists{"ways": ways, "certificates": certificates, "variables": r.env.Machine.Variables})
-	s.clock = r.clockOf(s.about.Clock)
 	if clock := s.clock.fact(); clock != "" {
 		facts["clock"] = clock
 	}

@@ -19,13 +19,9 @@ var (
 	word64     = regexp.MustCompile(`[A-Za-z0-9+/_-]{43,}`)
 )
 
-// SecretShape tells whether a text looks like a share, a token or a private key,
-// for those who ask for text before there is a run.
-func SecretShape(text string) bool { return secretShape(text) }
-
-// secretShape tells whether a text holds something of the shape of a share, a
+// SecretShape tells whether a text holds something of the shape of a share, a
 // token or a private key. A PGP fingerprint, 40 hex digits, is none.
-func secretShape(text string) bool {
+func SecretShape(text string) bool {
 	if tokenShape.MatchString(text) || armorShape.MatchString(text) {
 		return true
 	}
@@ -61,21 +57,22 @@ func secretShape(text string) bool {
 	return false
 }
 
-// mixed tells whether capitals and small letters are as mixed as in base64: two
-// in a million shares have fewer than four of either. Digits tell nothing, one
-// share in two thousand has none.
+// mixed tells whether capitals and small letters are mixed as in base64. One share
+// in two thousand has no digit; two in a million have fewer than four of either.
 func mixed(w string) bool {
 	const few = 4
-	small, capital := 0, 0
+	small, capital, digits := 0, 0, 0
 	for _, c := range w {
 		switch {
 		case c >= 'a' && c <= 'z':
 			small++
 		case c >= 'A' && c <= 'Z':
 			capital++
+		case c >= '0' && c <= '9':
+			digits++
 		}
 	}
-	return small >= few && capital >= few
+	return min(small, capital) >= few || min(small, capital, digits) > 0
 }
 
 // shareSize tells whether a word is base64 of as many bytes as a share has.
@@ -88,18 +85,24 @@ func shareSize(w string) bool {
 	return err == nil && (len(b) == 32 || len(b) == 33)
 }
 
-// likeNoName tells whether a text is no person's name: long and full of digits,
-// as a part of a share is that is too short for secretShape.
+// likeNoName tells whether a text is no person's name, who type it by hand: a
+// secret with blanks in it; or a part of one, too short for SecretShape, as it is
+// long and full of digits.
 func likeNoName(text string) bool {
-	digits, all := 0, 0
-	for _, c := range text {
-		switch {
-		case c == ' ' || c == '\t':
-			continue
-		case c >= '0' && c <= '9':
+	tight := strings.Join(strings.Fields(text), "")
+	if len(tight) < 20 {
+		return false
+	}
+	for _, prefix := range []string{"s.", "hvs.", "b.", "hvb.", "-----BEGIN"} {
+		if strings.HasPrefix(tight, prefix) {
+			return true
+		}
+	}
+	digits := 0
+	for _, c := range tight {
+		if c >= '0' && c <= '9' {
 			digits++
 		}
-		all++
 	}
-	return all >= 20 && 8*digits >= all
+	return 8*digits >= len(tight) || SecretShape(tight)
 }

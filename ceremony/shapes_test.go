@@ -21,7 +21,8 @@ func TestSecretShape(t *testing.T) {
 		"2026-11-25 18:30 instead of 2026-11-25 18:00, see page 12":    false,
 		"/var/lib/openbao/2026-11-23-KC-2026-017-init/transcript":      false,
 		"e.g. s.o.s. was sounded":                                      false,
-		"/mnt/usb/Conclave/records/of/audit/Backup12":                  false, // 43 characters
+		"/mnt/usb/Conclave/records/olga/audit/Backups":                 false, // 44 characters, 33 bytes
+		"/mnt/usb/Conclave/records/of/audit/Backup12":                  true,  // 43, and a digit
 		"bags A004277, A004278, A004279":                               false,
 		"1. face it, 2. decade: a facade, 3. added":                    false,
 		"token hvs.CAESIJ2mTqFhXHrv1PZ0sample0":                        true,
@@ -35,8 +36,8 @@ func TestSecretShape(t *testing.T) {
 		"xQ7bU2l0aCBhIHNoYXJlIG9mIDMzIGJ5dGVzIHRvdGFs":                 true, // 33 bytes
 		"xQ/bUplaYCBhIHNoYXJlIG+mIDMzIGJ/dGVzIHRvdGFs":                 true, // no digit
 	} {
-		if got := secretShape(text); got != want {
-			t.Errorf("secretShape(%q) = %v", text, got)
+		if got := SecretShape(text); got != want {
+			t.Errorf("SecretShape(%q) = %v", text, got)
 		}
 	}
 }
@@ -60,11 +61,33 @@ func TestShapeOfShares(t *testing.T) {
 				"hex": hex.EncodeToString(raw.Expose()), "base64": base64.StdEncoding.EncodeToString(raw.Expose()), "base64 for addresses": base64.RawURLEncoding.EncodeToString(raw.Expose()),
 				"groups": groups, "small groups": strings.ToLower(groups), "numbered groups": numbered, "half of the groups": groups[:len(groups)/2],
 			} {
-				if !secretShape("it is " + text + ", he said") {
+				if !SecretShape("it is " + text + ", he said") {
 					t.Fatalf("%s: %q is not known as a share", form, text)
 				}
 			}
 			raw.Wipe()
+		}
+	}
+}
+
+// TestLikeNoName: of a name more is asked, since it is typed by hand and holds no
+// digits: also a secret with blanks in it, or a part of one, is none.
+func TestLikeNoName(t *testing.T) {
+	for text, want := range map[string]bool{
+		"Olga Example, of Internal Audit":                        false,
+		"Maria Magdalena van den Heuvel-Oosterhuis, of Audit":    false,
+		"Wim Waters the 3rd":                                     false,
+		"s.8sTg Q0mP zLw3 xRkV bN5yHcJd":                         true,
+		"hvs.CAES IJq0 u1Zk Pb7v T2mR":                           true,
+		"b.AAAAAAAA BBBBBBBB CCCC":                               true,
+		"-----BEGIN PGP MESSAGE-----":                            true,
+		"xQ7b U2l0 aCBh IHNo YXJl IG9m IDMz IGJ5 dGVz IHRv dGFs": true,
+		"xQ/b Upla YCBh IHNo YXJl IG+m IDMz IGJ/ dGVz IHRv dGFs": true, // no digit
+		"20cb 5002 e950 fe71 e1a7":                               true,
+		"798114Z 20CB50F 02E950G":                                true,
+	} {
+		if got := likeNoName(text); got != want {
+			t.Errorf("likeNoName(%q) = %v", text, got)
 		}
 	}
 }

@@ -17,7 +17,7 @@ type askScreen struct {
 
 func newAsk(p ceremony.Prompt) *askScreen {
 	most := longest
-	if p.Field == "file" {
+	if p.Path {
 		most = longestPath
 	}
 	return &askScreen{p: p, f: field{max: most}}

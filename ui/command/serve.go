@@ -102,7 +102,6 @@ func (p *Process) serve(ctx context.Context, s *serving) error {
 		return err
 	}
 	defer t.Wipe()
-	t.adopt(ctx)
 	if t.pin.Len() == 0 {
 		return usage("nobody is asked for a PIN here: name a file of mode 0600 with -hsm-pin-file, or have it in BAO_HSM_PIN or the configuration. Nothing was touched.")
 	}

@@ -30,7 +30,11 @@ func (s *serving) byPlan(ctx context.Context, p *Process) (*target, error) {
 		}
 	}
 	if s.f.plan == "" {
-		return s.f.target()
+		t, err := s.f.target()
+		if err == nil {
+			t.adopt(ctx)
+		}
+		return t, err
 	}
 	src, _, err := readFile(s.f.plan, plan.MaxDocument)
 	if err != nil {
