@@ -103,3 +103,16 @@ func TestReadToTheEnd(t *testing.T) {
 		t.Error("enter at the end did not go on")
 	}
 }
+
+// TestAskLength: a line takes 120 characters, one that names a file 400; more is
+// not taken.
+func TestAskLength(t *testing.T) {
+	for path, most := range map[bool]int{false: 120, true: 400} {
+		s := stageOf(t, ceremony.Prompt{Kind: ceremony.Ask, By: olga, Heading: "Which?", Field: "x", Path: path})
+		s.keys(slices.Repeat([]string{"a"}, most+5)...)
+		s.keys("enter")
+		if len(s.run.answers) != 1 || s.run.answers[0].Text != strings.Repeat("a", most) {
+			t.Errorf("a file: %v: %d answers, %+v", path, len(s.run.answers), s.run.answers)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -172,12 +173,19 @@ func TestDrillByFile(t *testing.T) {
 	v.want(0, "2 of 3 shares are proven, 1 of them by key and file, of 1 more only the key. Nothing was changed.",
 		[]string{"drill", "-storage", "storage", "-id", "three"}, people)
 
-	// A file under the name of another key is none of the record's.
-	b, err := os.ReadFile(filepath.Join(keys, kept["Bob"]))
-	if err == nil {
-		err = os.WriteFile(filepath.Join(keys, kept["Carol"]), b, 0o600) // #nosec G703 -- of the tests
+	// A key that is not the one of its name is no holder's, in whatever record.
+	stray := filepath.Join(v.work, "9999-stray")
+	err := errors.Join(os.MkdirAll(filepath.Join(stray, "keys"), 0o700), os.WriteFile(filepath.Join(stray, "transcript.jsonl"), nil, 0o600))
+	b, readErr := os.ReadFile(filepath.Join(keys, kept["Bob"]))
+	if err = errors.Join(err, readErr, os.WriteFile(filepath.Join(stray, "keys", kept["Alice"]), b, 0o600)); err != nil {
+		t.Fatal(err)
 	}
-	if err != nil {
+	v.want(2, "holds another key than its name says", []string{"drill", "-storage", "storage", "-id", "stray"}, people)
+	if err := os.RemoveAll(stray); err != nil {
+		t.Fatal(err)
+	}
+	// And a file of a sealed record that is not the one it was is found before.
+	if err := os.WriteFile(filepath.Join(keys, kept["Carol"]), b, 0o600); err != nil { // #nosec G703 -- of the tests
 		t.Fatal(err)
 	}
 	v.want(4, "is not the file that sha256sums names", []string{"drill", "-storage", "storage", "-id", "four"}, people)

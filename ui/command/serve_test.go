@@ -93,7 +93,10 @@ func (s *site) plan(kind, id, more string) string {
   }
 }
 `, kind, id, more, filepath.Join(s.dir, "storage"), s.lib)
-	if more == "-" {
+	switch more { // "-": not for the API; "!": nobody accepts it
+	case "!":
+		text = strings.NewReplacer("\n!\n", "\n", "  accept \"api-session\" {\n    reason = \"the cluster is made by a pipeline\"\n  }\n", "").Replace(text)
+	case "-":
 		text = strings.NewReplacer("  api = true\n-\n", "", "  accept \"api-session\" {\n    reason = \"the cluster is made by a pipeline\"\n  }\n", "").Replace(text)
 	}
 	name := filepath.Join(s.dir, id+".hcl")
@@ -450,6 +453,7 @@ func TestServeRefuses(t *testing.T) {
 		"-allow=init: only a plan":            {2, []string{"-allow=init"}},
 		"-allow=rotate: only a plan":          {2, []string{"-allow=rekey,rotate"}},
 		"does not say api = true":             {2, []string{"-plan=" + s.plan("rotate", "people", "-")}},
+		"Not accepted: api-session":           {2, []string{"-plan=" + s.plan("rotate", "unread", "!")}},
 		"one each session":                    {2, []string{"-allow=rotate", "-plan=" + s.plan("init", "both", threeInPlain)}},
 		"a session's is of an init":           {2, []string{"-plan=" + s.plan("rekey", "other", "-")}},
 		"no loopback address":                 {2, []string{"-listen=0.0.0.0:8200"}},
