@@ -73,10 +73,11 @@ func (r *Run) drilled() []custodian.Holding {
 	return set.Holdings
 }
 
+// proven counts shares, not those of which only the key was.
 func (d *drilling) proven() int {
 	n := 0
 	for _, how := range d.results {
-		if how != notProven {
+		if how != notProven && how != plan.ProofKey {
 			n++
 		}
 	}

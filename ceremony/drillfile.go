@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"path/filepath"
 
 	"conclave/ceremony/custodian"
@@ -53,11 +54,36 @@ func (r *Run) askFile(h custodian.Holding, who Person) *page {
 				return err
 			}
 			if !same {
-				return askAgain("This is not the file that was handed out: its SHA-256 is another.", "Nothing is changed. Your key is proven.",
+				happened := "This is not the file that was handed out: its SHA-256 is another."
+				if of, known := r.holdingOfFile(hex.EncodeToString(sum[:])); known {
+					happened = fmt.Sprintf("This is the file of share %d of the set of %s, which was handed out to %s, not that of your share.", of.Number, day(of.issued), of.Custodian)
+				}
+				return askAgain(happened, "Nothing is changed. Your key is proven.",
 					"Look for the right one. It may be of an earlier set, or damaged: then say NONE, and a recovery rekey is due.")
 			}
 			d.askFile = 0
 			return r.isProven(h, custodian.ProofFile, transcript.ByDecrypt)
 		},
 	}
+}
+
+// heldFile is a share that was handed out in a file, and when.
+type heldFile struct {
+	custodian.Holding
+	issued string
+}
+
+// holdingOfFile tells by the records whose file it is.
+func (r *Run) holdingOfFile(sha256 string) (heldFile, bool) {
+	if r.env.Roster == nil {
+		return heldFile{}, false
+	}
+	for _, s := range r.env.Roster.Sets {
+		for _, h := range s.Holdings {
+			if h.SHA256 == sha256 {
+				return heldFile{h, s.Issued}, true
+			}
+		}
+	}
+	return heldFile{}, false
 }

@@ -20,10 +20,13 @@ func TestDrillFile(t *testing.T) {
 	for _, name := range five {
 		q.RecoveryKeys = append(q.RecoveryKeys, s.publicKey(name))
 	}
-	var alice string
+	var alice, bob string
 	for name := range files {
-		if strings.Contains(name, "/1-") {
+		switch {
+		case strings.HasPrefix(name, "shares/1-"):
 			alice = name
+		case strings.HasPrefix(name, "shares/2-"):
+			bob = name
 		}
 	}
 	m = s.openWith(ceremony.Drill, q, func(e *ceremony.Env) {
@@ -34,7 +37,8 @@ func TestDrillFile(t *testing.T) {
 			return nil, errors.New("it is not there")
 		}
 	})
-	typed := map[string][]string{five[0]: {"/mnt/nothing", "/mnt/" + otherThan(files, alice), "/mnt/" + alice}}
+	files["shares/other"] = []byte("a letter")
+	typed := map[string][]string{five[0]: {"/mnt/nothing", "/mnt/shares/other", "/mnt/" + bob, "/mnt/" + alice}}
 	var said []string
 	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
 		if p.Kind != ceremony.Ask || p.Field != "file" {
@@ -50,14 +54,14 @@ func TestDrillFile(t *testing.T) {
 		return in, true
 	}
 	s.must(m)
-	if len(said) != 2 || !strings.Contains(said[0], "cannot be read") || !strings.Contains(said[1], "its SHA-256 is another") {
+	if len(said) != 3 || !strings.Contains(said[0], "cannot be read") || !strings.Contains(said[1], "its SHA-256 is another") || !strings.Contains(said[2], "handed out to Bob Baker, not that of your share") {
 		t.Errorf("it said %q", said)
 	}
 	var same []bool
 	for _, e := range m.find("carried") {
 		same = append(same, e.Facts.Flag("same"))
 	}
-	if len(same) != 2 || same[0] || !same[1] {
+	if len(same) != 3 || same[0] || same[1] || !same[2] {
 		t.Errorf("the record of the files: %v", same)
 	}
 	if got := m.why(); strings.Count(got, " key") != 4 || strings.Count(got, " file") != 1 {
@@ -68,16 +72,10 @@ func TestDrillFile(t *testing.T) {
 		!strings.Contains(text, "share 2, Bob Baker: the key is proven; whether the share is there was not seen") {
 		t.Error("the page does not say what was seen of each")
 	}
+	if !strings.Contains(text, "1 of 5") || strings.Contains(text, "2 of 5") {
+		t.Error("keys are counted as shares")
+	}
 	if o := m.run.Outcome(); !strings.Contains(o.Sentence, "1 of 5 shares are proven by key and file, none was decrypted here, of 4 more only the key.") {
 		t.Error(o.Sentence)
 	}
-}
-
-func otherThan(files map[string][]byte, name string) string {
-	for n := range files {
-		if n != name && strings.HasPrefix(n, "shares/") {
-			return n
-		}
-	}
-	return ""
 }

@@ -109,7 +109,7 @@ func (r *Run) decideDrilled(h custodian.Holding, who Person) *page {
 		choices = slices.Insert(choices, 1, Choice{"share", who.Name + " types the share instead", "a proof of the share; it is typed into this machine"})
 	}
 	return &page{
-		Prompt: Prompt{Kind: Choose, By: who, Heading: t.Happened, Text: []string{t.State}, Problem: &t.Problem, Choices: choices,
+		Prompt: Prompt{Kind: Choose, By: who, Heading: t.Happened, Problem: &t.Problem, Choices: choices,
 			Recorded: "what was wrong with it, and what you choose."},
 		do: func(_ context.Context, in Input) error {
 			if !pick(choices, in.Choice) {

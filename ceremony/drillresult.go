@@ -90,7 +90,7 @@ func (r *Run) drillVerdict() string {
 		}
 	}
 	n := len(r.drilled())
-	proven := r.drilling.proven() - keys
+	proven := r.drilling.proven()
 	text := fmt.Sprintf("%d of %d shares are proven", proven, n)
 	switch {
 	case n == 0:
