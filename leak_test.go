@@ -20,11 +20,11 @@ import (
 	"rsc.io/qr/coding"
 
 	"conclave/hsm/secret"
+	"conclave/hsm/secret/memscan"
 	"conclave/hsm/softhsm/need"
 	"conclave/ui/qr"
 	"conclave/vaultstate/pgp"
 	"conclave/vaultstate/share"
-	"conclave/vaultstate/vaulttest/memscan"
 	"conclave/vaultstate/vaulttest/reader"
 )
 
@@ -168,7 +168,12 @@ func hold(t *testing.T, bin, lib string, encrypted bool) *held {
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), bin, args...)
 	cmd.Env = []string{"SOFTHSM2_CONF=" + conf}
 	h := &held{t: t, term: openTerminal(t, cmd)}
+	end := memscan.Interrupt(h.term.cmd.Process.Pid, 2*time.Millisecond)
+	defer end()
 	room.play(t, h.term)
+	if n := end(); n < 1000 {
+		t.Errorf("the program got %d signals", n)
+	}
 	h.collect(storage, lib, conf, room)
 	h.bin, h.dir, h.encrypted = bin, dir, encrypted
 	return h
@@ -598,7 +603,7 @@ func (h *held) nowhere() {
 func (h *held) scan() []memscan.Report {
 	h.t.Helper()
 	main := h.term.cmd.Process.Pid
-	children := childrenOf(h.t, main)
+	children := memscan.Children(main)
 	if len(children) != 1 {
 		h.t.Fatalf("the program has %d children, not one that holds the HSM's library", len(children))
 	}
@@ -647,27 +652,4 @@ func withoutLogin(hits []memscan.Hit) []memscan.Hit {
 		return hits
 	}
 	return slices.DeleteFunc(slices.Clone(hits), func(h memscan.Hit) bool { return h == hits[one] || h == hits[two] })
-}
-
-func childrenOf(t *testing.T, pid int) []int {
-	t.Helper()
-	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	if err != nil || len(tasks) == 0 {
-		t.Fatalf("listing children: %d tasks, %v", len(tasks), err)
-	}
-	var list []int
-	for _, file := range tasks {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range strings.Fields(string(raw)) {
-			child, err := strconv.Atoi(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			list = append(list, child)
-		}
-	}
-	return list
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"conclave/hsm/secret"
-	"conclave/vaultstate/vaulttest/memscan"
+	"conclave/hsm/secret/memscan"
 )
 
 // copying makes this test binary the process that TestRegisters scans.

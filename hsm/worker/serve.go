@@ -69,7 +69,7 @@ func (s *server) answer(h head, body []byte, frame secret.Bytes) {
 	defer out.Wipe()
 	p := newPacker(out.Expose())
 	h.status = statusOK
-	if err := s.do(h.op, &unpacker{body: body}, p); err != nil {
+	if err := quietly(h.op, func() error { return s.do(h.op, &unpacker{body: body}, p) }); err != nil {
 		p.reset()
 		h.status = refuse(err, p)
 	}

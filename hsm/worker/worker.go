@@ -15,7 +15,7 @@
 //     lists;
 //   - PINs and plaintexts lie in secret.Bytes on both sides and in frames; what
 //     the PKCS#11 binding copies in the child is wiped there, in C by the
-//     allocator (see Environment);
+//     allocator (see Environment), in vector registers by quietly;
 //   - the child logs in at the token only when it is told to, and tries a kept
 //     PIN again only in Relogin; the kept PIN is wiped at Logout and after a
 //     login that failed.

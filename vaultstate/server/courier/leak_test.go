@@ -18,9 +18,9 @@ import (
 	"time"
 
 	"conclave/hsm/secret"
+	"conclave/hsm/secret/memscan"
 	"conclave/hsm/softhsm/need"
 	"conclave/vaultstate/server"
-	"conclave/vaultstate/vaulttest/memscan"
 )
 
 // parent is the argument with which this test binary is the process that sends

@@ -15,8 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"conclave/hsm/secret/memscan"
 	"conclave/hsm/softhsm/need"
-	"conclave/vaultstate/vaulttest/memscan"
 )
 
 // TestMain is also the process that is scanned: it keeps what it reads from
