@@ -25,11 +25,11 @@ func (t *Token) Data(ctx context.Context, label string) ([][]byte, error) {
 	var values [][]byte
 	err := t.try(ctx, label, func(w *worker.Client) error {
 		values = nil
-		list, err := w.Find(ctx, t.cfg.Timeout, worker.Object{Class: worker.ClassData, Label: label})
+		found, err := w.Find(ctx, t.cfg.Timeout, worker.Object{Label: label}, worker.ClassData)
 		if err != nil {
 			return err
 		}
-		for _, h := range list {
+		for _, h := range found[0] {
 			a, err := w.Attributes(ctx, t.cfg.Timeout, h, worker.AttrValue)
 			if err != nil {
 				return err
@@ -88,13 +88,13 @@ func (t *Token) createData(ctx context.Context, label string, value []byte) erro
 // which must be there unless it is empty.
 func (t *Token) keepOnly(ctx context.Context, label string, value []byte) error {
 	return t.try(ctx, label, func(w *worker.Client) error {
-		list, err := w.Find(ctx, t.cfg.Timeout, worker.Object{Class: worker.ClassData, Label: label})
+		found, err := w.Find(ctx, t.cfg.Timeout, worker.Object{Label: label}, worker.ClassData)
 		if err != nil {
 			return err
 		}
 		kept := len(value) == 0
 		var others []worker.Handle
-		for _, h := range list {
+		for _, h := range found[0] {
 			a, err := w.Attributes(ctx, t.cfg.Timeout, h, worker.AttrValue)
 			if err != nil {
 				return err

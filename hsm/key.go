@@ -47,16 +47,12 @@ func (t *Token) ref() string { return t.cfg.KeyLabel + ":" + t.cfg.KeyID }
 
 // objects finds all keys with a label and an id, where these are not empty.
 func (t *Token) objects(ctx context.Context, w *worker.Client, label string, id []byte) (objects, error) {
-	var o objects
-	for class, list := range map[uint]*[]worker.Handle{
-		worker.ClassSecretKey: &o.secret, worker.ClassPrivateKey: &o.private, worker.ClassPublicKey: &o.public,
-	} {
-		var err error
-		if *list, err = w.Find(ctx, t.cfg.Timeout, worker.Object{Class: class, Label: label, ID: id}); err != nil {
-			return objects{}, err
-		}
+	found, err := w.Find(ctx, t.cfg.Timeout, worker.Object{Label: label, ID: id},
+		worker.ClassSecretKey, worker.ClassPrivateKey, worker.ClassPublicKey)
+	if err != nil {
+		return objects{}, err
 	}
-	return o, nil
+	return objects{secret: found[0], private: found[1], public: found[2]}, nil
 }
 
 // keyName names a key by what it was asked for.

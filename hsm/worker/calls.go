@@ -86,25 +86,34 @@ func (c *Client) Logout(ctx context.Context, limit time.Duration) error {
 	return c.do(ctx, limit, opLogout, nil, nil)
 }
 
-// Object is what to find: objects of a class with exactly this label and id,
+// Object is what to find: objects with exactly this label and id,
 // where these are given.
 type Object struct {
-	Class uint
 	Label string
 	ID    []byte
 }
 
-// maxHandles is how many handles an answer holds; of more, only the number is
-// of use.
+// maxHandles is how many handles an answer holds of each class; of more, only
+// the number is of use.
 const maxHandles = 64
 
-// Find returns the handles of all objects that fit (the first 64 of them).
-func (c *Client) Find(ctx context.Context, limit time.Duration, o Object) ([]Handle, error) {
-	var found []Handle
-	err := c.do(ctx, limit, opFind, func(p *packer) { p.num(uint64(o.Class)); p.str(o.Label); p.bytes(o.ID) }, func(u *unpacker) {
+// Find returns the handles of all objects that fit (the first 64 of them), a list
+// for each of at most three classes: one request, and a search for each.
+func (c *Client) Find(ctx context.Context, limit time.Duration, o Object, classes ...uint) ([][]Handle, error) {
+	found := make([][]Handle, len(classes))
+	err := c.do(ctx, limit, opFind, func(p *packer) {
+		p.str(o.Label)
+		p.bytes(o.ID)
+		p.num(uint64(len(classes)))
+		for _, class := range classes {
+			p.num(uint64(class))
+		}
+	}, func(u *unpacker) {
 		gen := u.num()
-		for n := u.num(); n > 0 && !u.bad; n-- {
-			found = append(found, Handle{gen, u.num()})
+		for i := range found {
+			for n := u.num(); n > 0 && !u.bad; n-- {
+				found[i] = append(found[i], Handle{gen, u.num()})
+			}
 		}
 	})
 	return found, err

@@ -121,26 +121,32 @@ func (s *server) logout(u *unpacker) error {
 }
 
 func (s *server) find(u *unpacker, p *packer) error {
-	class, label, id := uint(u.num()), u.str(), u.bytes()
+	label, id := u.str(), u.bytes()
+	var classes []uint
+	for n := u.num(); n > 0 && !u.bad; n-- {
+		classes = append(classes, uint(u.num()))
+	}
 	if err := u.done(); err != nil {
 		return err
 	}
-	template := []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, class)}
-	if label != "" {
-		template = append(template, pkcs11.NewAttribute(pkcs11.CKA_LABEL, label))
-	}
-	if len(id) > 0 {
-		template = append(template, pkcs11.NewAttribute(pkcs11.CKA_ID, id))
-	}
 	return s.m.use(func(sh pkcs11.SessionHandle) error {
-		found, err := findAll(s.m.ctx, sh, template, maxHandles)
-		if err != nil {
-			return err
-		}
 		p.num(s.m.gen)
-		p.num(uint64(len(found)))
-		for _, h := range found {
-			p.num(uint64(h))
+		for _, class := range classes {
+			template := []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, class)}
+			if label != "" {
+				template = append(template, pkcs11.NewAttribute(pkcs11.CKA_LABEL, label))
+			}
+			if len(id) > 0 {
+				template = append(template, pkcs11.NewAttribute(pkcs11.CKA_ID, id))
+			}
+			found, err := findAll(s.m.ctx, sh, template, maxHandles)
+			if err != nil {
+				return err
+			}
+			p.num(uint64(len(found)))
+			for _, h := range found {
+				p.num(uint64(h))
+			}
 		}
 		return nil
 	})
