@@ -129,7 +129,10 @@ const (
     threshold = 2
   }
   operator "Olga Example" {}
-  witness "Wim Waters" {}
+  witness "Wim Waters" {
+    pgp_key     = "wim.asc"
+    fingerprint = %q
+  }
   pin_holder "Pat Palmer" {}
   pin_holder "Quinn Quist" {}
   accept "one-witness" {
@@ -156,7 +159,7 @@ func hold(t *testing.T, bin, lib string, encrypted bool) *held {
 	args := []string{"init", "-storage", storage, "-dir", dir, "-id", "KC-1", "-hsm-lib", lib, "-hsm-token-label", "vault",
 		"-hsm-key-label", "root", "-hsm-key-id", "01", "-hsm-generate-key", "-recovery-shares=3", "-recovery-threshold=2",
 		"-operator=Olga Example", "-witness=Wim Waters", "-allow-recorder"}
-	room := &room{dir: dir, shares: map[string]string{}, codes: map[string]string{}}
+	room := &room{dir: dir, shares: map[string]string{}}
 	if encrypted {
 		args = room.plan(t, lib)
 	}
@@ -193,9 +196,15 @@ func (r *room) plan(t *testing.T, lib string) (args []string) {
 		}
 		fmt.Fprintf(&people, "  custodian %q {\n    pgp_key     = %q\n    fingerprint = %q\n  }\n", name, name+".asc", key.Fingerprint)
 	}
+	wim := "Wim Waters"
+	r.keys[wim] = keyPair(t, wim, filepath.Join(r.dir, "wim.asc"))
+	key, err := r.keys[wim].Key()
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.tokenKey = keyPair(t, "Olga Example", filepath.Join(r.dir, "token.asc"))
 	file := filepath.Join(r.dir, "plan.hcl")
-	if err := os.WriteFile(file, fmt.Appendf(nil, planned, lib, people.String()), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, planned, lib, key.Fingerprint, people.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return []string{"init", "-plan", file, "-dir", r.dir}
@@ -242,9 +251,9 @@ type room struct {
 	tokenKey *pgp.Private
 	shares   map[string]string // as they wrote them down, or decrypted them
 	token    string
-	codes    map[string]string // of the challenges that were answered, by names
-	slipped  bool              // somebody has typed somebody else's share by now
-	scanned  []string          // what the screen showed as a QR code, row by row
+	codes    []string // of the challenges that were answered
+	slipped  bool     // somebody has typed somebody else's share by now
+	scanned  []string // what the screen showed as a QR code, row by row
 }
 
 var (
@@ -252,7 +261,7 @@ var (
 	absent   = regexp.MustCompile(`│  [▸ ]   [A-Z].*(operator|witness|custodian|pin holder)`)
 	cursorOn = regexp.MustCompile(`│  ▸   [A-Z].*(operator|witness|custodian|pin holder)`)
 	typeWord = regexp.MustCompile(`Type ([A-Z]+) to`)
-	asked    = regexp.MustCompile(`([A-Z][a-z]+ [A-Z][a-z]+), custodian [0-9]+: is this`)
+	asked    = regexp.MustCompile(`([A-Z][a-z]+ [A-Z][a-z]+), (?:custodian [0-9]+|witness): is this`)
 	openAt   = regexp.MustCompile(`([0-9]+):____`)
 	group    = regexp.MustCompile(`(?m)^ (✓|▸| ) +([0-9]+)   (\S[^\n]{2,28}?)(?:   |$)`)
 	speaker  = regexp.MustCompile(`([A-Z][a-z]+ [A-Z][a-z]+): `)
@@ -333,12 +342,12 @@ func (r *room) answer(t *testing.T, p *terminal, page string) {
 // code is that of somebody's challenge.
 func (r *room) code(t *testing.T, name string) string {
 	t.Helper()
-	line := strings.TrimSpace(r.open(t, r.keys[name], "challenges/*-"+strings.ReplaceAll(strings.ToLower(name), " ", "-")+".asc"))
+	line := strings.TrimSpace(r.open(t, r.keys[name], fmt.Sprintf("challenges/%d-%s.asc", len(r.codes)+1, strings.ReplaceAll(strings.ToLower(name), " ", "-"))))
 	_, code, ok := strings.Cut(line, "for "+name+": ")
 	if !ok || len(code) != 24 {
 		t.Fatalf("the challenge to %s is %q", name, line)
 	}
-	r.codes[name] = code
+	r.codes = append(r.codes, code)
 	return code
 }
 
@@ -483,11 +492,12 @@ func (h *held) collect(storage, lib, conf string, r *room) {
 	if r.scanned != nil {
 		h.needles = append(h.needles, memscan.Forms("share, codewords of its QR code", r.codewords(h.t))...)
 	}
-	if len(r.codes) != len(r.keys) {
-		h.t.Fatalf("%d of %d challenges were answered", len(r.codes), len(r.keys))
+	// Each key once, and each confirmation of the witness.
+	if r.keys != nil && len(r.codes) <= len(r.keys) {
+		h.t.Fatalf("%d challenges were answered, with %d keys", len(r.codes), len(r.keys))
 	}
-	for name, code := range r.codes {
-		h.needles = append(h.needles, memscan.Forms("code of "+name, []byte(code), strings.ReplaceAll(code, "-", ""))...)
+	for i, code := range r.codes {
+		h.needles = append(h.needles, memscan.Forms(fmt.Sprintf("code %d", i+1), []byte(code), strings.ReplaceAll(code, "-", ""))...)
 	}
 	h.needles = append(h.needles, memscan.Forms("root token", []byte(r.token))...)
 	h.needles = append(h.needles, memscan.Forms("PIN, part 1", []byte(pinOne))...)

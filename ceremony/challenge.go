@@ -32,9 +32,18 @@ type challenge struct {
 	tries        int
 	decide       bool   // the people do
 	happened     string // …because
+
+	// then is what an answer does, or going on without one; nil: on to the next key.
+	then func(transcript.Evidence) error
 }
 
 func (c *cards) wipe() { c.challenge.code.Wipe() }
+
+// forget ends a challenge.
+func (c *cards) forget() {
+	c.wipe()
+	c.challenge = challenge{}
+}
 
 // newCode makes a code.
 func newCode() secret.Bytes {
@@ -156,7 +165,20 @@ func (r *Run) takeCode(h keyed, in Input) error {
 	if err := r.recordChallenge(h, in, "answered", "", transcript.ByDecrypt); err != nil {
 		return err
 	}
-	return r.answered()
+	return r.challengeEnds(transcript.ByDecrypt)
+}
+
+// challengeEnds goes on after an answer, or without one.
+func (r *Run) challengeEnds(by transcript.Evidence) error {
+	if then := r.cards.challenge.then; then != nil {
+		r.cards.forget()
+		return then(by)
+	}
+	if by == transcript.ByDecrypt {
+		return r.answered()
+	}
+	r.nextCard()
+	return nil
 }
 
 // letters are those of a text, in locked memory: what stands between groups is
@@ -222,37 +244,43 @@ func (r *Run) recordChallenge(h keyed, in Input, result, form string, by transcr
 	return r.recordAs("challenge", h.who.Name, by, facts)
 }
 
-// unanswered is the page after a challenge that nobody answered.
+// unanswered is the page after a challenge that nobody answered. The witness
+// decides about a custodian's, the operator about the witness'.
 func (r *Run) unanswered(h keyed) *page {
 	ch, decides := &r.cards.challenge, r.person(Witness)
+	text := "A share that is encrypted to a key which its holder cannot use is lost; one that goes to somebody else's key is theirs."
+	without, shown := "a deviation and an override: nobody has shown that the share can be decrypted", "that the holder of the PGP key can decrypt"
+	if h.who.Role == Witness {
+		decides = r.person(Operator)
+		text = "The code shows that a second person confirms. Without it one person can have typed for both."
+		without, shown = "a deviation and an override: nobody has shown that it is the witness who confirms", "that whoever confirms for the witness has the witness' PGP key"
+	}
 	choices := []Choice{
 		{"stop", "Stop: another key is needed", "nothing is made for this key; plan it anew with one that its holder can use"},
 		{"again", "A fresh challenge to " + h.who.Name, "another code in another file; the old one counts no more"},
-		{"without", "Go on without an answer", "a deviation and an override: nobody has shown that the share can be decrypted"},
+		{"without", "Go on without an answer", without},
 	}
 	return &page{
 		Prompt: Prompt{Kind: Choose, By: decides, Heading: ch.happened, Choices: choices, Recorded: "what you choose.",
-			Text:    []string{"A share that is encrypted to a key which its holder cannot use is lost; one that goes to somebody else's key is theirs."},
+			Text:    []string{text},
 			Problem: &Problem{Badge: "STOPPED", Happened: ch.happened, State: r.stands(), Do: "Find out whose the key is, and where its private half lies."}},
 		do: func(_ context.Context, in Input) error {
 			switch in.Choice {
 			case "stop":
 				return &stop{code: CodeStopped, by: decides.Name, reason: ch.happened}
 			case "again":
-				r.cards.wipe()
-				r.cards.challenge = challenge{}
+				r.cards.forget()
 				return nil
 			case "without":
 				err := r.deviate(Deviation{Happened: ch.happened, Expected: "each holder of a key decrypts a challenge to it",
 					Decided: "to go on with the key in the plan, whose holder has not answered", By: decides.Name, Effect: GoOn})
 				if err == nil {
-					err = r.override("unanswered-challenge", "A challenge was not answered: nobody has shown that the holder of the PGP key can decrypt.", decides.Name, ch.happened)
+					err = r.override("unanswered-challenge", "A challenge was not answered: nobody has shown "+shown+".", decides.Name, ch.happened)
 				}
 				if err != nil {
 					return err
 				}
-				r.nextCard()
-				return nil
+				return r.challengeEnds(transcript.ByKeyboard)
 			}
 			return r.chooseAgain()
 		},

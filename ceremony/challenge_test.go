@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"conclave/ceremony"
 	"conclave/ceremony/transcript"
@@ -255,16 +256,96 @@ func TestNoChallenge(t *testing.T) {
 	}
 }
 
-// TestChallengedWitness: a witness with a key in the plan is challenged too.
+// TestChallengedWitness: a witness with a key in the plan is challenged at the
+// beginning and at every confirmation, in every ceremony that has one.
 func TestChallengedWitness(t *testing.T) {
-	s := newSite(t)
-	q := s.request(ceremony.Init)
+	for _, c := range []ceremony.Ceremony{ceremony.Init, ceremony.Rekey, ceremony.RecoveryRekey, ceremony.Rotate, ceremony.ReEncrypt, ceremony.GenerateRoot, ceremony.RevokeRoot} {
+		t.Run(c.ID, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			if c.ID != ceremony.Init.ID {
+				s = initialised(t)
+			}
+			if c.ID == ceremony.ReEncrypt.ID {
+				s.must(s.open(ceremony.Rotate, s.request(ceremony.Rotate)))
+			}
+			q := s.request(c)
+			key := s.keyFor("Wim Waters")
+			q.WitnessKey = &key
+			m := s.must(s.open(c, q))
+			files, confirmed, answered := map[string]bool{}, 0, 0
+			_, events := m.events()
+			for _, e := range events {
+				switch {
+				case e.Kind == "challenge" && e.Claimed == "Wim Waters" && e.Evidence == transcript.ByDecrypt && e.Facts.Number("number") == 0:
+					answered++
+					files[e.Facts.Text("file")] = true
+				case e.Kind == "confirmed" && e.Facts.Text("role") == string(ceremony.Witness):
+					confirmed++
+					if e.Evidence != transcript.ByDecrypt || answered != confirmed+1 {
+						t.Errorf("confirmation %d by %s, after %d answers", confirmed, e.Evidence, answered)
+					}
+				case e.Kind == "confirmed" && e.Evidence != transcript.ByKeyboard:
+					t.Errorf("%+v", e)
+				}
+			}
+			if confirmed == 0 || len(files) != confirmed+1 {
+				t.Errorf("%d confirmations, %d challenges", confirmed, len(files))
+			}
+		})
+	}
+}
+
+// TestWitnessWithoutCode: without the code nothing is confirmed before the
+// operator says so, in a deviation and an override.
+func TestWitnessWithoutCode(t *testing.T) {
+	s := initialised(t)
+	q := s.request(ceremony.Rotate)
 	key := s.keyFor("Wim Waters")
 	q.WitnessKey = &key
-	m := s.must(s.open(ceremony.Init, q))
-	list := m.find("challenge")
-	if len(list) != 1 || list[0].Claimed != "Wim Waters" || list[0].Evidence != transcript.ByDecrypt || list[0].Facts.Number("number") != 0 {
+	m := s.open(ceremony.Rotate, q)
+	before := s.status().Storage
+	atGo := func(p ceremony.Prompt) bool {
+		return atCode("Wim Waters")(p) && strings.Contains(p.Heading, "confirm it")
+	}
+	m.drive(atGo)
+	m.answer(typing("GGGG-GGGG-GGGG-GGGG-GGGG"))
+	m.says("This is not the code of the challenge.")
+	m.answer(typing("NONE"))
+	p := m.run.Prompt()
+	if p.Kind != ceremony.Choose || p.By.Name != "Olga Example" {
+		t.Fatalf("who decides: %+v", p)
+	}
+	m.answer(ceremony.Input{Choice: "again"})
+	m.drive(atGo)
+	m.answer(typing("NONE"))
+	witness := func() []transcript.Event {
+		return slices.DeleteFunc(m.find("confirmed"), func(e transcript.Event) bool { return e.Claimed != "Wim Waters" })
+	}
+	if n := len(witness()); n != 0 || s.status().Storage != before {
+		t.Fatalf("%d confirmations of the witness, and the vault is as it was: %v", n, s.status().Storage == before)
+	}
+	m.answer(ceremony.Input{Choice: "without"})
+	s.must(m)
+	list := witness()
+	if len(list) != 1 || list[0].Evidence != transcript.ByKeyboard || s.status().Storage == before {
 		t.Errorf("%+v", list)
+	}
+	if rep, _ := m.events(); !slices.Contains(rep.Overrides, "A challenge was not answered: nobody has shown that whoever confirms for the witness has the witness' PGP key.") {
+		t.Errorf("%q", rep.Overrides)
+	}
+}
+
+// TestWitnessKeyOfNoUse: where a witness confirms nothing, a key is refused.
+func TestWitnessKeyOfNoUse(t *testing.T) {
+	s := initialised(t)
+	for _, c := range []ceremony.Ceremony{ceremony.Unseal, ceremony.Drill} {
+		q := s.request(c)
+		key := s.keyFor("Wim Waters")
+		q.WitnessKey = &key
+		if _, err := q.Resolve(time.Now()); err == nil || !strings.Contains(err.Error(), "their key is not needed") {
+			t.Errorf("%s: %v", c.ID, err)
+		}
 	}
 }
 

@@ -11,12 +11,15 @@ import (
 type going struct {
 	confirmed int  // roles that confirmed: 0 none, 1 operator, 2 both
 	handed    bool // the witness has the keyboard
+	worded    bool // the witness typed the word, and has a key: a code follows
 	back      bool // the operator has it again
 }
 
 // confirmTwice asks operator and witness, the second after a hand-over, for the
-// same typed word. It returns nil once both confirmed and the operator has the
-// keyboard again. With the override no-witness the operator alone is asked.
+// same typed word; a witness with a key in the plan answers a fresh challenge to
+// it besides, so that it is known whose confirmation it is. It returns nil once
+// both confirmed and the operator has the keyboard again. With the override
+// no-witness the operator alone is asked.
 func (r *Run) confirmTwice(g *going, p Prompt, what string) *page {
 	operator, witness := r.person(Operator), r.person(Witness)
 	alone := witness.Role != Witness
@@ -30,6 +33,8 @@ func (r *Run) confirmTwice(g *going, p Prompt, what string) *page {
 			g.handed = true
 			return nil
 		}, nil)
+	case g.confirmed == 1 && g.worded:
+		return r.confirmByCode(g, keyed{witness, *r.plan.WitnessKey}, p, what)
 	case g.confirmed == 1:
 		return r.confirmation(g, witness, p, what)
 	}
@@ -44,13 +49,40 @@ func (r *Run) confirmation(g *going, who Person, p Prompt, what string) *page {
 		if !sameWord(in.Text, p.Word) {
 			return askAgain("That is not "+p.Word+".", r.stands(), "Type "+p.Word+" to go on, or stop.")
 		}
-		text := what + ": changes " + p.Changes + "; stays " + p.Stays + "; undo " + p.Undo
-		if err := r.record("confirmed", who.Role, who.Name, transcript.Facts{"role": string(who.Role), "word": p.Word, "what": text}); err != nil {
-			return err
+		if who.Role == Witness && r.plan.WitnessKey != nil && r.plan.Challenge {
+			g.worded = true
+			return nil
 		}
-		g.confirmed++
-		return nil
+		return r.confirmed(g, who, p, what, transcript.ByKeyboard)
 	}}
+}
+
+func (r *Run) confirmed(g *going, who Person, p Prompt, what string, by transcript.Evidence) error {
+	text := what + ": changes " + p.Changes + "; stays " + p.Stays + "; undo " + p.Undo
+	if err := r.recordAs("confirmed", who.Name, by, transcript.Facts{"role": string(who.Role), "word": p.Word, "what": text}); err != nil {
+		return err
+	}
+	g.confirmed++
+	return nil
+}
+
+// confirmByCode is the second part of a witness' confirmation.
+func (r *Run) confirmByCode(g *going, h keyed, p Prompt, what string) *page {
+	ch := &r.cards.challenge
+	switch {
+	case ch.decide:
+		return r.unanswered(h)
+	case ch.file == "":
+		return r.work("encrypt a fresh challenge to "+h.who.Name, Prompt{IfPowerFails: r.stands()}, func(context.Context) ([]string, error) {
+			done, err := r.makeChallenge(h)
+			ch.then = func(by transcript.Evidence) error { return r.confirmed(g, h.who, p, what, by) }
+			return done, err
+		})
+	}
+	code := r.askCode(h)
+	code.Badge, code.Heading = p.Badge, h.who.Name+": confirm it by the code of a fresh challenge. It is not shown."
+	code.Facts = append([]Fact{{"confirms", p.Action}}, code.Facts...)
+	return code
 }
 
 // goStep is the step before the change. The pending operation is read once more
@@ -82,7 +114,10 @@ func goStep(prompt func(*Run) Prompt) []Step {
 		}
 		return r.confirmTwice(&r.going, p, p.Action)
 	})
-	list[0].Redo = func(r *Run) { r.going, r.guarded = going{}, false }
+	list[0].Redo = func(r *Run) {
+		r.going, r.guarded = going{}, false
+		r.cards.forget()
+	}
 	return list
 }
 

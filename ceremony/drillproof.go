@@ -116,8 +116,7 @@ func (r *Run) decideDrilled(h custodian.Holding, who Person) *page {
 				return r.chooseAgain()
 			}
 			d.trouble, d.tries = nil, 0
-			r.cards.wipe()
-			r.cards.challenge = challenge{}
+			r.cards.forget()
 			switch in.Choice {
 			case "not":
 				return r.isNotProven(h, t.why, t.Happened)
@@ -165,8 +164,7 @@ func (r *Run) answered() error {
 		return nil
 	}
 	h, _, _ := r.nextDrilled()
-	r.cards.wipe()
-	r.cards.challenge = challenge{}
+	r.cards.forget()
 	if r.bringsFile(h) {
 		r.drilling.askFile = h.Number
 		return nil

@@ -57,6 +57,14 @@ func cardsStep() []Step {
 		}}}
 }
 
+// witnessStep is cardsStep where nobody but the witness has a key.
+func witnessStep() []Step {
+	list := cardsStep()
+	list[0].Title, list[0].By = "Witness' key", Witness
+	list[0].Only = func(p *plan.Plan) bool { return p.WitnessKey != nil }
+	return list
+}
+
 func compareCards(r *Run) *page {
 	c, n := &r.cards, len(r.keyHolders())
 	switch {
@@ -318,9 +326,13 @@ func (r *Run) showKeys() *page {
 	for i, h := range r.keyHolders() {
 		facts = append(facts, Fact{fmt.Sprintf("%d %s", i+1, called(h.who.Name)), h.key.Fingerprint})
 	}
+	text := "Each share is encrypted to one of these keys, and nobody without it can read the share."
+	if len(r.plan.Keys) == 0 {
+		text = "Each confirmation of the witness is the answer to a fresh challenge to this key."
+	}
 	return &page{
 		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": do these stand in the printed plan?", Facts: facts,
-			Text: []string{"Each share is encrypted to one of these keys, and nobody without it can read the share."}, Recorded: "that they were held against the plan."},
+			Text: []string{text}, Recorded: "that they were held against the plan."},
 		do: func(context.Context, Input) error {
 			r.cards.shown = true
 			return r.record("attested", who.Role, who.Name, transcript.Facts{"what": "the keys are those of the printed plan"})

@@ -26,7 +26,7 @@ var (
 
 	// Rekey replaces the root key.
 	Rekey = Ceremony{ID: "rekey", Title: "REKEY", Word: "REKEY", Steps: steps(
-		opening(), quorumStep(), later(goStep(onEither(goRekey))), commitStep("Replace the key"), closing())}
+		opening(), witnessStep(), quorumStep(), later(goStep(onEither(goRekey))), commitStep("Replace the key"), closing())}
 
 	// RecoveryRekey replaces the recovery key and its shares.
 	RecoveryRekey = Ceremony{ID: "recovery-rekey", Title: "RECOVERY REKEY", Word: "REKEY", Steps: steps(
@@ -34,16 +34,16 @@ var (
 
 	// Rotate adds a data encryption key.
 	Rotate = Ceremony{ID: "rotate", Title: "ROTATE", Word: "ROTATE", Steps: steps(
-		opening(), quorumStep(), later(goStep(onEither(goRotate))), commitStep("Rotate"), closing())}
+		opening(), witnessStep(), quorumStep(), later(goStep(onEither(goRotate))), commitStep("Rotate"), closing())}
 
 	// ReEncrypt puts every entry under the newest data encryption key and drops the
 	// older ones: what a rotation after a compromise needs.
 	ReEncrypt = Ceremony{ID: "re-encrypt", Title: "RE-ENCRYPT", Word: "ENCRYPT", Steps: steps(
-		opening(), quorumStep(), goStep(goReEncrypt), commitStep("Encrypt anew"), closing())}
+		opening(), witnessStep(), quorumStep(), goStep(goReEncrypt), commitStep("Encrypt anew"), closing())}
 
 	// GenerateRoot makes a root token without the server.
 	GenerateRoot = Ceremony{ID: "generate-root", Title: "ROOT TOKEN", Word: "ROOT", Steps: steps(
-		opening(), quorumStep(), tokenStep(), later(goStep(goGenerateRoot)), commitStep("Make it valid"), closing(revokeStep()...))}
+		opening(), witnessStep(), quorumStep(), tokenStep(), later(goStep(goGenerateRoot)), commitStep("Make it valid"), closing(revokeStep()...))}
 
 	// Recover replaces the recovery key and its shares where the shares are lost:
 	// in place of a quorum stands what authorityStep compares.
@@ -53,12 +53,12 @@ var (
 
 // Rewrap moves the vault to another wrapping key, in the same HSM or another.
 var Rewrap = Ceremony{ID: "rewrap", Title: "REWRAP", Word: "REWRAP", Steps: steps(
-	opening(), newKeyStep(), issuing(cardsStep()), quorumStep(), issuing(handOutStep(), proveStep()), goStep(goRewrap), commitStep("Move"),
+	opening(), newKeyStep(), cardsStep(), quorumStep(), issuing(handOutStep(), proveStep()), goStep(goRewrap), commitStep("Move"),
 	closing(issuing([]Step{oldSharesStep(), keepStep()})...))}
 
 // Retire destroys the wrapping key that a rewrap moved away from.
 var Retire = Ceremony{ID: string(plan.Retire), Title: "RETIRE", Word: "RETIRE", Steps: steps(
-	opening(), step("old-key", "Old key", Operator, meetOldKey), step("destroy", "Destroy", Operator, retire), closing())}
+	opening(), witnessStep(), step("old-key", "Old key", Operator, meetOldKey), step("destroy", "Destroy", Operator, retire), closing())}
 
 // Drill has every custodian prove that they still hold their share.
 var Drill = Ceremony{ID: string(plan.Drill), Title: "DRILL", Word: "DRILL", Steps: steps(
@@ -66,7 +66,7 @@ var Drill = Ceremony{ID: string(plan.Drill), Title: "DRILL", Word: "DRILL", Step
 
 // RevokeRoot takes a root token out of the storage.
 var RevokeRoot = Ceremony{ID: string(plan.RevokeRoot), Title: "REVOKE ROOT", Word: "REVOKE", Steps: steps(
-	opening(), step("revoke", "Revoke", Operator, revokeRoot), closing())}
+	opening(), witnessStep(), step("revoke", "Revoke", Operator, revokeRoot), closing())}
 
 // All are the ceremonies, in the order of the menu.
 var All = []Ceremony{Init, Unseal, Rekey, RecoveryRekey, Rotate, ReEncrypt, GenerateRoot, Recover, Rewrap, Retire, Drill, RevokeRoot}

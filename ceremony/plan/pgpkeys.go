@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"time"
 
+	"conclave/vaultstate"
 	"conclave/vaultstate/pgp"
 )
 
@@ -70,6 +71,10 @@ func (p *Plan) readKey(f File, now, until time.Time) (*Key, []string) {
 	return &Key{File: f.Name, SHA256: hex.EncodeToString(sum[:]), Key: k}, problems
 }
 
+// confirmsTwice tells whether operator and witness confirm a change in such a
+// ceremony.
+func confirmsTwice(k vaultstate.Kind) bool { return k != Unseal && k != Drill }
+
 // challenge: whoever has a key in the plan shows that they can decrypt with it,
 // unless the plan says none.
 func (q Request) challenge(p *Plan, refuse func(string, string, ...any)) {
@@ -79,8 +84,10 @@ func (q Request) challenge(p *Plan, refuse func(string, string, ...any)) {
 		text, source = q.Challenge, "flag"
 	}
 	switch {
-	case !p.Issues() && (source == "flag" || q.WitnessKey != nil):
-		refuse("challenge", "a %s compares no PGP keys and challenges nobody", q.Kind)
+	case q.WitnessKey != nil && !confirmsTwice(q.Kind):
+		refuse("witness-pgp-key", "a %s changes nothing that a witness confirms, so their key is not needed", q.Kind)
+	case source == "flag" && !p.Issues() && q.WitnessKey == nil:
+		refuse("challenge", "a %s without a witness' PGP key compares no keys and challenges nobody", q.Kind)
 	case q.WitnessKey != nil && q.NoWitness:
 		refuse("witness-pgp-key", "there is a key, and no witness whose it is")
 	case text != "keys" && text != "none":

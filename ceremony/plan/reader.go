@@ -29,6 +29,7 @@ var (
 	kinds    = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.ReEncrypt, vaultstate.GenerateRoot, vaultstate.Recover, vaultstate.Rewrap, Retire, Drill, RevokeRoot}
 	proving  = []vaultstate.Kind{Drill}
 	mayKey   = slices.Concat(mayIssue, proving)
+	changing = slices.DeleteFunc(slices.Clone(kinds), func(k vaultstate.Kind) bool { return !confirmsTwice(k) })
 
 	without = func(k vaultstate.Kind) []vaultstate.Kind {
 		return slices.DeleteFunc(slices.Clone(kinds), func(x vaultstate.Kind) bool { return x == k })
@@ -43,7 +44,7 @@ var (
 		{name: "approvals", flag: Approvals},
 		{name: "retention_years", flag: "retention-years"},
 		{name: "drill_months", flag: "drill-months"},
-		{name: "challenge", flag: "challenge", kinds: mayIssue},
+		{name: "challenge", flag: "challenge", kinds: changing},
 		{name: "with_rekey", flag: "with-rekey", kinds: moving},
 		{name: "with_recovery_rekey", flag: "with-recovery-rekey", kinds: moving},
 		{name: "anchor", flag: "anchor"},
@@ -105,7 +106,7 @@ var (
 		},
 		"operator": {{name: "organisation"}, {name: "email"}},
 		"witness": {
-			{name: "organisation"}, {name: "email"}, {name: "pgp_key", path: true, kinds: mayIssue}, {name: "fingerprint", kinds: mayIssue},
+			{name: "organisation"}, {name: "email"}, {name: "pgp_key", path: true, kinds: changing}, {name: "fingerprint", kinds: changing},
 		},
 		"pin_holder": {{name: "organisation"}, {name: "email"}},
 		"auditor":    {{name: "organisation"}, {name: "email"}},

@@ -13,7 +13,7 @@ import (
 )
 
 // surrounding are the steps of every ceremony, which one page has for all.
-var surrounding = []string{"Briefing", "People", "Machine", "The room", "Plan", "Vault", "Server", "HSM", "Checks", "Old state", "Sign-off", "Close"}
+var surrounding = []string{"Briefing", "People", "Machine", "The room", "Plan", "Vault", "Server", "HSM", "Witness' key", "Checks", "Old state", "Sign-off", "Close"}
 
 // TestGuideSteps holds the manual to the script: a ceremony's page names its own
 // steps, in the order of the day, and the page of all names the others.
