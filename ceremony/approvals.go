@@ -57,27 +57,38 @@ func (r *Run) askUnapproved() *page {
 	}
 }
 
-// keepApprovals puts what approvers signed, and their signatures, beside the
-// transcript.
+// keepApprovals has the record keep the approvals.
 func (r *Run) keepApprovals() error {
-	if r.approvals.kept || len(r.plan.Approved()) == 0 {
+	if r.approvals.kept {
 		return nil
 	}
-	if _, err := r.env.Shelf.Put("approvals/plan.txt", r.plan.ApprovableText()); err != nil {
+	if err := KeepApprovals(r.plan, r.env.Shelf.Put, r.append); err != nil {
+		return err
+	}
+	r.approvals.kept = true
+	return nil
+}
+
+// KeepApprovals puts what the approvers of a plan signed, and their signatures,
+// into a record, and notes each.
+func KeepApprovals(p *plan.Plan, put func(name string, data []byte) (string, error), note func(transcript.Entry) error) error {
+	if len(p.Approved()) == 0 {
+		return nil
+	}
+	if _, err := put("approvals/plan.txt", p.ApprovableText()); err != nil {
 		return fmt.Errorf("keeping what was approved: %w", err)
 	}
-	for i, a := range r.plan.Approved() {
+	for i, a := range p.Approved() {
 		name := fmt.Sprintf("approvals/%d%s", i+1, a.Key.Kind.Ext())
-		if _, err := r.env.Shelf.Put(name, a.Approval.Data); err != nil {
+		if _, err := put(name, a.Approval.Data); err != nil {
 			return fmt.Errorf("keeping an approval: %w", err)
 		}
 		facts := transcript.Facts{"name": a.Name, "organisation": a.Organisation, "kind": string(a.Key.Kind), "key": a.Key.ID,
 			"text_sha256": a.Approval.Text, "file": name, "sha256": a.Approval.SHA256}
-		if err := r.recordAs("approval", a.Name, transcript.BySignature, facts); err != nil {
+		if err := note(transcript.Entry{Kind: "approval", Claimed: a.Name, Evidence: transcript.BySignature, Facts: facts}); err != nil {
 			return err
 		}
 	}
-	r.approvals.kept = true
 	return nil
 }
 

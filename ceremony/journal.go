@@ -12,13 +12,18 @@ func (r *Run) record(kind string, by Role, name string, facts transcript.Facts) 
 }
 
 func (r *Run) recordAs(kind, name string, ev transcript.Evidence, facts transcript.Facts) error {
-	e := transcript.Entry{Kind: kind, Step: r.step().ID, Claimed: name, Evidence: ev, Facts: facts}
+	return r.append(transcript.Entry{Kind: kind, Claimed: name, Evidence: ev, Facts: facts})
+}
+
+// append appends an event of the step that the run is at.
+func (r *Run) append(e transcript.Entry) error {
+	e.Step = r.step().ID
 	got, err := r.env.Journal.Append(e)
 	if err != nil {
 		return &journalError{err}
 	}
 	r.events++
-	who := name
+	who := e.Claimed
 	if who == "" {
 		who = "program"
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"conclave/ceremony"
 	"conclave/ceremony/folder"
 	"conclave/ceremony/transcript"
 	"conclave/vaultstate"
@@ -65,6 +66,14 @@ func (p *Process) sessionRecord(s *serving, t *target, at *place, m met) (_ *ses
 		r.event("target", targetFacts(m)),
 		r.event("api-session", transcript.Facts{"listen": at.address, "person": "nobody was identified", "allow": kindNames(s.kinds),
 			"for_s": int(s.length.Seconds()), "idle_s": int(s.idle.Seconds())}))
+	if s.agreed != nil {
+		events = append(events, func() error {
+			return ceremony.KeepApprovals(s.agreed, f.Put, func(e transcript.Entry) error {
+				_, err := f.Append(e)
+				return err
+			})
+		})
+	}
 	for _, e := range events {
 		if err := e(); err != nil {
 			return nil, err

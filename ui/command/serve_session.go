@@ -224,11 +224,19 @@ func (p *Process) answer(ctx context.Context, s *serving, srv *api.Server, at *p
 	return why, err
 }
 
+// changes counts them in words.
+func changes(n int) string {
+	if n == 1 {
+		return "1 change"
+	}
+	return fmt.Sprintf("%d changes", n)
+}
+
 // endSession cancels what is pending and closes the record.
 func (p *Process) endSession(ctx context.Context, s *serving, srv *api.Server, rec *sessionRecord, why string) error {
 	err := srv.Close(context.WithoutCancel(ctx))
 	calls, changed, refused := srv.Counts()
-	text := fmt.Sprintf("The session ended: %s. %d requests, %d changes, %d not let in.", why, calls, changed, refused)
+	text := fmt.Sprintf("The session ended: %s. %d requests, %s, %d not let in.", why, calls, changes(changed), refused)
 	if e := rec.close(text); e != nil {
 		err = errors.Join(err, e)
 	}

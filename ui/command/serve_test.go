@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"conclave/ceremony/signature"
 	"conclave/hsm/secret"
 	"conclave/hsm/softhsm"
 	"conclave/hsm/softhsm/need"
@@ -439,6 +440,44 @@ func stockHolders(s *site, bin string) {
 		t.Errorf("it left %v, %v", left, err)
 	}
 	s.recorded()
+}
+
+// TestServeApproved: a session begins only with every approval that its plan
+// demands, as nobody is there to decide otherwise; the record keeps them.
+func TestServeApproved(t *testing.T) {
+	s := newSite(t)
+	keygen := need.Tool(t, "ssh-keygen")
+	sh := func(args ...string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), keygen, args...)
+		cmd.Dir = s.dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("ssh-keygen %v: %v\n%s", args, err, out)
+		}
+	}
+	sh("-q", "-t", "ed25519", "-N", "", "-C", "", "-f", "anna")
+	name := s.plan("init", "approved", threeInPlain+`  approver "Anna Board" {
+    key = "anna.pub"
+  }
+`)
+	p := &player{dir: s.dir, env: s.env}
+	serve := []string{"serve", "-plan", name, "-dir", filepath.Join(s.dir, "records"), "-hsm-pin-file", filepath.Join(s.dir, "pin"), "-allow-software-token"}
+	p.says(t, 2, []string{"1 of the 1 approvals that it demands are not there"}, serve...)
+	text := filepath.Join(s.dir, "text")
+	p.says(t, 0, nil, "plan", "sign", name, "-text", text)
+	sh("-q", "-Y", "sign", "-f", "anna", "-n", signature.PlanNamespace, text)
+	p.says(t, 0, []string{"approvals: 1 of 1"}, "plan", "sign", name, "-signature", text+".sig")
+	r := s.byPlan(name)
+	if last, code := r.stop(); code != 0 || !strings.Contains(last, "0 changes") {
+		t.Errorf("the end: %d %s", code, last)
+	}
+	kept, err := filepath.Glob(filepath.Join(s.dir, "records", "*-approved-serve", "approvals", "*"))
+	if err != nil || len(kept) != 2 {
+		t.Errorf("in the record: %v, %v", kept, err)
+	}
+	record := filepath.Dir(filepath.Dir(kept[0]))
+	p.says(t, 0, []string{"CONSISTENT"}, "transcript", "verify", record)
+	p.says(t, 0, []string{"approved by Anna Board"}, "transcript", "report", record)
 }
 
 // TestServeRefuses: what the command line shows to be wrong is a mistake, and
