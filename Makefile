@@ -6,7 +6,7 @@
 #   make test                           every check and test, then a table of the tools
 #   make test PKGS=./vaultstate/...     the same for some packages
 #   make test-long                      the program killed 250 times, all leak scans; make test has a sample
-#   make test-faults PART=3/20          every call to the token fails with every code, the third of 20 parts
+#   make test-faults PART=3/20          every call to the token fails with every code, the third of 20 parts: some 10 minutes
 #   make test-tokens                    package hsm on openCryptoki, a TPM and p11-kit, too (root, Debian)
 #   make test-servers                   the ceremonies on HashiCorp Vault's own core, and on the servers of VAULT_BIN and OPENBAO_BIN
 #   make bench                          the figures of .ci/BENCHMARKS.md, in some minutes
@@ -59,7 +59,7 @@ test-long:
 .PHONY: test-faults
 test-faults:
 	@.ci/setup softhsm
-	CONCLAVE_FAULTS=$(PART) REQUIRE=softhsm go test -timeout 100h -v -run '^TestTokenFaults$$' ./ui/rehearse
+	TMPDIR=$${TMPDIR:-$$(test -d /dev/shm && echo /dev/shm || echo /tmp)} GOEXPERIMENT= CONCLAVE_FAULTS=$(PART) REQUIRE=softhsm go test -timeout 100h -v -run '^TestTokenFaults$$' ./ui/rehearse
 
 # As root: openCryptoki's daemon and its places are put into namespaces of the
 # test's own.

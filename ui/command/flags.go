@@ -111,6 +111,7 @@ func ceremonyFlags(c *cobra.Command) *flags {
 	f.arrangementFlags()
 	f.serverFlags()
 	common(s)
+	f.challengeFlags()
 	return f
 }
 
@@ -133,10 +134,17 @@ func (f *flags) recoveryFlags() {
 	f.set.IntVar(&f.shares, "recovery-shares", 5, "how many recovery shares are made, `N`")
 	f.set.IntVar(&f.threshold, "recovery-threshold", 3, "how many of them are needed, `N`")
 	f.set.StringVar(&f.keys, "recovery-pgp-keys", "", "`FILES` with a public key each, and commas")
-	f.set.StringVar(&f.witnessKey, "witness-pgp-key", "", "a `FILE` with the witness' public key")
-	f.set.Lookup("witness-pgp-key").Hidden = true // a plan says it, with the fingerprint
-	f.set.StringVar(&f.challenge, "challenge", "keys", "`WHO` decrypts a code: keys, or none: an override")
+	f.set.Lookup("challenge").Hidden = false
 	f.set.BoolVar(&f.skipProof, "skip-proof", false, "shares count without being proven: an override")
+}
+
+// challengeFlags are of every ceremony, for plans: a witness' key, whose fingerprint
+// a plan says, and whether keys are challenged, which the help page has where
+// custodians have some.
+func (f *flags) challengeFlags() {
+	f.set.StringVar(&f.witnessKey, "witness-pgp-key", "", "a `FILE` with the witness' public key")
+	f.set.StringVar(&f.challenge, "challenge", "keys", "`WHO` decrypts a code: keys, or none: an override")
+	f.set.Lookup("witness-pgp-key").Hidden, f.set.Lookup("challenge").Hidden = true, true
 }
 
 func (f *flags) rootTokenKeyFlag() {
