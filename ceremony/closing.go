@@ -206,6 +206,9 @@ func (r *Run) close(ctx context.Context, _ Input) error {
 		ids = append(ids, o.ID)
 	}
 	who := r.person(Operator)
+	if err := r.recordSealCall(); err != nil {
+		return err
+	}
 	if err := r.record("closed", Operator, who.Name, transcript.Facts{"verdict": r.whole(), "overrides": ids, "deviations": r.deviationTexts(), "signoff": r.signOffText()}); err != nil {
 		return err
 	}

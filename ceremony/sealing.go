@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"conclave/assets/clean"
 	"conclave/ceremony/transcript"
 	"conclave/hsm"
 )
@@ -209,15 +210,27 @@ func (r *Run) askUnsigned() *page {
 	}
 }
 
+// toSign tells whether the HSM signs what ends the record.
+func (r *Run) toSign() bool { return r.sealing.key.Label != "" && !r.sealing.without && r.loggedIn }
+
+// recordSealCall records the one call that comes when nothing can be recorded any
+// more.
+func (r *Run) recordSealCall() error {
+	if !r.toSign() {
+		return nil
+	}
+	text := fmt.Sprintf("C_Sign ×1 on %q, to come: at the seal, after the last event", r.sealing.key.Label)
+	return r.record("calls", Program, "", transcript.Facts{"calls": []string{clean.Cut(text, mostObject)}})
+}
+
 // seal finishes the record, signed if it is to be. What the HSM does not sign is
 // sealed unsigned: the record is whole, and unsigned says what it lacks.
 func (r *Run) seal(ctx context.Context) error {
 	s := &r.sealing
-	switch {
-	case s.key.Label == "" || s.without:
-		return r.env.seal()
-	case !r.loggedIn:
-		s.why = "Nobody was logged in at the HSM any more."
+	if !r.toSign() {
+		if s.key.Label != "" && !s.without {
+			s.why = "Nobody was logged in at the HSM any more."
+		}
 		return r.env.seal()
 	}
 	// A stop of the people ends no call to the HSM halfway.

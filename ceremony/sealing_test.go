@@ -17,6 +17,22 @@ func (s *site) signing(generate bool) plan.Request {
 	return q
 }
 
+// sealCall is the record's last event but one, if it says that the HSM will sign.
+func (m *room) sealCall() bool {
+	m.s.t.Helper()
+	_, events := m.events()
+	for i, e := range events {
+		list := e.Facts.List("calls")
+		if e.Kind == "calls" && len(list) == 1 && strings.HasPrefix(list[0], `C_Sign ×1 on "record key", to come`) {
+			if i != len(events)-2 {
+				m.s.t.Errorf("%q is event %d of %d", list[0], i+1, len(events))
+			}
+			return true
+		}
+	}
+	return false
+}
+
 // TestSignRecord: the key is found or made, read aloud, in the record and in the
 // roster, and signs what is sealed with the one login there was.
 func TestSignRecord(t *testing.T) {
@@ -32,8 +48,8 @@ func TestSignRecord(t *testing.T) {
 	if s.roster.SigningKey != line || !strings.HasPrefix(line, want+"+") {
 		t.Errorf("the roster has %q, the record %q", s.roster.SigningKey, line)
 	}
-	if len(m.signedBy) != 1 || m.signedBy[0] != want {
-		t.Errorf("sealed with signatures by %q", m.signedBy)
+	if len(m.signedBy) != 1 || m.signedBy[0] != want || !m.sealCall() {
+		t.Errorf("sealed with signatures by %q, and announced: %v", m.signedBy, m.sealCall())
 	}
 	if n := len(m.find("confirmed")); n < 3 {
 		t.Errorf("%d confirmations: operator and witness agree to a new key", n)
@@ -99,8 +115,8 @@ func TestSignRecordFails(t *testing.T) {
 			}
 			m.drive(nil)
 			m.expect(ceremony.CodeDone)
-			if signed := len(m.signedBy) == 1; signed != test.signed {
-				t.Errorf("signed: %v", signed)
+			if signed := len(m.signedBy) == 1; signed != test.signed || m.sealCall() != (test.without == 0) {
+				t.Errorf("signed: %v, announced: %v", signed, m.sealCall())
 			}
 			if o := m.run.Outcome().Sentence; !strings.Contains(o, test.says) || test.says == "" && strings.Contains(o, "signed") {
 				t.Errorf("it says %q", o)
@@ -146,7 +162,7 @@ func TestSignAborted(t *testing.T) {
 	}
 	m.do(job)
 	m.expect(ceremony.CodeStopped)
-	if len(m.signedBy) != 1 {
-		t.Error("the record is not signed")
+	if len(m.signedBy) != 1 || !m.sealCall() {
+		t.Error("the record is not signed, or does not say that it will be")
 	}
 }

@@ -165,6 +165,7 @@ func (r *Run) finishStopped(ctx context.Context, s *stop) {
 		if r.sealing.key.Label == "" || r.sealing.without {
 			_ = r.endLogin(ctx, "stop")
 		}
+		_ = r.recordSealCall()
 		err := r.record("aborted", Operator, s.by, transcript.Facts{"reason": clean.Clean(s.reason), "step": r.step().ID, "state": state})
 		if err == nil {
 			r.closed = true
