@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"slices"
+
 	tea "github.com/charmbracelet/bubbletea"
 
 	"conclave/ceremony"
@@ -12,18 +14,20 @@ const longest = 120
 // askScreen takes one line of public text.
 type askScreen struct {
 	p ceremony.Prompt
-	f field
+	f pathField
 }
 
 func newAsk(p ceremony.Prompt) *askScreen {
-	most := longest
 	if p.Path {
-		most = longestPath
+		return &askScreen{p: p, f: newPathField()}
 	}
-	return &askScreen{p: p, f: field{max: most}}
+	return &askScreen{p: p, f: pathField{field: field{max: longest}}}
 }
 
 func (s *askScreen) update(msg tea.Msg) (*ceremony.Input, tea.Cmd) {
+	if m, ok := msg.(completedMsg); ok && s.p.Path {
+		s.f.completed(m)
+	}
 	k, ok := msg.(keyPress)
 	if !ok {
 		return nil, nil
@@ -38,7 +42,10 @@ func (s *askScreen) update(msg tea.Msg) (*ceremony.Input, tea.Cmd) {
 		}
 		return &ceremony.Input{Text: text, Source: "typed"}, nil
 	}
-	s.f.press(k)
+	if s.p.Path {
+		return nil, s.f.press(k)
+	}
+	s.f.field.press(k)
 	return nil, nil
 }
 
@@ -47,7 +54,10 @@ func (s *askScreen) view(a area) page {
 	if s.p.Default != "" && len(s.f.text) == 0 {
 		hint = a.para("enter alone takes: " + s.p.Default)
 	}
-	if s.f.pasted {
+	switch {
+	case s.p.Path && s.f.hint(a) != nil:
+		hint = s.f.hint(a)
+	case s.f.pasted:
 		hint = a.para(notPasted)
 	}
 	line := a.field(s.f.String())
@@ -67,7 +77,11 @@ func (a area) label(s string) []string {
 }
 
 func (s *askScreen) keys() []binding {
-	return []binding{keyEnter.as("done", "done"), keyClear.as("clear", "clear"), keyBlank, keyStop}
+	keys := []binding{keyEnter.as("done", "done"), keyClear.as("clear", "clear"), keyBlank, keyStop}
+	if s.p.Path {
+		keys = slices.Insert(keys, 1, keyTab)
+	}
+	return keys
 }
 
 func (s *askScreen) fields() bool { return true }

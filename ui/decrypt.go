@@ -17,9 +17,6 @@ import (
 // Decrypt has gpg decrypt a file on the terminal, which is its own meanwhile.
 type Decrypt func(file string) (secret.Bytes, gpg.Tool, error)
 
-// longestPath is the most characters of a file's name that are typed.
-const longestPath = 400
-
 // decryption is the part of an entry that gpg can fill: whoever is asked names
 // the file, the terminal is lent to gpg and its pinentry, and what gpg yields is
 // the answer. It is kept here, in no message.
@@ -30,7 +27,7 @@ type decryption struct {
 
 	naming  bool
 	running bool
-	file    field
+	file    pathField
 	refused string // why the name was not taken
 	text    secret.Bytes
 	tool    gpg.Tool
@@ -45,7 +42,7 @@ func (d *decryption) offers() bool { return d.sealed != nil && d.decrypt != nil 
 
 // name opens the line for the file's name.
 func (d *decryption) name() {
-	d.naming, d.file, d.refused, d.failed = true, field{max: longestPath}, "", nil
+	d.naming, d.file, d.refused, d.failed = true, newPathField(), "", nil
 }
 
 // lent tells whether gpg has the terminal.
@@ -59,8 +56,7 @@ func (d *decryption) key(k keyPress) (back bool, cmd tea.Cmd) {
 		d.naming = false
 		return true, nil
 	case !keyEnter.is(k):
-		d.file.press(k)
-		return false, nil
+		return false, d.file.press(k)
 	}
 	name := d.file.String()
 	if name == "" {
@@ -71,7 +67,7 @@ func (d *decryption) key(k keyPress) (back bool, cmd tea.Cmd) {
 		d.refused = "Name the file that is encrypted to you."
 		return false, nil
 	case ceremony.SecretShape(name):
-		d.file, d.refused = field{max: longestPath}, "This looks like a share or a key, not like a file. It was dropped."
+		d.file, d.refused = newPathField(), "This looks like a share or a key, not like a file. It was dropped."
 		return false, nil
 	}
 	d.naming, d.running = false, true
@@ -96,6 +92,9 @@ func (d *decryption) decrypts(msg tea.Msg, e *entry) (in *ceremony.Input, cmd te
 			e.show()
 		}
 		return nil, cmd, true
+	case completedMsg:
+		d.file.completed(msg)
+		return nil, nil, d.naming
 	case decryptedMsg:
 		if msg.of != d {
 			return nil, nil, true
@@ -154,8 +153,8 @@ func (d *decryption) foot(a area) []string {
 	switch {
 	case d.refused != "":
 		hint = a.para(d.refused)
-	case d.file.pasted:
-		hint = a.para(notPasted)
+	case d.file.hint(a) != nil:
+		hint = d.file.hint(a)
 	case d.sealed.File != "" && len(d.file.text) == 0:
 		hint = append(a.para("enter alone takes: "+filepath.Base(d.sealed.File)), hint...)
 	}
@@ -163,7 +162,7 @@ func (d *decryption) foot(a area) []string {
 }
 
 func (d *decryption) keys() []binding {
-	return []binding{keyEnter.as("run gpg", "run gpg"), keyEsc.as("back to typing", "back"), keyClear.as("clear", "clear"), keyBlank, keyStop}
+	return []binding{keyEnter.as("run gpg", "run gpg"), keyTab, keyEsc.as("back to typing", "back"), keyClear.as("clear", "clear"), keyBlank, keyStop}
 }
 
 // with puts the key after the first.

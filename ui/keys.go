@@ -49,6 +49,7 @@ var (
 	keyDecrypt = bind("ctrl+d", "decrypt with gpg", "gpg", "ctrl+d")
 	keyOther   = bind("ctrl+x", "somebody else is next", "somebody else is next", "ctrl+x")
 	keyErase   = bind("backspace", "erase", "erase", "backspace", "ctrl+h")
+	keyTab     = bind("tab", "complete the name", "complete", "tab")
 	keyEsc     = bind("esc", "back", "back", "esc")
 	keyAny     = bind("any key", "back", "back")
 
