@@ -61,8 +61,9 @@ func keep(form string) int {
 		kept = []rune(hex.EncodeToString(raw)) // and the text, if the heap still has it
 	case "part":
 		kept = append([]byte(nil), raw[20:32]...)
-	case "less":
-		kept = append([]byte(nil), raw[20:31]...)
+	case "less": // and nothing beside it that makes it more by chance
+		less := append([]byte{^raw[19]}, raw[20:31]...)
+		kept = append(less, ^raw[31])
 	}
 	if form != "bytes" && form != "secret memory" {
 		clear(raw)
