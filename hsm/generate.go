@@ -14,7 +14,8 @@ import (
 // label or its id, and finds it again after the library was restarted: some
 // tokens report success for a key that they do not keep. AES-CBC needs two keys,
 // which are made as a pair: where no mechanism is configured the second is made
-// if AES-GCM does not pass with the first.
+// if AES-GCM does not pass with the first. Called again after a failure behind the
+// making of a single key it makes no other, and goes on with that one.
 func (t *Token) GenerateKey(ctx context.Context) (Key, error) {
 	if err := CheckMechanism(t.cfg); err != nil {
 		return Key{}, err
@@ -26,6 +27,9 @@ func (t *Token) GenerateKey(ctx context.Context) (Key, error) {
 	pair := needsMAC(m) || m == 0 && t.cfg.HMACKeyLabel != ""
 	if pair && t.cfg.HMACKeyID == t.cfg.KeyID && t.cfg.KeyID != "" {
 		return Key{}, fmt.Errorf("%w: the HMAC key would have the id %s of the AES key, and some tokens replace the first with the second. Nothing was created", ErrKeyExists, t.cfg.KeyID)
+	}
+	if t.unfinished() {
+		return t.finish(ctx, m, pair)
 	}
 	if err := t.free(ctx, pair); err != nil {
 		return Key{}, err
@@ -42,10 +46,19 @@ func (t *Token) GenerateKey(ctx context.Context) (Key, error) {
 			return Key{}, err
 		}
 	}
+	t.setUnfinished(!pair)
+	return t.finish(ctx, m, pair)
+}
+
+// finish has the key that was made found again, and tested.
+func (t *Token) finish(ctx context.Context, m uint, pair bool) (Key, error) {
 	if _, err := t.kept(ctx); err != nil {
+		if errors.Is(err, ErrKeyNotFound) {
+			t.setUnfinished(false) // it is not there: the next try makes one
+		}
 		return Key{}, err
 	}
-	_, err = t.tested(ctx)
+	_, err := t.tested(ctx)
 	if m == 0 && pair && errors.Is(err, ErrNoMechanism) {
 		if err := t.makeMACKey(ctx); err != nil {
 			return Key{}, err
@@ -62,7 +75,20 @@ func (t *Token) GenerateKey(ctx context.Context) (Key, error) {
 		return Key{}, fmt.Errorf("looking for the new key: %w", err)
 	}
 	k.Generated = true
+	t.setUnfinished(false)
 	return k, nil
+}
+
+func (t *Token) unfinished() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.made
+}
+
+func (t *Token) setUnfinished(yes bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.made = yes
 }
 
 // free looks whether label and id are free; of a pair, of both keys.

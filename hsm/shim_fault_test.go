@@ -210,6 +210,29 @@ func TestShimLostKey(t *testing.T) {
 	}
 }
 
+// TestShimCutOffAfterMaking: what fails behind the making of a key costs another
+// try, which goes on with that key: none is made, and it is not called a stranger's.
+func TestShimCutOffAfterMaking(t *testing.T) {
+	s := newShimmed(t)
+	s.ready()
+	s.cfg.KeyLabel, s.cfg.KeyID = "cut off", ""
+	token := s.open()
+	s.login()
+	s.Set("C_GetTokenInfo return 0xB3") // at the login after the restart of the library
+	if _, err := token.GenerateKey(t.Context()); err == nil || !strings.Contains(err.Error(), "0xB3") || s.count("C_GenerateKey") != 1 {
+		t.Fatalf("GenerateKey gives %v, which names the code that the token gave, with %d keys made", err, s.count("C_GenerateKey"))
+	}
+	s.Set()
+	s.login()
+	k, err := token.GenerateKey(t.Context())
+	if err != nil || !k.Generated || s.count("C_GenerateKey") != 0 {
+		t.Errorf("the next try gives %+v, %v, with %d more keys made", k, err, s.count("C_GenerateKey"))
+	}
+	if _, err := token.GenerateKey(t.Context()); !errors.Is(err, hsm.ErrKeyExists) {
+		t.Errorf("a third one gives %v, want %v", err, hsm.ErrKeyExists)
+	}
+}
+
 // TestShimCallCounts prints what one operation costs at the token.
 func TestShimCallCounts(t *testing.T) {
 	s := newShimmed(t)

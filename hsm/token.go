@@ -74,6 +74,7 @@ type Token struct {
 
 	chosen uint            // the mechanism, where none is configured; 0: not yet. Under mu
 	nonces map[string]bool // that the token chose itself. Under mu
+	made   bool            // GenerateKey made the key and did not come to its end. Under mu
 }
 
 // link is the connection to a token. Tokens made by Other share one: the worker,

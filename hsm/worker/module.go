@@ -184,17 +184,26 @@ func (m *module) again(restart bool) error {
 	return m.login(slot, m.pin.Expose())
 }
 
-// refind finds the token by label and serial: slots are numbered anew.
+// refind finds the token by label and serial: slots are numbered anew. Where it is
+// in none, a slot that did not say what it holds is the reason to give.
 func (m *module) refind() (uint, error) {
 	slots, err := m.ctx.GetSlotList(true)
 	if err != nil {
 		return 0, fault("C_GetSlotList", err)
 	}
+	var silent error
 	for _, slot := range slots {
 		i, err := m.ctx.GetTokenInfo(slot)
-		if err == nil && Trim(i.Label) == m.label && Trim(i.SerialNumber) == m.serial {
+		if err != nil {
+			silent = fault("C_GetTokenInfo", err)
+			continue
+		}
+		if Trim(i.Label) == m.label && Trim(i.SerialNumber) == m.serial {
 			return slot, nil
 		}
+	}
+	if silent != nil {
+		return 0, silent
 	}
 	return 0, &Fault{Call: "C_GetSlotList", Code: pkcs11.CKR_TOKEN_NOT_PRESENT}
 }
