@@ -50,6 +50,9 @@ func (p *Process) session(ctx context.Context, s *serving, t *target, cfg hsm.Co
 		return err
 	}
 	defer at.close()
+	// From here on a signal ends the session in order: its record is closed.
+	until, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
 	rec, err := p.sessionRecord(s, t, at, met)
 	if err != nil {
 		return err
@@ -64,7 +67,7 @@ func (p *Process) session(ctx context.Context, s *serving, t *target, cfg hsm.Co
 		return explained(err)
 	}
 	p.sayServing(s, t, at, rec, met.status.Pending)
-	why, err := p.answer(ctx, s, srv, at)
+	why, err := p.answer(until, s, srv, at)
 	return errors.Join(err, p.endSession(ctx, s, srv, rec, why))
 }
 
@@ -186,10 +189,8 @@ func (p *Process) sayServing(s *serving, t *target, at *place, rec *sessionRecor
 	fmt.Fprintln(p.Stdout, "The record is in "+rec.folder.Dir())
 }
 
-// answer answers until the session's end, and says why it ended.
+// answer answers until the session ends, which a signal ends too, and says why it ended.
 func (p *Process) answer(ctx context.Context, s *serving, srv *api.Server, at *place) (why string, err error) {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
 	h := srv.HTTP()
 	failed := make(chan error, 1)
 	go func() { failed <- h.Serve(at.listener) }()
