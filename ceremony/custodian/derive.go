@@ -47,6 +47,7 @@ type deriver struct {
 	before     *Roster     // as it was before the last swap, for an undo
 	recreation *Recreation // shares are being re-created
 	ofBackup   bool        // a drill of the HSM's backup
+	newHSM     string      // serial of the token that a rewrap moves to, if it is another
 	undo       bool        // the people chose to put the old state back
 	holders
 }
@@ -93,7 +94,11 @@ func (d *deriver) event(ev transcript.Event) error {
 	case "target":
 		d.state(f, false)
 	case "equipment":
-		if !d.ofBackup {
+		switch which := f.Text("which"); {
+		case d.ofBackup: // a drill of the HSM's backup moves nothing
+		case which == "new":
+			d.newHSM = f.Text("serial") // the vault's once it has moved
+		case which == "":
 			r.HSM = f.Text("serial")
 		}
 	case "requests":
@@ -243,6 +248,9 @@ func (d *deriver) swapped(f transcript.Facts) {
 		return
 	}
 	d.before = r.clone()
+	if d.newHSM != "" {
+		r.HSM = d.newHSM
+	}
 	d.recreated()
 	r.Storage = f.Text("after")
 	// What the swap replaced is old at once. The new digests come with the

@@ -50,3 +50,36 @@ func TestTokenRevoked(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestWhichHSM: the HSM is the token that the vault is wrapped in: the new one of a
+// rewrap after the swap and not before, and never the one of a retired key. A drill
+// with a backup compares with it.
+func TestWhichHSM(t *testing.T) {
+	token := func(serial, which string) transcript.Entry {
+		f := facts{"library": "/lib.so", "token": "t", "software": false, "serial": serial}
+		if which != "" {
+			f["which"] = which
+		}
+		return event("equipment", f)
+	}
+	first, second := token("0001", ""), token("0043", "new")
+	swapped := event("swapped", facts{"before": pad("before"), "after": pad("after")})
+	undo := one(event("rollback", facts{"choice": "undo"}), event("swapped", facts{"before": pad("after"), "after": pad("before")}))
+	aborted := event("aborted", facts{"reason": "r", "step": "s", "state": "s"})
+	for name, c := range map[string]struct {
+		kind string
+		list []transcript.Entry
+		want string
+	}{
+		"rewrap":         {"rewrap", one(first, second, swapped, closed()), "0043"},
+		"rewrap, one":    {"rewrap", one(first, swapped, closed()), "0001"},
+		"rewrap, stop":   {"rewrap", one(first, second, aborted), "0001"},
+		"rewrap, undone": {"rewrap", append(append(one(first, second, swapped), undo...), closed()), "0001"},
+		"retire":         {"retire", one(first, token("0040", "old"), closed()), "0001"},
+	} {
+		r := afterInit(t)
+		if got := derive(t, r, write(t, day(9), append(one(header("KC-2", c.kind, 2, r.Head)), c.list...))).HSM; got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
