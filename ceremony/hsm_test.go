@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"conclave/ceremony"
+	"conclave/ceremony/plan"
 	"conclave/hsm"
 	"conclave/hsm/entropy"
 	"conclave/hsm/secret"
@@ -225,5 +226,24 @@ func TestNoRandomBytes(t *testing.T) {
 	e := m.find("entropy")
 	if len(e) != 1 || e[0].Facts.Text("sources") != "operating system only" || e[0].Facts.Text("why") != entropy.ErrPoor.Error() {
 		t.Errorf("the record says %v", e)
+	}
+}
+
+// TestLibraryOfThePlan: the library that is loaded is the one of the agreed plan.
+func TestLibraryOfThePlan(t *testing.T) {
+	for sum, same := range map[string]bool{strings.Repeat("00", 32): true, strings.Repeat("ab", 32): false} {
+		s := initialised(t)
+		q := s.request(ceremony.Unseal)
+		q.Values = append(q.Values, plan.Value{Name: plan.LibraryFile, Text: "/usr/lib/softhsm/libsofthsm2.so, SHA-256 " + sum, Source: "read before the ceremony"})
+		m := s.open(ceremony.Unseal, q)
+		if same {
+			s.must(m)
+			continue
+		}
+		m.drive(func(p ceremony.Prompt) bool { return p.Problem != nil })
+		m.says("another than when the plan was agreed to")
+		if len(m.find("pin")) != 0 || s.token.logins > 1 { // the init's
+			t.Error("somebody was asked for a PIN")
+		}
 	}
 }

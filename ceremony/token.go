@@ -73,6 +73,9 @@ func (r *Run) findHSM(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.librarySame(info); err != nil {
+		return nil, err
+	}
 	r.token, r.met.clock = info, r.clockOf(info.Clock)
 	facts := transcript.Facts{
 		"library": info.Library, "library_sha256": info.LibrarySHA256, "library_info": info.LibraryInfo,

@@ -34,6 +34,10 @@ const (
 	Drill      vaultstate.Kind = "drill"       // every custodian proves that they still hold their share
 )
 
+// LibraryFile is the name of the value with the path and the SHA-256 of an HSM's
+// library: "PATH, SHA-256 HEX", if it could be read.
+const LibraryFile = "hsm-lib file"
+
 // Value is one effective value and where it comes from: "flag", "environment
 // NAME", "configuration FILE", "default" or "people page".
 type Value struct {

@@ -207,5 +207,5 @@ func withLibrary(values []plan.Value, library string) ([]plan.Value, error) {
 		// The system's loader looks in more places than we do.
 		text += err.Error()
 	}
-	return append(values, plan.Value{Name: "hsm-lib file", Text: text, Source: "read before the ceremony"}), nil
+	return append(values, plan.Value{Name: plan.LibraryFile, Text: text, Source: "read before the ceremony"}), nil
 }
