@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"conclave/ceremony"
+	"conclave/ceremony/transcript"
 	"conclave/hsm/secret"
 	"conclave/vaultstate"
 	"conclave/vaultstate/share"
@@ -226,6 +227,30 @@ func TestWrongQuorum(t *testing.T) {
 	for _, e := range m.find("authorised") {
 		if e.Claimed == five[1] {
 			t.Error("Bob is said to have authorised it")
+		}
+	}
+}
+
+// TestAuthorisedBy: a share authorises by share where a record knows it as theirs;
+// where none does, it is what was typed.
+func TestAuthorisedBy(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		s := initialised(t)
+		m := s.openWith(ceremony.Rekey, s.request(ceremony.Rekey), func(e *ceremony.Env) {
+			if !known {
+				e.Roster = nil
+			}
+		})
+		m.drive(nil)
+		want := map[bool]transcript.Evidence{true: transcript.ByShare, false: transcript.ByKeyboard}[known]
+		list := m.find("authorised")
+		for _, e := range list {
+			if e.Evidence != want {
+				t.Errorf("known: %v; %s authorised by %s", known, e.Claimed, e.Evidence)
+			}
+		}
+		if len(list) != 3 {
+			t.Errorf("%d authorised", len(list))
 		}
 	}
 }

@@ -29,14 +29,18 @@ func (r *Run) submit(ctx context.Context) ([]string, error) {
 	// The vault has what it needs; nobody's share is needed again.
 	took := slices.Clone(q.given)
 	var names []string
+	evidence := map[string]transcript.Evidence{}
 	for _, g := range q.given {
-		names = append(names, g.who.Name)
+		names, evidence[g.who.Name] = append(names, g.who.Name), transcript.ByKeyboard
+		if g.known { // only a record says whose it is
+			evidence[g.who.Name] = transcript.ByShare
+		}
 	}
 	q.wipe()
 	q.submitted, q.names = true, names
 	r.agreed = got
 	for _, name := range names {
-		if err := r.recordAs("authorised", name, transcript.ByShare, transcript.Facts{"what": r.c.ID}); err != nil {
+		if err := r.recordAs("authorised", name, evidence[name], transcript.Facts{"what": r.c.ID}); err != nil {
 			return nil, err
 		}
 	}
