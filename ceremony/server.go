@@ -173,7 +173,7 @@ func (r *Run) door() (vaultstate.Door, bool) {
 // compareServer has the witness compare the certificate, unless the plan names
 // it: then a connection to another is refused by itself.
 func (r *Run) compareServer() *page {
-	s, who := &r.serving, r.person(Operator)
+	s, who := &r.serving, r.person(Witness)
 	v, err := r.server()
 	if err != nil {
 		return r.work("look at the server's certificate", Prompt{}, func(context.Context) ([]string, error) { return nil, err })
@@ -210,7 +210,7 @@ func (r *Run) compareServer() *page {
 			if encrypted {
 				what += ", certificate " + hex.EncodeToString(sum[:])
 			}
-			return r.record("confirmed", Operator, who.Name, transcript.Facts{"role": string(Operator), "word": "", "what": what})
+			return r.record("confirmed", who.Role, who.Name, transcript.Facts{"role": string(who.Role), "word": "", "what": what})
 		},
 	}
 }
