@@ -260,6 +260,7 @@ var (
 	handOver = regexp.MustCompile(`Type ([A-Z0-9 -]+) to begin`)
 	absent   = regexp.MustCompile(`│  [▸ ]   [A-Z].*(operator|witness|custodian|pin holder)`)
 	cursorOn = regexp.MustCompile(`│  ▸   [A-Z].*(operator|witness|custodian|pin holder)`)
+	onBackup = regexp.MustCompile(`▌ (key's backup|snapshot) `)
 	typeWord = regexp.MustCompile(`Type ([A-Z]+) to`)
 	asked    = regexp.MustCompile(`([A-Z][a-z]+ [A-Z][a-z]+), (?:custodian [0-9]+|witness): is this`)
 	openAt   = regexp.MustCompile(`([0-9]+):____`)
@@ -310,7 +311,15 @@ func (r *room) answer(t *testing.T, p *terminal, page string) {
 			page = p.await("the next row", func(s string) bool { return body(s) != body(page) })
 		}
 	case has("ctrl+r record it"):
-		p.send("\x12") // a form may stay empty
+		// A form may stay empty, but for what it says of the backup.
+		for has("NO BACKUP") && !onBackup.MatchString(page) {
+			p.send("\x1b[B")
+			page = p.await("the next line", func(s string) bool { return body(s) != body(page) })
+		}
+		if onBackup.MatchString(page) {
+			p.send("NO BACKUP")
+		}
+		p.send("\x12")
 	case has("CONCLAVE CHALLENGE"):
 		p.send(r.code(t, who(t, page)) + "\r")
 	case has("type the PIN"):

@@ -2,7 +2,6 @@ package ceremony
 
 import (
 	"regexp"
-	"strings"
 
 	"conclave/ceremony/plan"
 	"conclave/vaultstate"
@@ -35,26 +34,28 @@ func (r *Run) backupField() Field {
 // backupText says what to type.
 func (r *Run) backupText() string {
 	if r.asksKey() {
-		return "Read aloud: " + backupAloud + " Key's backup: who has it, how, where, last restored; or " + noBackup + "."
+		return "Read aloud: " + backupAloud + " Key's backup: who, how, where, last restored; or " + noBackup + "."
 	}
 	return "Snapshot of the storage before this change: the first 16 digits of its SHA-256, and where it is; or " + noBackup + "."
 }
 
 var (
-	noneForm   = regexp.MustCompile(`(?i)^(no|none|no ?back-?ups?|no snapshots?|nothing|nil|n/?a|-+)[.!]?$`)
+	noneForm   = regexp.MustCompile(`(?i)^(no|none|no ?back-?ups?|no snapshots?|nothing|nil|n/?a|unknown|\?+|-+)[.!]?$`)
 	digestForm = regexp.MustCompile(`(?i)(^|[^0-9a-f])([0-9a-f]{4}[ :.-]?){4}($|[^0-9a-f])`)
 )
 
-// backupFits refuses a none that was not typed out, and a snapshot that nobody
-// could know again.
-func (r *Run) backupFits(text string) error {
+// backupFits refuses silence but in a rehearsal, a none that was not typed out,
+// and a snapshot that nobody could know again.
+func (r *Run) backupFits(text string, ofKey bool) error {
 	switch {
-	case text == "", text == noBackup:
+	case text == noBackup, text == "" && r.plan.Practice:
 		return nil
-	case noneForm.MatchString(strings.TrimSpace(text)):
+	case text == "":
+		return askAgain("Nothing was said of a backup.", "Nothing was recorded.", "Say where it is; or type "+noBackup+", which is an override on the first page of the record.")
+	case noneForm.MatchString(text):
 		return askAgain("That there is no backup is said by the words "+noBackup+", as they stand here.", "Nothing was recorded.",
 			"Type "+noBackup+", which is an override on the first page of the record; or say where it is.")
-	case !r.asksKey() && !digestForm.MatchString(text):
+	case !ofKey && !digestForm.MatchString(text):
 		return askAgain("A snapshot is named by the first 16 digits of its SHA-256.", "Nothing was recorded.",
 			"Type four groups of four, and where it is; or "+noBackup+".")
 	}

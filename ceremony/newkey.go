@@ -1,10 +1,10 @@
 package ceremony
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"conclave/assets"
@@ -79,8 +79,6 @@ func (r *Run) compareKeys(context.Context) ([]string, error) {
 // noKeyBackup is the override's id: of the storage it is another.
 const noKeyBackup = "no-key-backup"
 
-var noneTyped = regexp.MustCompile(`(?i)^(no|none|no ?back-?ups?|nothing|nil|n/?a|-+)[.!]?$`)
-
 // askNewBackup asks where the backup of the new key is: its loss is final.
 func (r *Run) askNewBackup() *page {
 	who := r.person(Operator)
@@ -90,20 +88,20 @@ func (r *Run) askNewBackup() *page {
 			Text:     []string{"Read aloud: " + backupAloud, "Who backed it up, how (clone, backup HSM, cards), where, when last restored; or " + noBackup + "."},
 			Recorded: "the line; " + noBackup + " is an override."},
 		do: func(_ context.Context, in Input) error {
-			text, err := r.typed("backup of the new HSM key", in.Text, mostLine, nil)
+			text, err := r.typed(transcript.NewKeyBackup, in.Text, mostLine, nil)
+			if err == nil {
+				err = r.backupFits(text, true)
+			}
 			switch {
 			case err != nil:
 				return err
-			case text != noBackup && noneTyped.MatchString(text):
-				return askAgain("That there is no backup is said by the words "+noBackup+", as they stand here.", "Nothing was recorded.",
-					"Type "+noBackup+", which is an override on the first page of the record; or say where it is.")
 			case text == noBackup:
 				if err := r.override(noKeyBackup, "NO BACKUP: the new HSM key has none. "+backupAloud, who.Name, ""); err != nil {
 					return err
 				}
 			}
 			r.moved.backup = true
-			return r.record("answer", Operator, who.Name, transcript.Facts{"field": "backup of the new HSM key", "value": text})
+			return r.record("answer", Operator, who.Name, transcript.Facts{"field": transcript.NewKeyBackup, "value": cmp.Or(text, notStated)})
 		},
 	}
 }

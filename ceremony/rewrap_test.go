@@ -171,9 +171,9 @@ func TestRewrapRefused(t *testing.T) {
 
 // TestNewKeyBackup: none is typed out, and is an override of its own.
 func TestNewKeyBackup(t *testing.T) {
-	s := initialised(t)
+	s := production(t)
 	m := s.open(ceremony.Rewrap, s.request(ceremony.Rewrap))
-	answers := []string{"none", "NO BACKUP"}
+	answers := []string{"", "none", "NO BACKUP"}
 	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
 		if p.Field != "key's backup" {
 			return ceremony.Input{}, false

@@ -53,8 +53,12 @@ func askRoom(r *Run) *page {
 		return nil
 	}
 	operator := r.person(Operator)
+	empty := "An empty line is recorded as not stated"
+	if r.asksBackup() && !r.plan.Practice {
+		empty += "; the backup's is never empty"
+	}
 	p := Prompt{Kind: Form, By: operator, Heading: operator.Name + ": what the program cannot see",
-		Text:     []string{"An empty line is recorded as not stated. Hash: its first and last four groups, from the witness's own check. Watches: what they show at that moment, like 14:02:30."},
+		Text:     []string{empty + ". Hash: its first and last four groups, from the witness's own check. Watches: what they show then, like 14:02:30."},
 		Recorded: "every line, and how far the watches are off this machine's clock."}
 	for _, f := range r.roomFields() {
 		f.Default = r.evidence.typed[f.ID]
@@ -125,7 +129,7 @@ func (r *Run) roomText(f Field, typed string, text *string) error {
 		return askAgain("The line "+f.Label+" looks like a share, a PIN, a token or a key.", "It was not recorded.", "Say it without the secret.")
 	}
 	if f.ID == fieldBackup {
-		return r.backupFits(*text)
+		return r.backupFits(*text, r.asksKey())
 	}
 	if (f.ID == fieldWatchOne || f.ID == fieldWatchTwo) && *text != "" {
 		if _, err := offset(*text, r.now()); err != nil {

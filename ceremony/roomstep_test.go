@@ -1,6 +1,7 @@
 package ceremony_test
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 
@@ -27,20 +28,35 @@ func atRoom(t *testing.T, c ceremony.Ceremony) *room {
 	return m
 }
 
-// TestRoomEmpty: what is left empty is not stated, and no watch is checked.
+// TestRoomEmpty: what is left empty is not stated, and no watch is checked. Only
+// of a backup something must be said, but in a rehearsal.
 func TestRoomEmpty(t *testing.T) {
-	m := atRoom(t, ceremony.Rekey)
-	m.answer(filled(m.run.Prompt(), nil))
-	f := m.find("room")[0].Facts
-	for _, name := range []string{"place", "bags", "equipment", "value", "program_hash", "snapshot"} {
-		if f.Text(name) != "not stated" {
-			t.Errorf("%s is %q", name, f.Text(name))
+	for _, practice := range []bool{true, false} {
+		s := initialised(t)
+		if !practice {
+			s = production(t)
 		}
+		m := s.open(ceremony.Rekey, s.request(ceremony.Rekey))
+		m.drive(isForm)
+		m.answer(filled(m.run.Prompt(), nil))
+		if !practice {
+			if p := m.run.Prompt(); !isForm(p) || p.Problem == nil || p.Problem.Field != "backup" || len(m.find("room")) != 0 {
+				t.Fatalf("without a word of a backup: %+v", p)
+			}
+			m.answer(filled(m.run.Prompt(), map[string]string{"backup": "NO BACKUP"}))
+		}
+		f := m.find("room")[0].Facts
+		for name, want := range map[string]string{"place": "", "bags": "", "equipment": "", "value": "", "program_hash": "",
+			"snapshot": map[bool]string{false: "NO BACKUP"}[practice]} {
+			if got := f.Text(name); got != cmp.Or(want, "not stated") {
+				t.Errorf("practice %v: %s is %q", practice, name, got)
+			}
+		}
+		if n := len(m.find("clock-check")); n != 0 {
+			t.Errorf("%d watches were checked", n)
+		}
+		m.s.must(m)
 	}
-	if n := len(m.find("clock-check")); n != 0 {
-		t.Errorf("%d watches were checked", n)
-	}
-	m.s.must(m)
 }
 
 // TestRoomSaid: what is typed is in the record. An init asks for the backup of
@@ -69,7 +85,7 @@ func TestRoomSaid(t *testing.T) {
 // TestRoomWatchOff: a watch that is off is told once, then recorded.
 func TestRoomWatchOff(t *testing.T) {
 	m := atRoom(t, ceremony.Init)
-	lines := map[string]string{"watch 1": "09:05:00", "place": "here"}
+	lines := map[string]string{"watch 1": "09:05:00", "place": "here", "backup": "NO BACKUP"}
 	m.answer(filled(m.run.Prompt(), lines))
 	p := m.run.Prompt()
 	if !isForm(p) || p.Problem == nil || !strings.Contains(p.Problem.Happened, "seconds off") || p.Fields[0].Default != "here" || p.Problem.Field != "watch 1" {
@@ -91,7 +107,7 @@ func TestRoomRefused(t *testing.T) {
 		"bags":    {"hvs.CAESIJ1234567890abcdefghijk", "looks like"},
 	} {
 		m := atRoom(t, ceremony.Init)
-		m.answer(filled(m.run.Prompt(), map[string]string{id: c.text, "place": "here"}))
+		m.answer(filled(m.run.Prompt(), map[string]string{id: c.text, "place": "here", "backup": "NO BACKUP"}))
 		p := m.run.Prompt()
 		if !isForm(p) || p.Problem == nil || !strings.Contains(p.Problem.Happened, c.says) {
 			t.Fatalf("%s: %+v", id, p)
@@ -106,7 +122,7 @@ func TestRoomRefused(t *testing.T) {
 			t.Error("the record does not say that the hashes differ")
 		}
 		if id == "hash" { // nor can it be passed over in silence
-			m.answer(filled(m.run.Prompt(), nil))
+			m.answer(filled(m.run.Prompt(), map[string]string{"backup": "NO BACKUP"}))
 			if got := m.find("room")[0].Facts.Text("program_hash"); got != "not the same" {
 				t.Errorf("the room says of the hash %q", got)
 			}

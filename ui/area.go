@@ -39,6 +39,7 @@ type page struct {
 	focus    bool     // a page of its own: the script leaves
 	head     []string // stays where the rest scrolls
 	body     []string // scrolls where it is longer than the window
+	caret    int      // the line of body, counted from its end, that is seen in any case; 0: none
 	foot     []string // stays: a field, a countdown
 	code     string   // for support, above the last line
 	recorded string   // the last line

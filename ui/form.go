@@ -56,6 +56,7 @@ func (s *formScreen) view(a area) page {
 	}
 	room := a.right() - a.text - 2 - label - 1
 	var rows []string
+	caret := 0
 	for i, f := range s.p.Fields {
 		bar, name := "  ", fill(say(f.Label), label, "")
 		text := wrap(say(s.lines[i].String()), room)
@@ -68,6 +69,7 @@ func (s *formScreen) view(a area) page {
 				text[j] = st.Value.Render(text[j])
 			}
 			text[len(text)-1] += st.Caret.Render(" ")
+			caret = len(rows) + len(text)
 		}
 		for _, row := range text {
 			rows = append(rows, strings.Repeat(" ", a.text)+bar+name+row)
@@ -78,8 +80,9 @@ func (s *formScreen) view(a area) page {
 	if len(s.lines) > 0 && s.lines[s.at].pasted {
 		hint = a.para(notPasted)
 	}
-	body := join(a.note(s.p.Problem), a.heading(s.p.Heading), a.paras(s.p.Text), a.facts(s.p.Facts), a.marks(s.p.Lines))
-	return page{body: append(append(body, keep), join(rows, hint)...), recorded: s.p.Recorded}
+	body := join(a.heading(s.p.Heading), a.paras(s.p.Text), a.facts(s.p.Facts), a.marks(s.p.Lines))
+	lines := join(rows, hint)
+	return page{head: a.note(s.p.Problem), body: append(append(body, keep), lines...), caret: len(lines) - caret + 1, recorded: s.p.Recorded}
 }
 
 func (s *formScreen) keys() []binding {

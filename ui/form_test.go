@@ -2,15 +2,17 @@ package ui
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"conclave/ceremony"
+	"conclave/ui/term"
 )
 
 func roomPrompt() ceremony.Prompt {
 	return ceremony.Prompt{Kind: ceremony.Form, By: olga, Heading: "Olga Example: what the program cannot see",
-		Text: []string{"An empty line is recorded as not stated. Hash: its first and last four groups, from the witness's own check. Watches: what they show at that moment, like 14:02:30.",
-			"Read aloud: If this HSM and its backups are lost, these shares open nothing. Key's backup: who has it, how, where, last restored; or NO BACKUP."},
+		Text: []string{"An empty line is recorded as not stated; the backup's is never empty. Hash: its first and last four groups, from the witness's own check. Watches: what they show then, like 14:02:30.",
+			"Read aloud: If this HSM and its backups are lost, these shares open nothing. Key's backup: who, how, where, last restored; or NO BACKUP."},
 		Fields: []ceremony.Field{{ID: "place", Label: "place"}, {ID: "bags", Label: "bags opened", Default: "A 4471"}, {ID: "equipment", Label: "equipment"},
 			{ID: "value", Label: "news of today"}, {ID: "hash", Label: "program's hash"}, {ID: "backup", Label: "key's backup"},
 			{ID: "watch 1", Label: "Olga's watch"}, {ID: "watch 2", Label: "Wim's watch"}},
@@ -56,5 +58,22 @@ func TestFormEnds(t *testing.T) {
 	}
 	if len(s.run.answers) != 1 {
 		t.Error("not answered after the last line")
+	}
+}
+
+// TestFormShort: in a window that is too short the line that is written on is
+// seen, and what went wrong.
+func TestFormShort(t *testing.T) {
+	p := roomPrompt()
+	p.Problem = &ceremony.Problem{Happened: "A watch shows hours, minutes and seconds.", State: "Nothing was recorded.", Do: "Type what it shows now.", Field: "watch 2"}
+	s := newForm(p)
+	a := area{w: 80, h: 14, text: 3, look: term.PlainLook(true)}
+	for s.at >= 0 {
+		rows, _ := lay(s.view(a), a, 0)
+		seen := strings.Join(rows, "\n")
+		if !strings.Contains(seen, p.Fields[s.at].Label) || !strings.Contains(seen, "Nothing was recorded.") {
+			t.Errorf("line %d:\n%s", s.at, seen)
+		}
+		s.at--
 	}
 }

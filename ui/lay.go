@@ -78,6 +78,10 @@ func scrolled(p page, a area, room, scroll int) (rows []string, end int) {
 	}
 	room = max(1, room-len(rows)-1)
 	end = max(1, len(body)-room)
+	if p.caret > 0 {
+		at := len(body) - p.caret
+		scroll = min(max(scroll, at-room+1), at)
+	}
 	scroll = max(0, min(scroll, end))
 	rows = append(rows, body[scroll:min(len(body), scroll+room)]...)
 	count := fmt.Sprintf("%d lines above, %d below", scroll, len(body)-room-scroll)

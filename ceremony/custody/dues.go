@@ -59,18 +59,22 @@ func (j *judge) pin() {
 }
 
 func (j *judge) backup() {
-	from := j.History.Began
+	key := j.History.Key
+	from, tested := key.Since, false
+	if from.IsZero() {
+		from = j.History.Began
+	}
 	what := "Nothing says that the state was ever opened with a backup of the HSM."
 	for _, e := range j.Chain.Standing() {
 		if e.What() == BackupTested && e.Day().After(from) {
-			from, what = e.Day(), "The HSM's backup was last tested on "+e.Day().UTC().Format(time.DateOnly)+"."
+			from, tested, what = e.Day(), true, "The HSM's backup was last tested on "+e.Day().UTC().Format(time.DateOnly)+"."
 		}
 	}
-	if j.History.Opened.After(from) {
-		from = j.History.Opened
+	if key.Opened.After(from) {
+		from, tested = key.Opened, true
 		what = "A drill last opened the vault through the HSM's backup on " + from.UTC().Format(time.DateOnly) + "."
 	}
-	if s := strings.ToLower(strings.Trim(j.History.Backup, " .")); s == "no backup" || s == "none" || s == "no" {
+	if s := strings.ToLower(strings.Trim(key.Backup, " .")); !tested && (s == "no backup" || s == "none" || s == "no") {
 		j.add(Item{Due, "hsm-backup", "Back up the HSM", "its key has no backup", "The record says that the HSM's key has no backup: if this HSM is lost, no share opens anything.",
 			"Make a backup of the key by the HSM's own means, test it, and enter it: conclave custody add backup-tested.", time.Time{}})
 		return

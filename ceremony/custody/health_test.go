@@ -21,7 +21,7 @@ func issued(entries ...transcript.Entry) custody.State {
 	}
 	s := custody.State{Now: at("2026-06-01"), Initialized: true, Shares: 5, Threshold: 3,
 		Roster:  &custodian.Roster{Sets: []custodian.Set{{ID: "a", Ceremony: "KC-1", State: custodian.Replaced}, set}},
-		History: custody.History{Began: at("2025-12-01"), Backup: "a clone in the bank"}}
+		History: custody.History{Began: at("2025-12-01"), Key: custody.Key{Backup: "a clone in the bank"}}}
 	if entries != nil {
 		c, err := read(mustWrite(entries))
 		if err != nil {
@@ -135,6 +135,9 @@ func TestHealth(t *testing.T) {
 		{"and near", on("2027-11-02", issued(drill("2027-11-01", "1", "2", "3", "4"))), "soon hsm-backup 2027-12-01", ""},
 		{"it was tested", on("2027-12-02", issued(drill("2027-11-01", "1", "2", "3", "4"), made("2027-11-01", custody.BackupTested, facts{"device": "HSM-2", "result": "opened"}))), "", ""},
 		{"there is none", with(issued(), func(s *custody.State) { s.History.Backup = "NO BACKUP." }), "due hsm-backup", "has no backup"},
+		{"there was none", with(issued(made("2026-05-01", custody.BackupTested, facts{"device": "HSM-2", "result": "opened"})), func(s *custody.State) { s.History.Backup = "NO BACKUP." }), "", ""},
+		{"the one of a key that the vault has left was tested", with(on("2028-06-01", issued(drill("2028-01-01", "1", "2", "3", "4"), made("2026-02-01", custody.BackupTested, facts{"device": "HSM-2", "result": "opened"}))),
+			func(s *custody.State) { s.History.Since = at("2026-03-01") }), "due hsm-backup 2028-03-01", "Nothing says"},
 
 		{"an old copy", issued(made("2026-01-05", custody.CopyKnown, facts{"what": "backup", "place": "the vault in Bern"})), "known copy", "the vault in Bern (entry 3)"},
 		{"a newer copy", issued(made("2026-02-05", custody.CopyKnown, facts{"what": "backup", "place": "Bern"})), "", ""},
@@ -207,5 +210,21 @@ func TestHistory(t *testing.T) {
 	add("rollback", facts{"choice": "undo"})
 	if len(h.Missing) != 0 {
 		t.Errorf("undone, and still missing: %v", h.Missing)
+	}
+	// The backup is the one of the key that the vault is wrapped with.
+	add("header", facts{"id": "KC-3"})
+	add("answer", facts{"field": transcript.NewKeyBackup, "value": "a clone in Bern"})
+	add("aborted", nil)
+	for i, want := range []string{"NO BACKUP", "NO BACKUP", "a clone in Bern", "NO BACKUP"} {
+		switch i {
+		case 1:
+			add("header", facts{"id": "KC-4"})
+			add("answer", facts{"field": transcript.NewKeyBackup, "value": "a clone in Bern"})
+		case 2, 3: // the second is an undo's
+			add("swapped", nil)
+		}
+		if h.Backup != want || (h.Since.IsZero()) != (i != 2) {
+			t.Errorf("%d: %+v", i, h.Key)
+		}
 	}
 }

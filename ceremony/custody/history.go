@@ -10,16 +10,24 @@ import (
 // History is what the records of a vault say besides its roster, for Health.
 // Add takes their events, oldest record first.
 type History struct {
-	Began     time.Time // of the first record that was added
-	Expires   map[string]time.Time
-	Backup    string    // what was last said of the HSM key's backup
-	Opened    time.Time // when a drill last opened the vault through it; zero: none did
+	Began   time.Time // of the first record that was added
+	Expires map[string]time.Time
+	Key
 	NextDrill time.Time
 	Months    int // of the drill cadence, as the last closing has it; 0: none has
 	Retention []Retained
 	Missing   []OldShare
 
-	id string
+	id     string
+	other  Key  // before a rewrap's swap the new key's, after it the old one's
+	rewrap bool // a backup of a new key was told
+}
+
+// Key is what is known of the backup of the HSM key that the vault is wrapped with.
+type Key struct {
+	Backup string    // what was last said of it
+	Opened time.Time // when a drill last opened the vault through it; zero: none did
+	Since  time.Time // the vault's since then; zero: since the first record
 }
 
 // Retained is how long a ceremony's record is kept.
@@ -36,6 +44,7 @@ func (h *History) Add(ev transcript.Event) {
 	f := ev.Facts
 	switch ev.Kind {
 	case "header":
+		h.rewrap = false
 		h.id = f.Text("id")
 		if h.Began.IsZero() {
 			h.Began = ev.Time
@@ -50,6 +59,14 @@ func (h *History) Add(ev transcript.Event) {
 	case "room":
 		if b := f.Text("backup"); b != "" {
 			h.Backup = b
+		}
+	case "answer":
+		if f.Text("field") == transcript.NewKeyBackup {
+			h.other, h.rewrap = Key{Backup: f.Text("value"), Since: ev.Time}, true
+		}
+	case "swapped": // from here on the new key counts; after a second one, an undo's, the old one again
+		if h.rewrap {
+			h.Key, h.other = h.other, h.Key
 		}
 	case "backup-opened":
 		h.Opened = ev.Time

@@ -115,16 +115,7 @@ func (p *Page) open() []string {
 			add("Step %d, %s, was %s (event %d).", s.Number, s.Title, unfinished[s.State], s.Event)
 		}
 	}
-	for _, ev := range p.of("room") {
-		switch b, asked := ev.Facts["backup"].(string); {
-		case asked && noBackup(b):
-			add("The %[1]s's key has no backup: if this %[1]s is lost, no share opens anything (event %[2]d).", p.device(), ev.Seq)
-		case ev.Facts.Text("snapshot") == notStated:
-			add("Whether there is a snapshot of the storage from before the change was not stated (event %d).", ev.Seq)
-		case b == notStated, strings.EqualFold(b, "unknown"):
-			add("Whether the %[1]s's key has a backup was not stated (event %[2]d). Without one, the loss of the %[1]s is final.", p.device(), ev.Seq)
-		}
-	}
+	list = append(list, p.openBackups()...)
 	for _, ev := range p.of("room") {
 		if ev.Facts.Text("program_hash") == otherHash {
 			add("The hash of the program from an independent check was NOT THE SAME as what it reports of itself (event %d).", ev.Seq)
@@ -190,6 +181,33 @@ const notStated = "not stated"
 const otherHash = "not the same"
 
 // noBackup tells whether somebody said that there is none.
+// openBackups are those of the HSM's key and of the storage that there are not, or
+// of which nothing was said.
+func (p *Page) openBackups() []string {
+	var list []string
+	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	key := func(text, whose string, event uint64) {
+		switch {
+		case noBackup(text):
+			add("The %[1]s's %[2]s has no backup: if this %[1]s is lost, no share opens anything (event %[3]d).", p.device(), whose, event)
+		case text == notStated, strings.EqualFold(text, "unknown"):
+			add("Whether the %[1]s's %[2]s has a backup was not stated (event %[3]d). Without one, the loss of the %[1]s is final.", p.device(), whose, event)
+		}
+	}
+	for _, ev := range p.of("room") {
+		key(ev.Facts.Text("backup"), "key", ev.Seq)
+		if ev.Facts.Text("snapshot") == notStated {
+			add("Whether there is a snapshot of the storage from before the change was not stated (event %d).", ev.Seq)
+		}
+	}
+	for _, ev := range p.of("answer") {
+		if ev.Facts.Text("field") == transcript.NewKeyBackup {
+			key(ev.Facts.Text("value"), "new key", ev.Seq)
+		}
+	}
+	return list
+}
+
 func noBackup(text string) bool {
 	t := strings.Trim(strings.ToLower(text), " .")
 	return t == "no backup" || t == "no" || t == "none"

@@ -121,6 +121,8 @@ func TestOpenItems(t *testing.T) {
 		{"a void set", []transcript.Entry{program("void", "x", facts{"set": "8c1f22ab8c1f22ab8c1f22ab8c1f22ab", "reason": "cut off"})}, "never counted", "not proven"},
 		{"no backup", []transcript.Entry{typed("room", "room", "Olga Example", said("backup", "NO BACKUP."))}, "The HSM's key has no backup", ""},
 		{"a backup not stated", []transcript.Entry{typed("room", "room", "Olga Example", said("backup", "not stated"))}, "Whether the HSM's key has a backup was not stated", ""},
+		{"no backup of a new key", []transcript.Entry{typed("answer", "newkey", "Olga Example", facts{"field": transcript.NewKeyBackup, "value": "NO BACKUP"})}, "The HSM's new key has no backup", ""},
+		{"a backup of a new key", []transcript.Entry{typed("answer", "newkey", "Olga Example", facts{"field": transcript.NewKeyBackup, "value": "in Bern"})}, "", "backup"},
 		{"a backup", []transcript.Entry{typed("room", "room", "Olga Example", said("backup", "in Bern"))}, "", "backup"},
 		{"another program", []transcript.Entry{typed("room", "room", "Olga Example", said("program_hash", "not the same"))}, "was NOT THE SAME as what it reports of itself (event 30)", ""},
 		{"a skipped step", []transcript.Entry{program("step", "x", facts{"state": "skipped", "title": "Proof", "number": 3})}, "Step 3, Proof, was skipped (event 30).", ""},

@@ -73,6 +73,10 @@ const Custody = "custody"
 // Session is the ceremony that the header of an API session names: none was held.
 const Session = "serve"
 
+// NewKeyBackup is the field of the answer that says where a rewrap's new key has
+// its backup.
+const NewKeyBackup = "backup of the new HSM key"
+
 // inChain tells whether an event may stand in a custody chain, or elsewhere.
 func inChain(kind string, custody bool) bool {
 	switch kind {
