@@ -195,6 +195,10 @@ func (p *player) answer(prompt, page string) (string, error) {
 			p.holder = m[1]
 		}
 		return m[1], nil
+	case prompt == "key's backup":
+		return "a clone in the other safe", nil
+	case prompt == "snapshot":
+		return "1234 5678 9abc def0, with the operator", nil
 	case strings.Contains(page, "[room]"), strings.Contains(page, "[keep]"), strings.Contains(page, "numbers of those"): // a line that may stay empty
 		return "", nil
 	case strings.Contains(page, "[people]") && !strings.HasPrefix(prompt, "Press enter"):
@@ -213,8 +217,6 @@ func (p *player) answer(prompt, page string) (string, error) {
 		return p.pin[:5], nil
 	case prompt == "part 2 of the PIN":
 		return p.pin[5:], nil
-	case prompt == "key's backup":
-		return "a clone in the other safe", nil
 	case prompt == "reason" && strings.Contains(page, "[revoke]"):
 		return "it is needed for the tests that follow, until tonight", nil
 	case prompt == "reason": // of shares that are shown

@@ -38,13 +38,16 @@ func TestServerByHand(t *testing.T) {
 		p.s.send("no keys yet" + enter)
 		p.turned(page)
 	}}
-	backup := hook{"key's backup", func(p *people, page string) { p.s.send("\x12") }}
+	backup := hook{"what the program cannot see", func(p *people, page string) {
+		p.s.send(strings.Repeat("\x1b[B", 5) + "1234 5678 9abc def0, in the safe" + "\x12") // past five lines that may stay empty
+		p.turned(page)
+	}}
 	seen := func(text string) hook { return hook{text, func(*people, string) {}} }
 	hold([]hook{plain, backup, seen("CHANGES THE SERVER"), seen("is this the server that was meant"), seen("Is the root token's work done?")},
 		"init", "-recovery-shares=3", "-recovery-threshold=2")
 	first := map[string]string{"Alice": shares["Alice"], "Bob": shares["Bob"], "Carol": shares["Carol"]}
 
-	hold([]hook{plain, {"Alice Adams: type your share", func(p *people, page string) {
+	hold([]hook{plain, backup, {"Alice Adams: type your share", func(p *people, page string) {
 		p.s.send(strings.Repeat("5a", 32) + "07" + enter) // of no set
 		p.turned(page)
 	}}, seen("shares is wrong")}, "rekey", "-target=recovery", "-key-shares=3", "-key-threshold=2", "-previous", "none")
@@ -54,7 +57,7 @@ func TestServerByHand(t *testing.T) {
 		}
 	}
 
-	s := hold([]hook{seen("Have a root token made"), seen("Revoke it now")}, "generate-root")
+	s := hold([]hook{backup, seen("Have a root token made"), seen("Revoke it now")}, "generate-root")
 	for name, share := range shares {
 		if holds([]byte(s.wrote()), share) {
 			t.Errorf("what %s typed was sent to the terminal", name)
