@@ -45,6 +45,12 @@ func (c *cards) forget() {
 	c.challenge = challenge{}
 }
 
+// again has a card that did not fit read once more, or the next code.
+func (c *cards) again() {
+	c.forget()
+	c.asked, c.decide, c.none, c.tries = nil, false, false, 0
+}
+
 // newCode makes a code.
 func newCode() secret.Bytes {
 	random := secret.Random(codeLength / 2)

@@ -26,6 +26,7 @@ const (
 	whyAnother    = "another"    // no share of theirs that the record knows
 	whyUnreadable = "unreadable" // no share at all
 	whyUnanswered = "unanswered" // a challenge to their key
+	whyOtherKey   = "other key"  // the one on their card is not the one in the record
 )
 
 // drilling is where a drill stands.
@@ -118,7 +119,7 @@ func drill(r *Run) *page {
 	case ok && !d.handed:
 		return r.callDrilled(h, who)
 	case ok && r.byKey(h):
-		return r.challengeHolder()
+		return r.proveKey()
 	case ok:
 		return r.askDrilled(who)
 	case d.last.Name != "" && !d.back:
@@ -175,7 +176,7 @@ func (r *Run) callDrilled(h custodian.Holding, who Person) *page {
 		d.handed, d.last, d.back = true, who, false
 		if r.byKey(h) {
 			r.cards.wipe()
-			r.cards.turn, r.cards.challenge = r.keyOf(h), challenge{}
+			r.cards = cards{turn: r.keyOf(h), matched: r.plan.Confirmed != ""}
 		}
 		return nil
 	}, func() error {

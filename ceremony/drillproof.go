@@ -105,7 +105,7 @@ func (r *Run) decideDrilled(h custodian.Holding, who Person) *page {
 		{"not", "It is not proven today", fmt.Sprintf("recorded so: share %d of %s is not proven, and why", h.Number, h.Custodian)},
 		{"stop", "Stop", r.stands()},
 	}
-	if t.why == whyUnanswered {
+	if t.why == whyUnanswered || t.why == whyOtherKey {
 		choices = slices.Insert(choices, 1, Choice{"share", who.Name + " types the share instead", "a proof of the share; it is typed into this machine"})
 	}
 	return &page{
@@ -116,7 +116,7 @@ func (r *Run) decideDrilled(h custodian.Holding, who Person) *page {
 				return r.chooseAgain()
 			}
 			d.trouble, d.tries = nil, 0
-			r.cards.forget()
+			r.cards.again()
 			switch in.Choice {
 			case "not":
 				return r.isNotProven(h, t.why, t.Happened)
@@ -157,6 +157,23 @@ func (r *Run) drilledKeys() []keyed {
 	return list
 }
 
+// proveKey has somebody show that they have the private half of their key. Whose
+// key it is the records say; where nothing outside of those confirms them, the
+// holder's own card does.
+func (r *Run) proveKey() *page {
+	c := &r.cards
+	switch {
+	case c.matched:
+		return r.challengeHolder()
+	case c.decide:
+		return r.notShown(trouble{Problem{Badge: "NOT PROVEN", Happened: "The key in the records is not the one on the card of " + r.keyHolders()[c.turn].who.Name + ".",
+			State: "Nothing is changed.", Do: "Find out which of them is right: compare the head of the record with the paper. Until then hold no ceremony that uses this key."}, whyOtherKey})
+	case c.none:
+		return r.noCard()
+	}
+	return r.askCard()
+}
+
 // answered is a challenge that was: in a drill the key is proven by it.
 func (r *Run) answered() error {
 	if r.plan.Kind != plan.Drill {
@@ -172,10 +189,15 @@ func (r *Run) answered() error {
 	return r.isProven(h, plan.ProofKey, transcript.ByDecrypt)
 }
 
-// unansweredDrill hands a challenge that was not over to the people.
+// unansweredDrill is a challenge that was not.
 func (r *Run) unansweredDrill() *page {
-	r.drilling.trouble = &trouble{Problem{Badge: "NOT PROVEN", Happened: r.cards.challenge.happened, State: "Nothing is changed.",
-		Do: "Find out where the private half of the key lies."}, whyUnanswered}
+	return r.notShown(trouble{Problem{Badge: "NOT PROVEN", Happened: r.cards.challenge.happened, State: "Nothing is changed.",
+		Do: "Find out where the private half of the key lies."}, whyUnanswered})
+}
+
+// notShown hands over to the people what did not do.
+func (r *Run) notShown(t trouble) *page {
+	r.drilling.trouble = &t
 	held, who, _ := r.nextDrilled()
 	return r.decideDrilled(held, who)
 }

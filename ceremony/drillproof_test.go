@@ -160,3 +160,57 @@ func TestDrillKeyOnPaper(t *testing.T) {
 		t.Error(o.Sentence)
 	}
 }
+
+// TestDrillCard: whose key it is the records say, and whoever can change those
+// can exchange it. So the card is read, unless something outside of them confirms
+// them; a key that is not the one on the card proves nothing.
+func TestDrillCard(t *testing.T) {
+	for name, c := range map[string]struct {
+		confirmed string
+		bob       string // what he types; "": what his card says
+		choice    string
+		cards     int // results in the record
+		why       string
+		overrides bool
+	}{
+		"read":           {"", "", "", 5, "Alice Adams key, Bob Baker key, Carol Chen key, Dora Dean key, Erik Esser key", false},
+		"confirmed":      {"the head of KC-1, as it was given", "", "", 0, "Alice Adams key, Bob Baker key, Carol Chen key, Dora Dean key, Erik Esser key", false},
+		"another's":      {"", "0000 0000 0000 0000", "not", 6, "Alice Adams key, Carol Chen key, Dora Dean key, Erik Esser key, Bob Baker not: other key", false},
+		"at last":        {"", "0000 0000 0000 0000", "again", 7, "Alice Adams key, Bob Baker key, Carol Chen key, Dora Dean key, Erik Esser key", false},
+		"has none":       {"", "NONE", "without", 5, "Alice Adams key, Bob Baker key, Carol Chen key, Dora Dean key, Erik Esser key", true},
+		"types it still": {"", "0000 0000 0000 0000", "share", 6, "Alice Adams key, Bob Baker share, Carol Chen key, Dora Dean key, Erik Esser key", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.must(s.openPGP(false))
+			q := s.drillOf(plan.ProofKey)
+			q.Drilling.Confirmed = c.confirmed
+			for _, who := range five {
+				q.RecoveryKeys = append(q.RecoveryKeys, s.publicKey(who))
+			}
+			m := s.open(ceremony.Drill, q)
+			tries := 0
+			m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+				switch {
+				case len(p.Groups) > 0 && p.By.Name == five[1] && c.bob != "" && tries < 2:
+					tries++
+					return ceremony.Input{Text: c.bob}, true
+				case at(p, "drill", ceremony.Choose):
+					return ceremony.Input{Choice: c.choice}, true
+				}
+				return ceremony.Input{}, false
+			}
+			s.must(m)
+			if got := m.why(); got != c.why {
+				t.Errorf("the record: %s", got)
+			}
+			rep, _ := m.events()
+			if n := len(m.find("pgp-key")); n != c.cards || strings.Contains(strings.Join(rep.Overrides, " "), "was not compared with its holder's own card") != c.overrides {
+				t.Errorf("%d cards; overrides %q", n, rep.Overrides)
+			}
+			if text := strings.Join(m.find("header")[0].Facts.List("plan"), " "); strings.Contains(text, "confirmed by") != (c.confirmed != "") {
+				t.Error(text)
+			}
+		})
+	}
+}

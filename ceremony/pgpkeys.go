@@ -201,7 +201,7 @@ func (r *Run) cardDone(result string) error {
 	}
 	c := &r.cards
 	c.asked, c.tries, c.decide, c.none, c.matched = nil, 0, false, false, true
-	if !r.plan.Challenge {
+	if !r.plan.Challenge && r.plan.Kind != plan.Drill {
 		r.nextCard()
 	}
 	return nil

@@ -25,6 +25,7 @@ var Proofs = []string{ProofShare, ProofKey, ProofQuorum, ProofHSM}
 type DrillRequest struct {
 	Proof      string // "": the key of those whose public key is here, the share of the others
 	CompareKey bool   // open the vault, and compare its recovery key with the record
+	Confirmed  string // what, outside of the records, confirms the one that issued the shares; "": nothing
 }
 
 // UsesHSM tells whether the ceremony opens the vault through its HSM. A drill
@@ -61,8 +62,11 @@ func (q Request) drilling(p *Plan, refuse func(string, string, ...any)) {
 	if q.Server != nil && (proof == ProofHSM || q.Drilling.CompareKey) {
 		refuse("proof", "the recovery key is in the server's own storage, under its HSM, which is not reached from here; the server itself says whether a quorum is good: proof = quorum")
 	}
-	p.Proof, p.CompareKey = proof, q.Drilling.CompareKey
+	p.Proof, p.CompareKey, p.Confirmed = proof, q.Drilling.CompareKey, q.Drilling.Confirmed
 	p.Values = append(p.Values, Value{Name: "proof", Text: proof, Source: source})
+	if p.Confirmed != "" {
+		p.Values = append(p.Values, Value{Name: "confirmed by", Text: p.Confirmed, Source: "outside of the records"})
+	}
 	if p.CompareKey {
 		p.Values = append(p.Values, Value{Name: "compare-recovery-key", Text: "true", Source: "flag"})
 	}

@@ -106,6 +106,7 @@ type Plan struct {
 
 	Proof      string // of a drill: what its holders prove
 	CompareKey bool   // …and the HSM's recovery key is compared with the record
+	Confirmed  string // …and what confirms the records whose shares are proven, "" if nothing does
 
 	Accessor string // of a revoke-root: the token's
 

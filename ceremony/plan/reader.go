@@ -24,12 +24,13 @@ type argument struct {
 }
 
 var (
-	mayIssue = slices.Concat(issuing, moving)
-	moving   = []vaultstate.Kind{vaultstate.Rewrap}
-	kinds    = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.ReEncrypt, vaultstate.GenerateRoot, vaultstate.Recover, vaultstate.Rewrap, Retire, Drill, RevokeRoot}
-	proving  = []vaultstate.Kind{Drill}
-	mayKey   = slices.Concat(mayIssue, proving)
-	changing = slices.DeleteFunc(slices.Clone(kinds), func(k vaultstate.Kind) bool { return !confirmsTwice(k) })
+	mayIssue    = slices.Concat(issuing, moving)
+	moving      = []vaultstate.Kind{vaultstate.Rewrap}
+	kinds       = []vaultstate.Kind{vaultstate.Init, Unseal, vaultstate.Rekey, vaultstate.RecoveryRekey, vaultstate.Rotate, vaultstate.ReEncrypt, vaultstate.GenerateRoot, vaultstate.Recover, vaultstate.Rewrap, Retire, Drill, RevokeRoot}
+	proving     = []vaultstate.Kind{Drill}
+	confirmable = []vaultstate.Kind{vaultstate.Recover, Drill}
+	mayKey      = slices.Concat(mayIssue, proving)
+	changing    = slices.DeleteFunc(slices.Clone(kinds), func(k vaultstate.Kind) bool { return !confirmsTwice(k) })
 
 	without = func(k vaultstate.Kind) []vaultstate.Kind {
 		return slices.DeleteFunc(slices.Clone(kinds), func(x vaultstate.Kind) bool { return x == k })
@@ -62,8 +63,8 @@ var (
 		{name: "root_token_until", flag: "root-token-until", kinds: tokenKinds},
 		{name: "reason", flag: "reason", kinds: []vaultstate.Kind{vaultstate.Recover, vaultstate.Rewrap}},
 		{name: "break_glass", flag: "break-glass", kinds: []vaultstate.Kind{vaultstate.Recover}},
-		{name: "head", flag: "head", kinds: []vaultstate.Kind{vaultstate.Recover}},
-		{name: "trust", flag: "trust", path: true, kinds: []vaultstate.Kind{vaultstate.Recover}},
+		{name: "head", flag: "head", kinds: confirmable},
+		{name: "trust", flag: "trust", path: true, kinds: confirmable},
 		{name: "key_shares", flag: "key-shares", kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.Rekey}},
 		{name: "key_threshold", flag: "key-threshold", kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.Rekey}},
 		{name: "stored_shares", flag: "stored-shares", kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.Rekey}},

@@ -39,6 +39,7 @@ var whyNotProven = map[string]string{
 	"old":        "NOT PROVEN: a share of a set that does not count was typed",
 	"another":    "NOT PROVEN: another share was typed",
 	"unreadable": "NOT PROVEN: what was typed is no share",
+	"other key":  "NOT PROVEN: the key in the record is not the one on its holder's card",
 	"unanswered": "NOT PROVEN: the challenge to its holder's key was not answered",
 }
 

@@ -190,7 +190,7 @@ var Kinds = map[string]Kind{
 	"proven": kind("a custodian proved a share, or their key alone",
 		must(Number, "number"), must(Text, "custodian", "set", "fingerprint"), may(Text, "proof")),
 	"not-proven": kind("in a drill a share was not proven: its holder was not here, did not prove it, or what they typed is not the share",
-		must(Number, "number"), must(Text, "custodian", "set"), one("why", "absent", "not tried", "old", "another", "unreadable", "unanswered"), may(Text, "reason")),
+		must(Number, "number"), must(Text, "custodian", "set"), one("why", "absent", "not tried", "old", "another", "unreadable", "unanswered", "other key"), may(Text, "reason")),
 	"combined": kind("the shares that were typed in this run make the staged recovery key, or were too few to combine",
 		must(Text, "set"), must(Number, "given", "needed"), must(Flag, "same")),
 	"acknowledged": kind("a custodian takes a share and its duties",

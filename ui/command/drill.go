@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,12 +32,13 @@ func (f *flags) drillFlags() {
 	s.StringVar(&f.drilling.Proof, "proof", "", "`WHAT`: key of those who have one (usual), share, quorum, hsm-backup")
 	s.BoolVar(&f.hsmBackup, "hsm-backup", false, "-proof=hsm-backup: nobody types a share, and the vault is opened through the HSM's backup")
 	s.BoolVar(&f.drilling.CompareKey, "compare-recovery-key", false, "compare the HSM's recovery key with the record, too")
+	f.confirmFlags()
 	s.StringVar(&f.keys, "recovery-pgp-keys", "", "`FILES` with public keys, and commas; else those in the records")
 }
 
 // drills takes into a request what is asked of a drill. The records say who
 // holds a share, where nobody else does.
-func (f *flags) drills(q *plan.Request, ro *custodian.Roster) error {
+func (f *flags) drills(q *plan.Request, ro *custodian.Roster, now time.Time) error {
 	if q.Kind != plan.Drill {
 		return nil
 	}
@@ -51,6 +53,15 @@ func (f *flags) drills(q *plan.Request, ro *custodian.Roster) error {
 	known := false
 	if ro != nil {
 		set, known = ro.ValidSet()
+	}
+	if known && f.recovering.head+f.recovering.trust != "" {
+		chain, by, err := f.confirmed(ro, now)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(chain, func(one *read) bool { return one.rep.Header.Facts.Text("id") == set.Ceremony }) {
+			q.Drilling.Confirmed = by
+		}
 	}
 	if q.Drilling.Proof == plan.ProofHSM {
 		return nil // nobody's share is asked for

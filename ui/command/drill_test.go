@@ -173,9 +173,23 @@ func TestDrillByFile(t *testing.T) {
 	v.want(0, "2 of 3 shares are proven, 1 of them by key and file, of 1 more only the key. Nothing was changed.",
 		[]string{"drill", "-storage", "storage", "-id", "three"}, people)
 
+	// With the head of the paper the records are confirmed, and nobody reads a card.
+	head, err := os.ReadFile(filepath.Join(only(t, filepath.Join(v.work, "*-three-*")), "head.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hex := regexp.MustCompile("[0-9a-f]{64}").FindString(string(head))
+	cards := v.cards
+	v.cards = nil
+	v.want(4, "The head that was given is that of no record", []string{"drill", "-storage", "storage", "-id", "other", "-head", strings.Repeat("ab", 32)}, people)
+	v.shares = []string{carol}
+	v.want(0, "2 of 3 shares are proven, 1 of them by key and file, of 1 more only the key. Nothing was changed.",
+		[]string{"drill", "-storage", "storage", "-id", "paper", "-head", hex}, people)
+	v.cards = cards
+
 	// A key that is not the one of its name is no holder's, in whatever record.
 	stray := filepath.Join(v.work, "9999-stray")
-	err := errors.Join(os.MkdirAll(filepath.Join(stray, "keys"), 0o700), os.WriteFile(filepath.Join(stray, "transcript.jsonl"), nil, 0o600))
+	err = errors.Join(os.MkdirAll(filepath.Join(stray, "keys"), 0o700), os.WriteFile(filepath.Join(stray, "transcript.jsonl"), nil, 0o600))
 	b, readErr := os.ReadFile(filepath.Join(keys, kept["Bob"]))
 	if err = errors.Join(err, readErr, os.WriteFile(filepath.Join(stray, "keys", kept["Alice"]), b, 0o600)); err != nil {
 		t.Fatal(err)

@@ -140,7 +140,7 @@ func (p *Process) request(kind vaultstate.Kind, f *flags, t *target) (plan.Reque
 	if roster != nil {
 		q.SignedBy, _, _ = strings.Cut(roster.SigningKey, "+")
 	}
-	if err := f.drills(&q, roster); err != nil {
+	if err := f.drills(&q, roster, p.Now()); err != nil {
 		return q, nil, err
 	}
 	if kind == vaultstate.Recover {

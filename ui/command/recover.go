@@ -26,9 +26,14 @@ func (f *flags) recoverFlags() {
 	f.recoveryFlags()
 	s.Lookup("skip-proof").Hidden = true // the page is full; a plan says it
 	s.StringVar(&f.recovering.reason, "reason", "", "`WHY`: loss, or compromise: somebody may have them")
-	s.StringVar(&f.recovering.head, "head", "", "the `HEAD` of the newest record, from paper")
-	s.StringVar(&f.recovering.trust, "trust", "", "or a `FILE` with the keys of those who signed a record")
+	f.confirmFlags()
 	s.StringVar(&f.recovering.breakGlass, "break-glass", "", "`"+plan.BreakGlassWord+"`: without all that; for ever visible")
+}
+
+// confirmFlags are what confirms the records, from outside of them.
+func (f *flags) confirmFlags() {
+	f.set.StringVar(&f.recovering.head, "head", "", "the `HEAD` of the newest record, from paper")
+	f.set.StringVar(&f.recovering.trust, "trust", "", "or a `FILE` with the keys of those who signed a record")
 }
 
 func (p *Process) recoverCommand() *cobra.Command {

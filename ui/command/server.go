@@ -220,7 +220,7 @@ func (p *Process) serverRequest(kind vaultstate.Kind, f *flags, t *serverTarget)
 		return q, nil, err
 	}
 	q.Known, q.Earlier = known(roster), roster != nil
-	if err := f.drills(&q, roster); err != nil {
+	if err := f.drills(&q, roster, p.Now()); err != nil {
 		return q, nil, err
 	}
 	programs, err := programValues("")
