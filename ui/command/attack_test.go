@@ -29,9 +29,9 @@ func histories(t *testing.T) (first, second, third string) {
 	return list[0], list[1], list[2]
 }
 
-// TestRosterEdited: a roster that was edited is not what the next ceremony goes
-// by: who holds what is derived from the records. Where they are not all there
-// it is a hint, if it is of that record at all.
+// TestRosterEdited: a roster that was edited stops the next ceremony: who holds
+// what is derived from the records. Where they are not all there it is a hint, if
+// it is of that record at all.
 func TestRosterEdited(t *testing.T) {
 	holder := func(ro *custodian.Roster) string { return ro.Sets[len(ro.Sets)-1].Holdings[0].Custodian }
 	first, _, last := histories(t)
@@ -55,18 +55,24 @@ func TestRosterEdited(t *testing.T) {
 		}
 	}
 	edit("Alice", "Mallory")
-	ro, err := command.PreviousRoster(last)
-	if err != nil || holder(ro) != "Alice" {
+	ro, _, err := command.PreviousRoster(last)
+	if err == nil || !strings.Contains(err.Error(), "roster.json in "+last+" is not what the records give") {
 		t.Errorf("with all records: %v, %v", ro, err)
 	}
+	edit("Alice", "Alice")
+	if ro, hint, err := command.PreviousRoster(last); err != nil || hint || holder(ro) != "Alice" {
+		t.Errorf("with all records, as they were: %v, %v, %v", ro, hint, err)
+	}
+	edit("Alice", "Mallory")
 	if err := os.RemoveAll(first); err != nil {
 		t.Fatal(err)
 	}
-	if ro, err = command.PreviousRoster(last); err != nil || holder(ro) != "Mallory" {
+	ro, hint, err := command.PreviousRoster(last)
+	if err != nil || !hint || holder(ro) != "Mallory" {
 		t.Errorf("alone, as a hint: %v, %v", ro, err)
 	}
 	edit(ro.Head, strings.Repeat("0", 64))
-	if _, err = command.PreviousRoster(last); err == nil || !strings.Contains(err.Error(), "the records before") {
+	if _, _, err = command.PreviousRoster(last); err == nil || !strings.Contains(err.Error(), "the records before") {
 		t.Errorf("of another record: %v", err)
 	}
 }

@@ -62,7 +62,7 @@ func know(dir, vault string, head *transcript.Head) (*knowledge, error) {
 // records derives the roster and gathers what else the records say.
 func (k *knowledge) records() {
 	var err error
-	if k.roster, err = previousRoster(k.newest.Dir); err != nil {
+	if k.roster, _, err = previousRoster(k.newest.Dir); err != nil {
 		k.problems = append(k.problems, problemOf(err))
 	}
 	last, err := readRecord(k.newest.Dir)

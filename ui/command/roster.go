@@ -32,12 +32,15 @@ func (f *flags) before(q *plan.Request) (*custodian.Roster, error) {
 		}
 		dir, source = last.Dir, "found in "+f.dir
 	}
-	ro, err := previousRoster(dir)
+	ro, hint, err := previousRoster(dir)
 	if err != nil {
 		return nil, err
 	}
 	f.recordsBefore = dir
 	text := fmt.Sprintf("%s, %s, head %s", dir, ro.Ceremony, ro.Head)
+	if hint {
+		text += ", its roster.json alone: the records before it are not here, and nothing shows that they give it"
+	}
 	if ro.Outcome == "interrupted" {
 		text += ", INTERRUPTED: what it left is looked at in the step Vault"
 	}
@@ -75,8 +78,8 @@ func newestOf(found []folder.Found) folder.Found {
 // that holds them all: then the last of them is meant.
 //
 // Where the older records are not there, roster.json of the last counts, if it
-// names that record's own head: it is a hint then, as every roster is.
-func previousRoster(dir string) (*custodian.Roster, error) {
+// names that record's own head: it is a hint then.
+func previousRoster(dir string) (ro *custodian.Roster, hint bool, err error) {
 	last, err := readRecord(dir)
 	parent := filepath.Dir(filepath.Clean(dir))
 	if errors.Is(err, folder.ErrNoRecord) {
@@ -84,28 +87,34 @@ func previousRoster(dir string) (*custodian.Roster, error) {
 		parent = dir
 	}
 	if err != nil {
-		return nil, usage("-previous: %v. Nothing was touched.", err)
+		return nil, false, usage("-previous: %v. Nothing was touched.", err)
 	}
 	if last.rep.Code() == CodeChanged {
-		return nil, &ending{CodeChanged, fmt.Sprintf("The record before, %s, is not what it claims: %s. Nothing was touched; find another copy of it, or the reason.", clean.Clean(last.name), last.rep.Problem)}
+		return nil, false, &ending{CodeChanged, fmt.Sprintf("The record before, %s, is not what it claims: %s. Nothing was touched; find another copy of it, or the reason.", clean.Clean(last.name), last.rep.Problem)}
 	}
 	chain, whole, err := chainTo(parent, last)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var ro *custodian.Roster
 	if !whole {
 		if ro, err = rosterBeside(last); err == nil {
-			return ro, nil
+			return ro, true, nil
 		}
-		return nil, usage("-previous: the records before %s are not beside it, and %v. Nothing was touched; put them into one directory.", clean.Clean(last.name), err)
+		return nil, false, usage("-previous: the records before %s are not beside it, and %v. Nothing was touched; put them into one directory.", clean.Clean(last.name), err)
 	}
 	for _, r := range chain {
 		if ro, err = custodian.DeriveFrom(ro, r.events, r.rep); err != nil {
-			return nil, &ending{CodeChanged, fmt.Sprintf("The records in %s do not make a history: %v. Nothing was touched.", clean.Clean(parent), err)}
+			return nil, false, &ending{CodeChanged, fmt.Sprintf("The records in %s do not make a history: %v. Nothing was touched.", clean.Clean(parent), err)}
+		}
+		found, err := rosterFile(r)
+		switch {
+		case err != nil:
+			return nil, false, err
+		case found != nil && !ro.Same(found):
+			return nil, false, &ending{CodeChanged, fmt.Sprintf("roster.json in %s is not what the records give: somebody changed it. Nothing was touched; find another copy of the record, or the reason.", clean.Clean(r.name))}
 		}
 	}
-	return ro, nil
+	return ro, false, nil
 }
 
 // newest is the last record of a directory, by sequence.
@@ -151,7 +160,8 @@ func chainTo(parent string, last *read) (chain []*read, whole bool, err error) {
 	}
 }
 
-func rosterBeside(r *read) (*custodian.Roster, error) {
+// rosterFile is roster.json of a record, nil if it has none.
+func rosterFile(r *read) ([]byte, error) {
 	rec, err := folder.OpenRecord(r.name)
 	if err != nil {
 		return nil, err
@@ -159,10 +169,18 @@ func rosterBeside(r *read) (*custodian.Roster, error) {
 	defer func() { _ = rec.Close() }() // only read
 	b, err := rec.Get("roster.json")
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, errors.New("it has no roster.json")
+		return nil, nil
 	}
+	return b, err
+}
+
+func rosterBeside(r *read) (*custodian.Roster, error) {
+	b, err := rosterFile(r)
 	if err != nil {
 		return nil, err
+	}
+	if b == nil {
+		return nil, errors.New("it has no roster.json")
 	}
 	ro, err := custodian.Decode(b)
 	if err != nil {
