@@ -48,6 +48,9 @@ func TestAuditOfCeremony(t *testing.T) {
 	q := s.request(ceremony.Init)
 	q.GenerateKey = true
 	m := s.open(ceremony.Init, q)
+	m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+		return filled(p, map[string]string{"backup": "NO BACKUP"}), at(p, "room", ceremony.Form)
+	}
 	noted := false
 	m.drive(func(p ceremony.Prompt) bool {
 		noted = p.StepID == "machine"
@@ -71,7 +74,7 @@ func TestAuditOfCeremony(t *testing.T) {
 		{"Ceremony", "the vault is initialised.", "closed", nil},
 		{"Overrides", "Shares are shown on this screen", "override", nil},
 		{"Deviations", "the door was open", "deviation", nil},
-		{"Open items", "whether the HSM's key has a backup", "room", func(f transcript.Facts) { f["backup"] = "in Bern" }},
+		{"Open items", "the HSM's key has no backup", "room", func(f transcript.Facts) { f["backup"] = "in Bern" }},
 		{"People", "Wim Waters", "person", func(f transcript.Facts) { f["name"] = "Nobody" }},
 		{"Sign-off", "complete: 7 of 7 agree", "closed", func(f transcript.Facts) { f["signoff"] = "x" }},
 		{"Who could have acted alone?", "typed by one person", "equipment", func(f transcript.Facts) { f["login"] = "protected-path" }},

@@ -446,6 +446,16 @@ func (m *room) find(kind string) []transcript.Event {
 	return slices.DeleteFunc(events, func(e transcript.Event) bool { return e.Kind != kind })
 }
 
+// overrides are the ids of those that the record has, in order.
+func (m *room) overrides() string {
+	m.s.t.Helper()
+	var ids []string
+	for _, ev := range m.find("override") {
+		ids = append(ids, ev.Facts.Text("id"))
+	}
+	return strings.Join(ids, " ")
+}
+
 // canary looks for every secret, in every form, in all that is public.
 func (m *room) canary() {
 	m.s.t.Helper()

@@ -164,9 +164,8 @@ func TestSoftwareToken(t *testing.T) {
 		t.Fatal("yes was taken for SOFTWARE")
 	}
 	s.must(m)
-	rep, _ := m.events()
-	if len(rep.Overrides) != 2 {
-		t.Errorf("the overrides are %q", rep.Overrides)
+	if got := m.overrides(); got != "software-token one-pin-holder plain-shares" {
+		t.Errorf("the overrides are %s", got)
 	}
 }
 

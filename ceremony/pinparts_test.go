@@ -139,3 +139,24 @@ func TestOnePINHolder(t *testing.T) {
 func answers(m *room, field string) []transcript.Event {
 	return slices.DeleteFunc(m.find("answer"), func(e transcript.Event) bool { return e.Facts.Text("field") != field })
 }
+
+// TestWholePIN: outside of a rehearsal one person who types the whole PIN is an
+// override; two who type a part each are none.
+func TestWholePIN(t *testing.T) {
+	for name, c := range map[string]struct {
+		parts, practice, is bool
+	}{"one": {false, false, true}, "two": {true, false, false}, "one, in practice": {false, true, false}} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.practice = c.practice
+			m := s.open(ceremony.Init, s.request(ceremony.Init))
+			if c.parts {
+				m = withParts(s)
+			}
+			s.must(m)
+			if got := m.overrides(); strings.Contains(got, "one-pin-holder") != c.is {
+				t.Errorf("the overrides: %s", got)
+			}
+		})
+	}
+}

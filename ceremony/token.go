@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"conclave/ceremony/plan"
 	"conclave/ceremony/transcript"
 	"conclave/hsm"
 )
@@ -277,7 +278,19 @@ func (r *Run) askPIN() *page {
 	if s := pinSentence(r.token.PIN); s != "" {
 		p.Lines = []Line{{Mark: Warn, Text: s}}
 	}
-	return &page{Prompt: p, do: r.login}
+	if !r.plan.Practice {
+		p.Lines = append(p.Lines, Line{Mark: Warn, Text: "One person types all of it: single control, an override. A plan can name two PIN holders."})
+	}
+	return &page{Prompt: p, do: r.loginAlone}
+}
+
+// loginAlone takes the whole PIN from one person, who needs nobody else then.
+func (r *Run) loginAlone(ctx context.Context, in Input) error {
+	if err := r.login(ctx, in); err != nil || r.plan.Practice {
+		return err
+	}
+	who := r.person(Operator).Name
+	return r.override(plan.OnePINHolder, "Single control: "+who+" typed the whole PIN of the HSM. Whoever has it and the storage can do all this alone.", who, r.plan.WhyAccepted(plan.OnePINHolder))
 }
 
 // loginGiven tries the PIN that need not be typed, once.

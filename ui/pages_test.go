@@ -116,7 +116,8 @@ func hsmPrompt() ceremony.Prompt {
 			{Mark: ceremony.Good, Text: "key cannot leave the HSM", Took: 100 * time.Millisecond},
 			{Mark: ceremony.Good, Text: "wraps and unwraps 32 random bytes", Took: 400 * time.Millisecond},
 			{Mark: ceremony.Good, Text: "refuses a changed byte", Took: 300 * time.Millisecond},
-			{Mark: ceremony.Warn, Text: "A wrong PIN was entered since the last right one."}},
+			{Mark: ceremony.Warn, Text: "A wrong PIN was entered since the last right one."},
+			{Mark: ceremony.Warn, Text: "One person types all of it: single control, an override. A plan can name two PIN holders."}},
 		Recorded: "the lines above; the values are the token's own."}
 }
 

@@ -56,7 +56,10 @@ func (p *Plan) Approvable() []string {
 	lines := []string{approvable}
 	lines = append(lines, p.head(false)...)
 	lines = append(lines, p.people()...)
-	return append(lines, p.accepted...)
+	for _, a := range p.accepted {
+		lines = append(lines, fmt.Sprintf("accept %s: %s", a.id, clean.Clean(a.reason)))
+	}
+	return lines
 }
 
 // ApprovableText is Approvable as it is signed, each line ended by a newline.

@@ -22,10 +22,14 @@ type Finding struct{ Level, ID, Sentence string }
 
 // Acceptable are the ids of overrides that a plan can accept with a reason.
 var Acceptable = []string{
-	"no-witness", "skipped-proofs", "no-challenge", "plain-shares", "single-control", "given-pin", "given-token", "piped-secrets", "plain-display", "recorder-allowed", "unauthenticated-seal", "old-keys-stay", "quorum-in-memory", "api-session",
+	"no-witness", "skipped-proofs", "no-challenge", "plain-shares", "single-control", "given-pin", OnePINHolder, "given-token", "piped-secrets", "plain-display", "recorder-allowed", "unauthenticated-seal", "old-keys-stay", "quorum-in-memory", "api-session",
 	"no-spare-share", "two-quorums", "one-organisation", "one-superior", "one-site", "one-witness", "near-witness",
 	"operator-custodian", "operator-pin-holder", "pin-holder-custodian", "new-approver", BreakGlass,
 }
+
+// OnePINHolder is the override of a PIN that one person types. It depends on the
+// token, too, which may take none from here: a plan may say why, and need not.
+const OnePINHolder = "one-pin-holder"
 
 // Judge works out what a quorum and the people's organisations mean.
 func (p *Plan) Judge() []Finding {
@@ -119,6 +123,16 @@ func (d *Document) Accepts(id string) bool {
 	return slices.ContainsFunc(d.accepted, func(a acceptance) bool { return a.id == id })
 }
 
+// WhyAccepted is why the plan's file accepts an override, "" if it says nothing of it.
+func (p *Plan) WhyAccepted(id string) string {
+	for _, a := range p.accepted {
+		if a.id == id {
+			return a.reason
+		}
+	}
+	return ""
+}
+
 // Bind holds a resolved plan against its document: the keys are those whose
 // fingerprints people gave, and everything that weakens a rule is accepted with
 // a reason, which becomes part of the plan.
@@ -126,9 +140,7 @@ func (d *Document) Bind(p *Plan) error {
 	r := reader{d: d}
 	d.fingerprints(&r, p)
 	p.Weigh()
-	for _, a := range d.accepted {
-		p.accepted = append(p.accepted, fmt.Sprintf("accept %s: %s", a.id, clean.Clean(a.reason)))
-	}
+	p.accepted = d.accepted
 	for i, o := range p.Overrides {
 		at := slices.IndexFunc(d.accepted, func(a acceptance) bool { return a.id == o.ID })
 		if at < 0 {

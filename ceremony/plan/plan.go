@@ -133,7 +133,7 @@ type Plan struct {
 
 	Recovery Recovery // of a recover: what stands in place of a quorum
 
-	accepted []string // what the plan's file accepts, a line each
+	accepted []acceptance // by the plan's file
 }
 
 // Custodians returns the custodians: those who receive a share first, in the
