@@ -42,6 +42,7 @@ type delivery struct {
 	// …to somebody else than the operator.
 	tokenHanded, tokenBack bool
 	fate                   string
+	purpose, until         string // of the root token, as the operator said it
 }
 
 // fileOf is a file in the ceremony's directory.

@@ -1,11 +1,9 @@
 package ceremony
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
-	"conclave/assets/clean"
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/transcript"
 	"conclave/vaultstate"
@@ -20,6 +18,9 @@ func tokenStep() []Step {
 
 func rootToken(r *Run) *page {
 	d := &r.delivery
+	if r.lacksTerms() && (!d.filed || d.issue.Token != nil && d.fate == "") {
+		return r.askTerms()
+	}
 	if !d.filed { // generate-root issues nothing else
 		return r.work("make the root token", Prompt{IfPowerFails: "nothing counts: the vault is as it was."}, r.takeIssue)
 	}
@@ -61,24 +62,6 @@ func (r *Run) tokenReceiver() Person {
 		}
 	}
 	return r.person(Operator)
-}
-
-// tokenTerms are who receives the token, for what and until when, as facts.
-func (r *Run) tokenTerms() transcript.Facts {
-	f := transcript.Facts{"receiver": cmp.Or(r.plan.TokenReceiver, r.person(Operator).Name)}
-	if r.plan.Purpose != "" {
-		f["purpose"] = clean.Clean(r.plan.Purpose)
-	}
-	if r.plan.TokenUntil != "" {
-		f["until"] = r.plan.TokenUntil
-	}
-	return f
-}
-
-// tokenFacts are the same for the page on which it is made valid.
-func (r *Run) tokenFacts() []Fact {
-	f := r.tokenTerms()
-	return []Fact{{"received by", f.Text("receiver")}, {"made for", cmp.Or(f.Text("purpose"), notStated)}, {"revoked by", cmp.Or(f.Text("until"), notStated)}}
 }
 
 func (r *Run) showToken(who Person, t *vaultstate.IssuedToken) *page {
@@ -150,8 +133,8 @@ func (r *Run) openItem() string {
 	if d.fate == custodian.Revoked {
 		return ""
 	}
-	if r.plan.TokenUntil != "" {
-		return fmt.Sprintf("Open item: the root token with the accessor %s, which %s has, is to be revoked by %s.", a, r.tokenTerms().Text("receiver"), r.plan.TokenUntil)
+	if t := r.tokenTerms(); t.Text("until") != "" {
+		return fmt.Sprintf("Open item: the root token with the accessor %s, which %s has, is to be revoked by %s.", a, t.Text("receiver"), t.Text("until"))
 	}
 	if d.fate == "use" {
 		return fmt.Sprintf("Open item: the root token with the accessor %s is revoked once the vault is set up.", a)

@@ -7,6 +7,7 @@ import (
 
 	"conclave/ceremony"
 	"conclave/ceremony/custodian"
+	"conclave/ceremony/plan"
 )
 
 // TestTokenReceiver: the token is shown to whom the plan names, who has the
@@ -66,5 +67,55 @@ func TestTokenReceiverAbsent(t *testing.T) {
 	m.answer(in)
 	if p := m.run.Prompt(); p.Kind != ceremony.People || p.Problem == nil || !strings.Contains(p.Problem.Happened, five[4]) {
 		t.Errorf("%+v", p)
+	}
+}
+
+// TestTokenTerms: outside of a rehearsal no root token goes out before it was said
+// what for, and by when it is revoked. What the plan says is offered, and where it
+// says both nobody is asked.
+func TestTokenTerms(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*plan.Request)
+		asked  []string // what is offered
+		terms  string
+	}{
+		"nothing":     {func(*plan.Request) {}, []string{"", "2026-12-02"}, "to move a mount, 2026-12-24"},
+		"the purpose": {func(q *plan.Request) { q.Purpose = "to test" }, []string{"to test", "2026-12-02"}, "to move a mount, 2026-12-24"},
+		"all of it":   {func(q *plan.Request) { q.Purpose, q.RootTokenUntil = "to test", "2026-12-30" }, nil, "to test, 2026-12-30"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := production(t)
+			q := s.request(ceremony.GenerateRoot)
+			q.Purpose = ""
+			c.change(&q)
+			m := s.open(ceremony.GenerateRoot, q)
+			var asked []string
+			bad := [][]string{{"", "2026-12-24"}, {"to move a mount", "soon"}, {"to move a mount", "2026-11-01"}, {"to move a mount", ""}}
+			m.on = func(p ceremony.Prompt) (ceremony.Input, bool) {
+				if !at(p, "token", ceremony.Form) {
+					return ceremony.Input{}, false
+				}
+				if asked == nil {
+					asked = []string{p.Fields[0].Default, p.Fields[1].Default}
+				}
+				if len(m.find("token"))+len(m.find("shown")) > 0 {
+					t.Error("the token is out already")
+				}
+				if len(bad) == 0 {
+					return ceremony.Input{}, false
+				}
+				typed := bad[0]
+				bad = bad[1:]
+				return ceremony.Input{Fields: typed, Source: "typed"}, true
+			}
+			s.must(m)
+			if !slices.Equal(asked, c.asked) || asked != nil && len(bad) > 0 {
+				t.Errorf("offered %q, %d bad ones were not asked again", asked, len(bad))
+			}
+			f := m.find("token")[0].Facts
+			if got := f.Text("purpose") + ", " + f.Text("until"); got != c.terms {
+				t.Errorf("the record says %s", got)
+			}
+		})
 	}
 }

@@ -197,6 +197,10 @@ func (p *player) answer(prompt, page string) (string, error) {
 		return m[1], nil
 	case prompt == "key's backup":
 		return "a clone in the other safe", nil
+	case strings.HasPrefix(prompt, "made for"):
+		return "to move a mount", nil
+	case strings.HasPrefix(prompt, "revoked by"):
+		return "", nil // what is offered
 	case prompt == "snapshot":
 		return "1234 5678 9abc def0, with the operator", nil
 	case strings.Contains(page, "[room]"), strings.Contains(page, "[keep]"), strings.Contains(page, "numbers of those"): // a line that may stay empty
