@@ -22,26 +22,44 @@ const (
 	maxPIN    = 4096
 )
 
-// readFile opens a regular file once and reads it once, at most max bytes.
-func readFile(name string, max int64) ([]byte, os.FileInfo, error) {
+// openFile opens a regular file to read it once. A link is not followed: what it
+// leads to may be another file by the time that somebody looks.
+func openFile(name string, most int64) (*os.File, os.FileInfo, error) {
 	// Without O_NONBLOCK the open of a pipe would wait for a writer.
-	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0) // #nosec G304 -- the operator's choice
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0) // #nosec G304 -- the operator's choice
+	if errors.Is(err, unix.ELOOP) {
+		return nil, nil, fmt.Errorf("reading %q: this is a symbolic link; name the file that it leads to", clean.Clean(name))
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading a file: %w", err)
 	}
-	defer func() { _ = f.Close() }() // only read
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return nil, nil, fmt.Errorf("reading a file: %w", err)
 	case !info.Mode().IsRegular():
-		return nil, nil, fmt.Errorf("reading %q: this is not a regular file", clean.Clean(name))
-	case info.Size() > max:
-		return nil, nil, fmt.Errorf("reading %q: it has more than %d bytes", clean.Clean(name), max)
+		err = errors.New("this is not a regular file")
+	case info.Size() > most:
+		err = tooLarge(most)
 	}
-	b, err := io.ReadAll(io.LimitReader(f, max+1))
-	if err == nil && int64(len(b)) > max {
-		err = fmt.Errorf("it has more than %d bytes", max)
+	if err != nil {
+		_ = f.Close() // only opened
+		return nil, nil, fmt.Errorf("reading %q: %w", clean.Clean(name), err)
+	}
+	return f, info, nil
+}
+
+func tooLarge(most int64) error { return fmt.Errorf("it has more than %d bytes", most) }
+
+// readFile opens a regular file once and reads it once, at most so many bytes.
+func readFile(name string, most int64) ([]byte, os.FileInfo, error) {
+	f, info, err := openFile(name, most)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = f.Close() }() // only read
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(b)) > most {
+		err = tooLarge(most)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading %q: %w", clean.Clean(name), err)
@@ -51,32 +69,56 @@ func readFile(name string, max int64) ([]byte, os.FileInfo, error) {
 
 // readSecret is readFile for a file that holds one: it is read into locked
 // memory in one piece.
-func readSecret(name string, max int) (secret.Bytes, os.FileInfo, error) {
-	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0) // #nosec G304 -- the operator's choice
+func readSecret(name string, most int) (secret.Bytes, os.FileInfo, error) {
+	f, info, err := openFile(name, int64(most))
 	if err != nil {
-		return secret.Bytes{}, nil, fmt.Errorf("reading a file: %w", err)
+		return secret.Bytes{}, nil, err
 	}
 	defer func() { _ = f.Close() }() // only read
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("this is not a regular file")
-	}
-	if err == nil && info.Size() > int64(max) {
-		err = fmt.Errorf("it has more than %d bytes", max)
+	all := secret.New(most + 1)
+	defer all.Wipe()
+	n, err := io.ReadFull(f, all.Expose())
+	switch {
+	case n > most:
+		err = tooLarge(int64(most))
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		err = nil
 	}
 	if err != nil {
 		return secret.Bytes{}, nil, fmt.Errorf("reading %q: %w", clean.Clean(name), err)
 	}
-	all := secret.New(max + 1)
-	defer all.Wipe()
-	n, err := io.ReadFull(f, all.Expose())
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return secret.Bytes{}, nil, fmt.Errorf("reading %q: %w", clean.Clean(name), err)
-	}
-	if n > max {
-		return secret.Bytes{}, nil, fmt.Errorf("reading %q: it has more than %d bytes", clean.Clean(name), max)
-	}
 	return all.Slice(0, n), info, nil
+}
+
+// readNamed is readFile for a file that decides what a ceremony does. One that
+// everybody can write is refused; who else can change it is said in a sentence,
+// which the plan carries.
+func readNamed(name string, most int64) (b []byte, warned string, err error) {
+	return readNamedAs(name, most, os.Geteuid())
+}
+
+func readNamedAs(name string, most int64, me int) ([]byte, string, error) {
+	b, info, err := readFile(name, most)
+	if err != nil {
+		return nil, "", err
+	}
+	warned, err := whoWrites(name, info, me)
+	return b, warned, err
+}
+
+// whoWrites looks at who can change a file besides this user and root.
+func whoWrites(name string, info os.FileInfo, me int) (warned string, err error) {
+	owner, _ := ownerOf(info)
+	name = clean.Clean(name)
+	switch mode := info.Mode().Perm(); {
+	case mode&0o002 != 0:
+		return "", fmt.Errorf("reading %q: everybody can write it (mode %04o); look at what is in it, then chmod go-w it", name, mode)
+	case owner != me && owner != 0:
+		return fmt.Sprintf("%s: it belongs to user %d, who can change it", name, owner), nil
+	case mode&0o020 != 0:
+		return fmt.Sprintf("%s: a group can write it (mode %04o)", name, mode), nil
+	}
+	return "", nil
 }
 
 // withoutNewline trims one newline at the end, as editors leave it. s is wiped.

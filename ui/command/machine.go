@@ -2,6 +2,7 @@ package command
 
 import (
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -32,7 +33,11 @@ func (p *Process) machine(terminal string) (ceremony.Machine, error) {
 // system names the operating system and its kernel.
 func system() string {
 	name := runtime.GOOS
-	if b, _, err := readFile("/etc/os-release", maxPIN); err == nil {
+	release, err := filepath.EvalSymlinks("/etc/os-release") // on most systems a link
+	if err != nil {
+		release = "/usr/lib/os-release"
+	}
+	if b, _, err := readFile(release, maxPIN); err == nil {
 		for line := range strings.Lines(string(b)) {
 			if v, ok := strings.CutPrefix(strings.TrimSpace(line), "PRETTY_NAME="); ok {
 				name = strings.Trim(v, `"`)
