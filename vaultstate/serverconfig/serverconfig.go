@@ -11,7 +11,8 @@
 //     an octal number, a parameter that is there twice (TestRefused);
 //   - each value comes with its source, see Resolve;
 //   - a PIN in the seal stanza comes back as secret.Bytes and in nothing else:
-//     no error and no notice quotes what stands in the file (FuzzParse looks).
+//     no error and no notice quotes what stands in the file (FuzzParse looks),
+//     and what Public gives of it for a record has it blanked (TestPublic).
 //
 // It does not promise to find every mistake: stanzas that it does not need are
 // not looked at. The parser makes strings of everything, the PIN included. They
