@@ -80,6 +80,9 @@ func (r *Run) open(ctx context.Context) error {
 	if err := r.record("header", Program, "", facts); err != nil {
 		return err
 	}
+	if err := KeepNamed(r.env.Named, r.env.Shelf.Put, r.append); err != nil {
+		return err
+	}
 	for _, o := range p.Overrides {
 		if r.waits(o) {
 			continue

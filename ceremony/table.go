@@ -57,6 +57,7 @@ type Env struct {
 	Medium   Shelf             // the second medium; nil for none
 	Roster   *custodian.Roster // of earlier records; nil if none was given
 	Machine  Machine
+	Named    []Named // the files that were named, as they were read
 	Number   Numbering
 	Custody  transcript.Head // of the vault's chain of custody; no events: there is none
 

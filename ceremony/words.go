@@ -117,6 +117,8 @@ func inWords(e transcript.Entry) string {
 	switch e.Kind {
 	case "header":
 		return f.Text("ceremony") + " " + f.Text("id") + " begins"
+	case "named":
+		return "read: " + f.Text("name")
 	case "person":
 		if !f.Flag("present") {
 			return f.Text("name") + " is not here"

@@ -43,6 +43,7 @@ type Page struct {
 	Header   transcript.Facts `json:"header"`
 
 	People    []Person         `json:"people"`
+	Named     []Act            `json:"named,omitempty"`     // files that the plan or a flag names
 	Approvals []Act            `json:"approvals,omitempty"` // of the plan, before the day
 	Comings   []Act            `json:"comings"`             // breaks, who left and who arrived
 	LoggedOut []Act            `json:"logged_out"`
@@ -208,6 +209,8 @@ func (p *Page) add(ev transcript.Event) {
 		p.Deviations = append(p.Deviations, act)
 	case "person":
 		p.person(f)
+	case "named":
+		p.Named = append(p.Named, act)
 	case "approval":
 		p.Approvals = append(p.Approvals, act)
 	case "identity":

@@ -31,6 +31,7 @@ var Sources = []Source{
 	{Group: "Header", Field: "purpose", From: []string{"header.purpose"}},
 	{Group: "Header", Field: "practice or production", From: []string{"header.practice"}},
 	{Group: "Header", Field: "plan and its SHA-256", From: []string{"header.plan", "header.plan_sha256"}},
+	{Group: "Header", Field: "files that were named, and their SHA-256", From: []string{"named"}},
 	{Group: "Header", Field: "plan read aloud", From: []string{"read.title=plan"}},
 	{Group: "Header", Field: "program's version and SHA-256", From: []string{"header.program", "header.program_sha256"}},
 	{Group: "Header", Field: "host and system", From: []string{"header.host", "header.os"}},

@@ -83,6 +83,7 @@ func (p *Page) about(out *document) {
 	out.rows("recorders", p.Machine.List("recorders"))
 	out.row("plan SHA-256", f.Text("plan_sha256"))
 	out.rows("agreed plan", f.List("plan"))
+	p.files(out)
 	out.row("times", "are this machine's clock, UTC")
 	p.room(out)
 }

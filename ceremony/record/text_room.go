@@ -30,6 +30,20 @@ func (p *Page) room(out *document) {
 	}
 }
 
+// files are those that the ceremony was held by, as they were read.
+func (p *Page) files(out *document) {
+	for _, a := range p.Named {
+		f := a.Facts
+		out.row("named file", f.Text("what")+": "+f.Text("name"))
+		if f.Text("file") == "" {
+			out.row("", "no copy: "+f.Text("note"))
+			continue
+		}
+		out.row("", strings.Join(filled("copy in "+f.Text("file"), f.Text("note"), fmt.Sprintf("event %d", a.Event)), ", "))
+		out.row("", nonEmpty("SHA-256 ", f.Text("sha256")))
+	}
+}
+
 func (p *Page) people(out *document) {
 	out.title("People")
 	for _, who := range p.People {

@@ -96,6 +96,8 @@ var Kinds = map[string]Kind{
 		may(Text, "purpose", "program_sha256", "os", "host", "place", "vault", "previous_head", "previous_outcome", "plan_sha256",
 			"run_before", "run_before_outcome"),
 		may(Number, "sequence", "run"), may(List, "plan"), may(Text, "custody_head"), may(Number, "custody_events")),
+	"named": kind("a file that the plan or a flag names, as it was read before the ceremony; file: its copy in the record, without what is secret in it, or note: why there is none",
+		must(Text, "what", "name"), may(Text, "file", "sha256", "note")),
 	"person": kind("somebody who takes part",
 		must(Text, "name", "role"), must(Flag, "present"), may(Number, "number"), may(Text, "organisation")),
 	"approval": kind("somebody approved the plan before the day, by a signature that is good",

@@ -121,7 +121,7 @@ func (r *read) note(ev transcript.Event) {
 		r.hsmKey = ev.Facts.Text("key")
 	}
 	name, sum := ev.Facts.Text("file"), ev.Facts.Text("sha256")
-	if ev.Kind != "share" && ev.Kind != "token" && ev.Kind != "notice" || name == "" || sum == "" {
+	if ev.Kind != "share" && ev.Kind != "token" && ev.Kind != "notice" && ev.Kind != "named" || name == "" || sum == "" {
 		return
 	}
 	if r.more = r.more || len(r.files) == maxFiles; !r.more {
