@@ -120,7 +120,7 @@ type Plan struct {
 	People    []custodian.Person // in order: operator, witness, PIN holders, auditors, custodians
 	Overrides []Override
 	Values    []Value
-	Warnings  []string // of the PGP keys: they work, and yet
+	Warnings  []string // of files and PGP keys: they work, and yet
 
 	Approvers []Approver
 	Approvals int     // how many of them the plan demands

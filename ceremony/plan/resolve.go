@@ -91,6 +91,7 @@ type Request struct {
 
 	Values    []Value // what the caller resolved: HSM, storage, …
 	Overrides []Override
+	Warnings  []string // of the files that were read
 }
 
 // Problem is one thing wrong with a request: usage, exit code 2.
@@ -103,7 +104,7 @@ func (p *Problem) Error() string { return p.Field + ": " + p.Text }
 func (q Request) Resolve(now time.Time) (*Plan, error) {
 	p := &Plan{Kind: q.Kind, ID: q.ID, Purpose: q.Purpose, Practice: q.Practice, Storage: q.Storage, Config: q.Config,
 		Known: q.Known, Earlier: q.Earlier, SignedBy: q.SignedBy, AcceptUnauthenticated: q.AcceptUnauthenticated,
-		GenerateKey: q.GenerateKey, SignRecord: q.SignRecord, SkipProof: q.SkipProof, UnsealKeys: q.UnsealKeys, API: q.API, Deep: q.Deep, Overrides: q.Overrides}
+		GenerateKey: q.GenerateKey, SignRecord: q.SignRecord, SkipProof: q.SkipProof, UnsealKeys: q.UnsealKeys, API: q.API, Deep: q.Deep, Overrides: q.Overrides, Warnings: q.Warnings}
 	var bad []error
 	refuse := func(field, format string, args ...any) {
 		bad = append(bad, &Problem{field, fmt.Sprintf(format, args...)})

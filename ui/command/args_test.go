@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"conclave/ceremony/plan"
 	"conclave/vaultstate"
 	"conclave/vaultstate/serverconfig"
@@ -135,26 +137,45 @@ func TestPINFile(t *testing.T) {
 	}
 }
 
-// TestConfigDigest: a configuration with a PIN in it is not hashed, since its
-// digest would let somebody try PINs.
-func TestConfigDigest(t *testing.T) {
-	for text, hashed := range map[string]bool{
-		`seal "pkcs11" { lib = "l" pin = "1234" }`:          false,
-		`seal "pkcs11" { lib = "l" pin = "string://1234" }`: false,
-		`seal "pkcs11" { lib = "l" }`:                       true,
-		`storage "file" { path = "s" }`:                     true,
+// TestConfigKept: of a configuration a blank stands in place of a PIN in what is
+// kept and hashed, since a digest with it would let somebody try PINs. Where it
+// stands a second time, or the PIN comes from elsewhere and is in the file, too,
+// nothing is.
+func TestConfigKept(t *testing.T) {
+	for text, want := range map[string]string{
+		`seal "pkcs11" { lib = "l" pin = "1234" }`:          `seal "pkcs11" { lib = "l" pin = "(blanked)" }`,
+		`seal "pkcs11" { lib = "l" pin = "string://1234" }`: `seal "pkcs11" { lib = "l" pin = "(blanked)" }`,
+		`seal "pkcs11" { lib = "l" pin = "1234" } # 1234`:   "",
+		`seal "pkcs11" { lib = "l" }`:                       `seal "pkcs11" { lib = "l" }`,
+		`seal "pkcs11" { lib = "l" } # 9753`:                "", // that is the PIN of the environment
 	} {
-		name := filepath.Join(t.TempDir(), "c.hcl")
-		if err := os.WriteFile(name, []byte(text+"\n"), 0o600); err != nil {
+		t.Setenv("BAO_HSM_PIN", "")
+		if strings.Contains(text, "9753") {
+			t.Setenv("BAO_HSM_PIN", "9753")
+		}
+		name := filepath.Join(t.TempDir(), "Bao.hcl")
+		if err := os.WriteFile(name, []byte(text+"\nstorage \"file\" { path = \"s\" }\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cfg, digest, err := readConfig(name)
+		f := newFlags(&cobra.Command{})
+		f.config = name
+		at, err := f.target()
 		if err != nil {
 			t.Fatal(err)
 		}
-		cfg.Wipe()
-		if (digest != "") != hashed {
-			t.Errorf("%s: digest %q", text, digest)
+		at.Wipe()
+		if len(f.files) != 1 {
+			t.Fatalf("%s: %d files", text, len(f.files))
+		}
+		kept := f.files[0]
+		i := slices.IndexFunc(at.values, func(v plan.Value) bool { return v.Name == "config" })
+		switch says := at.values[i].Text; {
+		case want == "" && (kept.Keep != "" || kept.Data != nil || !strings.Contains(says, "not hashed: what is secret stands in it a second time")):
+			t.Errorf("%s: kept %q, and the plan says %q", text, kept.Data, says)
+		case want != "" && (kept.Keep != "bao.hcl" || !strings.HasPrefix(string(kept.Data), want+"\n") || !strings.Contains(says, "SHA-256 "+kept.SHA256())):
+			t.Errorf("%s: kept %q, and the plan says %q", text, kept.Data, says)
+		case strings.Contains(want, "blanked") != strings.Contains(says, "is blanked"):
+			t.Errorf("%s: the plan says %q", text, says)
 		}
 	}
 }
@@ -193,12 +214,12 @@ func TestKeyFiles(t *testing.T) {
 		}
 		names = append(names, name)
 	}
-	files, err := keyFiles("recovery-pgp-keys", names[0]+",@"+names[1]+", "+names[2])
+	files, err := (&named{}).keyFiles("recovery-pgp-keys", names[0]+",@"+names[1]+", "+names[2])
 	if err != nil || len(files) != 3 || !slices.Equal(files[1].Data, []byte{1}) || files[1].Name != names[1] {
 		t.Errorf("keyFiles = %v, %v", files, err)
 	}
 	for _, bad := range []string{names[0] + ",", "keybase:alice", filepath.Join(dir, "none"), dir} {
-		if _, err := keyFiles("recovery-pgp-keys", bad); err == nil {
+		if _, err := (&named{}).keyFiles("recovery-pgp-keys", bad); err == nil {
 			t.Errorf("keyFiles(%s) was accepted", bad)
 		}
 	}

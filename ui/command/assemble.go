@@ -39,7 +39,8 @@ type Job struct {
 	Addresses []string     // where the vault's server would answer
 	Roster    *custodian.Roster
 	Machine   ceremony.Machine
-	Run       int // the number that the plan names; 0 if it names none
+	Named     []ceremony.Named // the files that were named, as they were read
+	Run       int              // the number that the plan names; 0 if it names none
 	Progress  func(ceremony.Line)
 	Now       func() time.Time
 	Settle    time.Duration // see Process
@@ -99,7 +100,7 @@ func Assemble(ctx context.Context, j Job) (_ *Assembled, err error) {
 	}
 	env := ceremony.Env{
 		Plan: j.Plan, Vault: a.vault, Journal: a.Folder, Shelf: a.Folder, Roster: j.Roster, Custody: chain,
-		Machine: j.Machine, Now: j.Now, Number: ceremony.Numbering{Run: number.Number, Head: number.Head, Outcome: number.Outcome}, Explain: ui.Explain, Progress: j.Progress, PIN: j.PIN,
+		Machine: j.Machine, Named: j.Named, Now: j.Now, Number: ceremony.Numbering{Run: number.Number, Head: number.Head, Outcome: number.Outcome}, Explain: ui.Explain, Progress: j.Progress, PIN: j.PIN,
 		Seal: func(signers ...transcript.Signer) error {
 			_, err := a.Folder.SealSigned(signers, rosterOf(j.Roster), report, reportHTML)
 			return err

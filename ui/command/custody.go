@@ -47,7 +47,7 @@ func vaultFlags(c *cobra.Command) *flags {
 // vault is the storage directory that the flags name. It need not be there.
 func (f *flags) vault() (string, error) {
 	t := &target{}
-	cfg, _, err := readConfig(f.config)
+	cfg, _, _, err := readConfig(f.config)
 	if err != nil {
 		return "", err
 	}

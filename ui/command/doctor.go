@@ -63,8 +63,11 @@ func (p *Process) doctor(ctx context.Context, f *flags) error {
 	default:
 		list = append(list, finding{"vault", todo, strings.TrimSuffix(err.Error(), " Nothing was touched.")})
 	}
-	list = append(list, aboutKeys("recovery-pgp-keys", f.keys, p.Now())...)
-	list = append(list, aboutKeys("root-token-pgp-key", f.rootKey, p.Now())...)
+	list = append(list, f.aboutKeys("recovery-pgp-keys", f.keys, p.Now())...)
+	list = append(list, f.aboutKeys("root-token-pgp-key", f.rootKey, p.Now())...)
+	for _, w := range f.warnings {
+		list = append(list, finding{"file", warning, w})
+	}
 	open := 0
 	for _, l := range list {
 		if l.level == todo {
@@ -238,8 +241,8 @@ func aboutKey(ctx context.Context, token *hsm.Token, generates bool) finding {
 	return finding{"key", todo, hsmSentence(err)}
 }
 
-func aboutKeys(flag, names string, now time.Time) []finding {
-	files, err := keyFiles(flag, names)
+func (n *named) aboutKeys(flag, names string, now time.Time) []finding {
+	files, err := n.keyFiles(flag, names)
 	if err != nil {
 		return []finding{{"PGP key", todo, strings.TrimSuffix(err.Error(), " Nothing was touched.")}}
 	}

@@ -44,6 +44,7 @@ type flags struct {
 	tokenReceiver, tokenUntil, accessor   string
 	tokenTTL                              string
 
+	named
 	arrangements
 	serving       serverFlags
 	drilling      plan.DrillRequest
@@ -192,22 +193,22 @@ func (f *flags) request(q *plan.Request) error {
 	if err != nil {
 		return err
 	}
-	if q.RecoveryKeys, err = keyFiles("recovery-pgp-keys", f.keys); err != nil {
+	if q.RecoveryKeys, err = f.keyFiles("recovery-pgp-keys", f.keys); err != nil {
 		return err
 	}
 	if f.given("challenge") {
 		q.Challenge = f.challenge
 	}
-	if q.WitnessKey, err = keyFile("witness-pgp-key", f.witnessKey, "a witness has one key"); err != nil {
+	if q.WitnessKey, err = f.keyFile("witness-pgp-key", f.witnessKey, "a witness has one key"); err != nil {
 		return err
 	}
-	q.RootTokenKey, err = keyFile("root-token-pgp-key", f.rootKey, "the token goes to one key")
+	q.RootTokenKey, err = f.keyFile("root-token-pgp-key", f.rootKey, "the token goes to one key")
 	return err
 }
 
 // keyFile reads the one file of a flag; nil if it names none.
-func keyFile(flag, name, why string) (*plan.File, error) {
-	one, err := keyFiles(flag, name)
+func (n *named) keyFile(flag, name, why string) (*plan.File, error) {
+	one, err := n.keyFiles(flag, name)
 	switch {
 	case err != nil:
 		return nil, err
@@ -221,7 +222,7 @@ func keyFile(flag, name, why string) (*plan.File, error) {
 
 // keyFiles reads the files of a list as Vault's command line writes it: names
 // separated by commas, each with or without an @ before it.
-func keyFiles(flag, list string) ([]plan.File, error) {
+func (n *named) keyFiles(flag, list string) ([]plan.File, error) {
 	if list == "" {
 		return nil, nil
 	}
@@ -234,7 +235,7 @@ func keyFiles(flag, list string) ([]plan.File, error) {
 		if err := pgp.CheckName(name); err != nil {
 			return nil, usage("-%s: %v. Nothing was touched.", flag, err)
 		}
-		data, _, err := readFile(name, maxKey)
+		data, err := n.read(flag, name, maxKey)
 		if err != nil {
 			return nil, usage("-%s: %v. Nothing was touched.", flag, err)
 		}

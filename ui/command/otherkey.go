@@ -67,7 +67,7 @@ func (f *flags) otherTarget(t *target) (*target, error) {
 	if !n.other {
 		h.Lib, h.TokenLabel, h.TokenSerial, h.Slot = t.hsm.Lib, t.hsm.TokenLabel, t.hsm.TokenSerial, t.hsm.Slot
 	}
-	n.setValues("")
+	n.setValues()
 	for _, v := range n.values {
 		if !strings.HasPrefix(v.Name, plan.HSM) || v.Name == "hsm-pin" && !n.other {
 			continue

@@ -55,7 +55,7 @@ func (p *Process) planCheckCommand() *cobra.Command {
 // planned is the agreed plan that a file makes, as the ceremony would take it.
 // What is wrong in the file is written to stdout whole, with the lines.
 func (p *Process) planned(ctx context.Context, name, dir string) (*plan.Plan, error) {
-	src, _, err := readFile(name, plan.MaxDocument)
+	src, warned, err := readNamed(name, plan.MaxDocument)
 	if err != nil {
 		return nil, usage("%v. Nothing was touched.", err)
 	}
@@ -65,6 +65,7 @@ func (p *Process) planned(ctx context.Context, name, dir string) (*plan.Plan, er
 	}
 	f := p.flagsOf(doc.Kind)
 	f.plan, f.dir = name, dir
+	f.keep("plan", name, warned, src)
 	digest, err := f.usePlan(doc.Kind, src)
 	if err != nil {
 		return nil, err
@@ -78,6 +79,7 @@ func (p *Process) planned(ctx context.Context, name, dir string) (*plan.Plan, er
 		return nil, usage("-dir: %v. Nothing was touched.", err)
 	}
 	q.Values = append(q.Values, runValue(f.dir, number))
+	q.Warnings = f.warnings
 	agreed, err := q.Resolve(p.Now())
 	if err != nil {
 		return nil, p.wrong(name, err)

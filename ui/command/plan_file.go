@@ -33,7 +33,7 @@ func (f *flags) readPlan(kind vaultstate.Kind) ([]plan.Value, error) {
 	if f.plan == "" {
 		return nil, nil
 	}
-	src, _, err := readFile(f.plan, plan.MaxDocument)
+	src, err := f.read("plan", f.plan, plan.MaxDocument)
 	if err != nil {
 		return nil, usage("-plan: %v. Nothing was touched.", err)
 	}
@@ -150,6 +150,7 @@ func contradicted(doc *plan.Document) error {
 // agreed resolves a request and, with a plan's file, holds the one against the
 // other.
 func (f *flags) agreed(q plan.Request, now time.Time) (*plan.Plan, error) {
+	q.Warnings = f.warnings
 	agreed, err := q.Resolve(now)
 	switch {
 	case err == nil && f.doc != nil:

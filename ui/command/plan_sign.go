@@ -206,7 +206,7 @@ func (f *flags) approvers(q *plan.Request) error {
 	for _, e := range f.doc.Approvers() {
 		key := plan.File{Name: "the plan", Data: []byte(e.KeyText)}
 		if e.KeyText == "" {
-			b, _, err := readFile(e.KeyFile, maxKey)
+			b, err := f.read("approver "+e.Name, e.KeyFile, maxKey)
 			if err != nil {
 				return usage("the key of the approver %s: %v. Nothing was touched.", clean.Clean(e.Name), err)
 			}

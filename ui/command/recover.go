@@ -14,6 +14,7 @@ import (
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/folder"
 	"conclave/ceremony/plan"
+	"conclave/ceremony/signature"
 	"conclave/ceremony/transcript"
 	"conclave/vaultstate"
 )
@@ -65,6 +66,9 @@ func (f *flags) recovery(q *plan.Request, t *target, roster *custodian.Roster, n
 		return err
 	}
 	q.Recovery.Anchor = anchor
+	if r.trust != "" { // the last that was read
+		q.Values = append(q.Values, plan.Value{Name: "trust", Text: r.trust + ", SHA-256 " + f.files[len(f.files)-1].SHA256(), Source: "flag -trust"})
+	}
 	set, known := roster.ValidSet()
 	for _, one := range chain {
 		id := one.rep.Header.Facts.Text("id")
@@ -103,7 +107,12 @@ func (f *flags) confirmed(roster *custodian.Roster, now time.Time) ([]*read, str
 		return nil, "", usage("-head: it is no head. Nothing was touched; type 64 hex digits, or the words of rows A to H.")
 	}
 	if f.recovering.trust != "" {
-		if o.trust, err = readTrust([]string{f.recovering.trust}); err != nil {
+		o.trust = &signature.Trust{}
+		b, err := f.read("trust", f.recovering.trust, signature.MaxFile)
+		if err == nil {
+			err = o.trust.Add(b)
+		}
+		if err != nil {
 			return nil, "", usage("-trust: %s cannot be used: %v. Nothing was touched.", clean.Clean(f.recovering.trust), err)
 		}
 	}

@@ -36,7 +36,7 @@ func (s *serving) byPlan(ctx context.Context, p *Process) (*target, error) {
 		}
 		return t, err
 	}
-	src, _, err := readFile(s.f.plan, plan.MaxDocument)
+	src, warned, err := readNamed(s.f.plan, plan.MaxDocument)
 	if err != nil {
 		return nil, usage("-plan: %v. Nothing was touched.", err)
 	}
@@ -49,6 +49,7 @@ func (s *serving) byPlan(ctx context.Context, p *Process) (*target, error) {
 	}
 	f := p.flagsOf(doc.Kind)
 	f.plan = s.f.plan
+	f.keep("plan", f.plan, warned, src)
 	// Those that the plan must say, too, or that may stand beside it.
 	s.f.set.Visit(func(flag *pflag.Flag) {
 		if f.set.Lookup(flag.Name) != nil && flag.Name != "plan" && err == nil {
@@ -72,7 +73,7 @@ func (s *serving) byPlan(ctx context.Context, p *Process) (*target, error) {
 		t.Wipe()
 		return nil, err
 	}
-	s.f.id, s.f.dir = s.agreed.ID, f.dir
+	s.f.id, s.f.dir, s.f.named = s.agreed.ID, f.dir, f.named
 	s.kinds = append(s.kinds, doc.Kind)
 	s.plain = s.plain || doc.Kind == vaultstate.Init && len(s.agreed.Keys) == 0 // the plan accepts it
 	return t, nil

@@ -66,13 +66,13 @@ func (p *Process) sessionRecord(s *serving, t *target, at *place, m met) (_ *ses
 		r.event("target", targetFacts(m)),
 		r.event("api-session", transcript.Facts{"listen": at.address, "person": "nobody was identified", "allow": kindNames(s.kinds),
 			"for_s": int(s.length.Seconds()), "idle_s": int(s.idle.Seconds())}))
+	note := func(e transcript.Entry) error {
+		_, err := f.Append(e)
+		return err
+	}
+	events = append(events, func() error { return ceremony.KeepNamed(s.f.files, f.Put, note) })
 	if s.agreed != nil {
-		events = append(events, func() error {
-			return ceremony.KeepApprovals(s.agreed, f.Put, func(e transcript.Entry) error {
-				_, err := f.Append(e)
-				return err
-			})
-		})
+		events = append(events, func() error { return ceremony.KeepApprovals(s.agreed, f.Put, note) })
 	}
 	for _, e := range events {
 		if err := e(); err != nil {

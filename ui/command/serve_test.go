@@ -596,6 +596,11 @@ func TestServeByPlan(t *testing.T) {
 	if err != nil || len(report) != 1 {
 		t.Fatal(report, err)
 	}
+	src, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keptNamed(t, filepath.Dir(report[0]), filepath.Base(name), string(src))
 	b, err := os.ReadFile(report[0])
 	if err != nil || !strings.Contains(strings.Join(strings.Fields(string(b)), " "), "recovery-shares = 3 (plan line 5)") {
 		t.Errorf("the plan is not in the record: %v\n%s", err, b)

@@ -128,7 +128,7 @@ func (f *flags) serverTarget() (_ *serverTarget, err error) {
 		return nil, usage("%s. Nothing was touched.", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	if c.CAFile != "" {
-		pem, _, err := readFile(c.CAFile, maxConfig)
+		pem, err := f.read("ca-cert", c.CAFile, maxConfig)
 		if err != nil {
 			return nil, usage("-ca-cert: %v. Nothing was touched.", err)
 		}
@@ -234,7 +234,7 @@ func (p *Process) finish(f *flags, q plan.Request, roster *custodian.Roster, j *
 	if err != nil {
 		return usage("-dir: %v. Nothing was touched.", err)
 	}
-	j.Run = number.Number
+	j.Run, j.Named = number.Number, f.files
 	q.Values = append(q.Values, f.taken...)
 	q.Values = append(q.Values, runValue(f.dir, number))
 	j.Roster = roster

@@ -164,6 +164,18 @@ const rekeyPlan = `ceremony "recovery-rekey" {
 }
 `
 
+// keptNamed looks for a file that was named in the record, as it was read.
+func keptNamed(t *testing.T, record, name, want string) {
+	t.Helper()
+	kept, err := filepath.Glob(filepath.Join(record, "named", "*-"+name))
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("of %s the record has %q, %v", name, kept, err)
+	}
+	if b, err := os.ReadFile(kept[0]); err != nil || string(b) != want {
+		t.Errorf("the record keeps of %s %q, %v", name, b, err)
+	}
+}
+
 // TestPlanAgain kills a recovery rekey that a plan file began. The same file
 // goes on with it, as KC-7.2; a changed one does not, and after the end neither.
 func TestPlanAgain(t *testing.T) {

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -9,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"conclave/ceremony"
+	"conclave/ceremony/folder"
 	"conclave/ceremony/plan"
 	"conclave/hsm"
 	"conclave/hsm/secret"
@@ -18,18 +21,19 @@ import (
 // target is which vault and which HSM a command acts on, and where each value
 // comes from. Wipe ends the PIN in it.
 type target struct {
-	config    string // as it was named; "" if it was not
-	storage   serverconfig.Value
-	addresses []string // where its server would answer
-	hsm       *serverconfig.HSM
-	pin       secret.Bytes // empty: it is typed
-	other     bool         // of a second key: it is in another token
-	second    *hsm.Config  // what a rewrap moves to or a retire destroys; nil: there is none
-	sealed    string       // how a vault that exists names the key that it is wrapped with
-	login     string       // where the PIN comes from
-	values    []plan.Value
-	overrides []plan.Override
-	notices   []serverconfig.Notice
+	config     string // as it was named; "" if it was not
+	configText string // …with its SHA-256
+	storage    serverconfig.Value
+	addresses  []string // where its server would answer
+	hsm        *serverconfig.HSM
+	pin        secret.Bytes // empty: it is typed
+	other      bool         // of a second key: it is in another token
+	second     *hsm.Config  // what a rewrap moves to or a retire destroys; nil: there is none
+	sealed     string       // how a vault that exists names the key that it is wrapped with
+	login      string       // where the PIN comes from
+	values     []plan.Value
+	overrides  []plan.Override
+	notices    []serverconfig.Notice
 }
 
 func (t *target) Wipe() {
@@ -59,7 +63,7 @@ func (f *flags) target() (_ *target, err error) {
 			t.Wipe()
 		}
 	}()
-	cfg, digest, err := readConfig(f.config)
+	cfg, kept, warned, err := readConfig(f.config)
 	if err != nil {
 		return nil, err
 	}
@@ -93,33 +97,50 @@ func (f *flags) target() (_ *target, err error) {
 		t.notices = append(cfg.Notices, t.hsm.Notices...)
 		t.addresses = addresses(cfg)
 	}
-	t.setValues(digest)
+	if f.config != "" {
+		if t.pin.Len() > 0 && bytes.Contains(kept.Data, t.pin.Expose()) {
+			kept = unkept(f.config) // from another place, and all the same in the file
+		}
+		f.add(kept, warned)
+		t.configText = configText(kept)
+	}
+	t.setValues()
 	return t, nil
 }
 
-// readConfig reads a server's configuration. Its digest is "" where a PIN is in
-// it: who knows the rest of the file could try PINs against the digest.
-func readConfig(name string) (*serverconfig.Config, string, error) {
+// readConfig reads a server's configuration. What is kept and hashed of it has a
+// blank in place of a PIN: who knows the rest of the file could try PINs against
+// a digest.
+func readConfig(name string) (cfg *serverconfig.Config, kept ceremony.Named, warned string, err error) {
 	if name == "" {
-		return nil, "", nil
+		return nil, kept, "", nil
 	}
-	text, _, err := readSecret(name, maxConfig)
-	if err != nil {
-		return nil, "", usage("-config: %v. Nothing was touched.", err)
+	text, info, err := readSecret(name, maxConfig)
+	if err == nil {
+		warned, err = whoWrites(name, info, os.Geteuid())
 	}
 	defer text.Wipe()
-	cfg, err := serverconfig.Parse(name, text.Expose())
 	if err != nil {
-		return nil, "", usage("%v. Nothing was touched.", err)
+		return nil, kept, "", usage("-config: %v. Nothing was touched.", err)
 	}
-	digest := ""
-	if h, err := serverconfig.Resolve(cfg, nil, nil); err == nil {
-		if h.PIN.Len() == 0 {
-			digest = sha256Hex(text.Expose())
-		}
-		h.Wipe()
+	cfg, err = serverconfig.Parse(name, text.Expose())
+	if err != nil {
+		return nil, kept, "", usage("%v. Nothing was touched.", err)
 	}
-	return cfg, digest, nil
+	public, ok := serverconfig.Public(text.Expose())
+	switch {
+	case !ok:
+		return cfg, unkept(name), warned, nil
+	case !bytes.Equal(public, text.Expose()):
+		kept.Note = "what is secret in it is blanked"
+	}
+	kept.What, kept.Name, kept.Keep, kept.Data = "config", name, folder.FileName(filepath.Base(name)), public
+	return cfg, kept, warned, nil
+}
+
+// unkept is a configuration of which the record keeps nothing.
+func unkept(name string) ceremony.Named {
+	return ceremony.Named{What: "config", Name: name, Note: "what is secret stands in it a second time"}
 }
 
 // setStorage takes the storage from its flag, else from the configuration.
@@ -163,7 +184,13 @@ func (t *target) setPIN(f *flags) error {
 			pin = withoutNewline(pin)
 		}
 		t.pin = pin
+		warned, err := whoWrites(name, info, os.Geteuid())
+		if warned != "" {
+			f.warnings = append(f.warnings, warned)
+		}
 		switch {
+		case err != nil:
+			return usage("the file with the PIN: %v. Nothing was touched.", err)
 		case ours && info.Mode().Perm()&0o077 != 0:
 			return usage("-hsm-pin-file: others can read %s (mode %04o). No PIN was used; chmod 600 it, and think of who has read it.", name, info.Mode().Perm())
 		case pin.Len() == 0:
@@ -214,7 +241,7 @@ func addresses(cfg *serverconfig.Config) []string {
 }
 
 // setValues lists what was resolved, for the plan that is read aloud.
-func (t *target) setValues(digest string) {
+func (t *target) setValues() {
 	add := func(name string, v serverconfig.Value) {
 		if v.Set() {
 			t.values = append(t.values, plan.Value{Name: name, Text: v.Text, Source: v.Source})
@@ -222,11 +249,7 @@ func (t *target) setValues(digest string) {
 	}
 	add("storage", t.storage)
 	if t.config != "" {
-		text := t.config + ", not hashed: there is a PIN in it"
-		if digest != "" {
-			text = t.config + ", SHA-256 " + digest
-		}
-		t.values = append(t.values, plan.Value{Name: "config", Text: text, Source: "flag -config"})
+		t.values = append(t.values, plan.Value{Name: "config", Text: t.configText, Source: "flag -config"})
 	}
 	h := t.hsm
 	add("hsm-lib", h.Lib)
