@@ -136,34 +136,6 @@ func brief(r *Run) *page {
 	})
 }
 
-func machine(r *Run) *page {
-	if r.hello.machine {
-		return nil
-	}
-	m, who := r.env.Machine, r.person(Operator)
-	facts := []Fact{{"program", m.Program}, {"own hash", short(m.SelfSHA256) + " (self-reported)"},
-		{"machine", m.OS + ", " + m.Host}, {"secrets lie in", m.Memory}, {"terminal", m.Terminal}}
-	var lines []Line
-	for _, s := range m.Shortfalls {
-		lines = append(lines, Line{Mark: Warn, Text: s})
-	}
-	for _, s := range m.Recorders {
-		lines = append(lines, Line{Mark: Warn, Text: s})
-	}
-	if len(lines) == 0 {
-		lines = []Line{{Mark: Good, Text: "core dumps off, memory locked, nothing seen that records this terminal"}}
-	}
-	return &page{
-		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": is this the machine that was meant?",
-			Facts: facts, Lines: lines, Recorded: "the lines above."},
-		do: func(context.Context, Input) error {
-			r.hello.machine = true
-			return r.record("machine", Program, "", facted(transcript.Facts{"memory": m.Memory, "terminal": m.Terminal},
-				lists{"shortfalls": m.Shortfalls, "recorders": m.Recorders}))
-		},
-	}
-}
-
 // lists are facts that are left out where they are empty.
 type lists map[string][]string
 

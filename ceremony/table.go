@@ -88,22 +88,6 @@ type Numbering struct {
 	Outcome string // of the run before
 }
 
-// Machine is what is known of the program and the computer, as facts for the
-// first screen and the transcript.
-type Machine struct {
-	Program    string // version
-	SelfSHA256 string // of the program file, self-reported
-	OS, Host   string
-	Memory     string   // what secrets lie in
-	Shortfalls []string // of the hardening, in sentences
-	Recorders  []string // what may record this terminal, in sentences
-	Terminal   string
-	Token      string   // where a server's token comes from: "environment NAME"
-	Variables  []string // of the environment that mean something to a client of the server, as they are shown
-	Login      string   // where the PIN comes from: "typed", "configuration FILE", "environment NAME"
-	LookedAt   []string
-}
-
 func (e Env) seal(signers ...transcript.Signer) error {
 	if e.Seal == nil {
 		return nil

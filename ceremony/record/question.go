@@ -86,7 +86,7 @@ func (p *Page) unwatched() []string {
 	if len(shown) > 0 {
 		list = append(list, "Secrets that were shown to one person, with nobody else at the screen: events "+ranges(shown)+".")
 	}
-	for _, s := range slices.Concat(p.Machine.List("recorders"), p.Machine.List("shortfalls")) {
+	for _, s := range slices.Concat(p.Machine.List("recorders"), p.Machine.List("shortfalls"), p.Machine.List("unusual")) {
 		list = append(list, "On this machine: "+s)
 	}
 	for _, ev := range p.of("break") {

@@ -56,6 +56,7 @@ var Sources = []Source{
 	{Group: "Equipment", Field: "key self-test", From: []string{"self-test"}},
 	{Group: "Equipment", Field: "logged out of the token", From: []string{"logged-out"}},
 	{Group: "Equipment", Field: "machine: memory, terminal, recorders", From: []string{"machine"}},
+	{Group: "Equipment", Field: "machine: network, users, virtual machine, displays", From: []string{"machine.circumstances", "machine.unusual"}},
 	{Group: "Equipment", Field: "entropy source", From: []string{"entropy"}},
 	{Group: "Equipment", Field: "cards; bag numbers in and out", From: []string{"room.bags", "room.equipment"}},
 

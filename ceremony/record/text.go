@@ -81,6 +81,8 @@ func (p *Page) about(out *document) {
 	out.row("terminal", p.Machine.Text("terminal"))
 	out.rows("shortfalls", p.Machine.List("shortfalls"))
 	out.rows("recorders", p.Machine.List("recorders"))
+	out.rows("unusual", p.Machine.List("unusual"))
+	out.rows("as it should be", p.Machine.List("circumstances"))
 	out.row("plan SHA-256", f.Text("plan_sha256"))
 	out.rows("agreed plan", f.List("plan"))
 	p.files(out)

@@ -114,7 +114,7 @@ var Kinds = map[string]Kind{
 		must(Number, "duration_s"), must(List, "people"), must(Flag, "same"), may(Text, "digest")),
 	"logged-out": kind("the login at the token ended", one("why", "break", "end", "stop"), must(Text, "result")),
 	"machine": kind("what the program found of the machine that it runs on",
-		may(List, "shortfalls", "recorders"), may(Text, "memory", "terminal")),
+		may(List, "shortfalls", "recorders", "circumstances", "unusual"), may(Text, "memory", "terminal")),
 	"room": kind("what people say of the room and of what was brought into it, and what they compared",
 		must(Text, "place", "bags", "equipment", "value", "program_hash"), may(Text, "backup", "snapshot")),
 	"clock-check": kind("somebody's own watch against this machine's clock, in its time zone",

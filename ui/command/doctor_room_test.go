@@ -34,19 +34,33 @@ func TestDoctorRoom(t *testing.T) {
 			return ""
 		}
 	}
-	const scope = "proc/sys/kernel/yama/ptrace_scope"
+	const (
+		scope   = "proc/sys/kernel/yama/ptrace_scope"
+		cpu     = "proc/cpuinfo"
+		vendor  = "sys/class/dmi/id/sys_vendor"
+		product = "sys/class/dmi/id/product_name"
+		session = "run/systemd/sessions/"
+	)
 	lo := net.Interface{Name: "lo", Flags: net.FlagUp | net.FlagLoopback}
 	for name, c := range map[string]struct {
 		got   finding
 		level string
 		says  string
 	}{
-		"no network":       {aboutNetwork(interfaces(nil, lo, net.Interface{Name: "eth0"})), fine, "no interface"},
-		"network":          {aboutNetwork(interfaces(nil, lo, net.Interface{Name: "wlan0\x1b[2J", Flags: net.FlagUp})), warning, "wlan0"},
-		"network unknown":  {aboutNetwork(interfaces(errors.New("no"))), warning, "cannot be listed"},
-		"alone":            {aboutUsers(fstest.MapFS{"proc/7/stat": process(1000, "34816"), "proc/8/stat": process(0, "0")}, 1000), fine, "nobody else"},
-		"somebody else":    {aboutUsers(fstest.MapFS{"proc/7/stat": process(1000, "34816"), "proc/8/stat": process(1001, "34817")}, 1000), warning, "user 1001"},
-		"no processes":     {aboutUsers(fstest.MapFS{}, 1000), warning, "cannot be listed"},
+		"no network":         {aboutNetwork(interfaces(nil, lo, net.Interface{Name: "eth0"})), fine, "no interface"},
+		"network":            {aboutNetwork(interfaces(nil, lo, net.Interface{Name: "wlan0\x1b[2J", Flags: net.FlagUp})), warning, "wlan0"},
+		"network unknown":    {aboutNetwork(interfaces(errors.New("no"))), warning, "cannot be listed"},
+		"alone":              {aboutUsers(fstest.MapFS{"proc/7/stat": process(1000, "34816"), "proc/8/stat": process(0, "0")}, 1000), fine, "nobody else"},
+		"somebody else":      {aboutUsers(fstest.MapFS{"proc/7/stat": process(1000, "34816"), "proc/8/stat": process(1001, "34817")}, 1000), warning, "user 1001"},
+		"no processes":       {aboutUsers(fstest.MapFS{}, 1000), warning, "cannot be listed"},
+		"no virtual machine": {aboutVirtual(fstest.MapFS{cpu: file("flags\t: fpu vme\n"), product: file("ThinkPad\n")}), fine, "ThinkPad"},
+		"virtual machine":    {aboutVirtual(fstest.MapFS{cpu: file("flags\t: fpu hypervisor\n"), vendor: file("QEMU\n"), product: file("Standard\x1b[2J PC\n")}), warning, "QEMU, Standard"},
+		"virtual, by name":   {aboutVirtual(fstest.MapFS{cpu: file("Features\t: fp asimd\n"), product: file("KVM Virtual Machine\n")}), warning, "KVM"},
+		"virtual unknown":    {aboutVirtual(fstest.MapFS{}), warning, "cannot be read"},
+		"nobody logged in":   {aboutSessions(fstest.MapFS{}), fine, "no session"},
+		"one session":        {aboutSessions(fstest.MapFS{session + "1": file("UID=1000\nUSER=olga\nCLASS=user\nTTY=tty2\n"), session + "c1": file("USER=gdm\nCLASS=greeter\n")}), fine, "olga at tty2"},
+		"two sessions": {aboutSessions(fstest.MapFS{session + "1": file("USER=olga\nCLASS=user\nTTY=tty2\n"), session + "2": file("USER=root\nCLASS=user\nREMOTE=1\nREMOTE_HOST=10.0.0.7\n")}),
+			warning, "olga at tty2, root from 10.0.0.7"},
 		"tracing":          {aboutTracing(fstest.MapFS{scope: file("0\n")}), warning, "may trace each other"},
 		"tracing limited":  {aboutTracing(fstest.MapFS{scope: file("1\n")}), fine, ""},
 		"tracing unknown":  {aboutTracing(fstest.MapFS{}), warning, "no Yama"},
