@@ -44,7 +44,7 @@ func (r *Run) swapping() Prompt {
 func (r *Run) commit(ctx context.Context) ([]string, error) {
 	// From here on the people cannot stop it: a swap is not interrupted.
 	ctx = context.WithoutCancel(ctx)
-	if err := r.guard(ctx); err != nil {
+	if err := errors.Join(r.isOffline(), r.guard(ctx)); err != nil {
 		return nil, err
 	}
 	if now := r.plan.HashHex(); now != r.hello.agreedPlan {

@@ -2,6 +2,7 @@ package ceremony
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"conclave/ceremony/transcript"
@@ -45,6 +46,25 @@ func (m Machine) circumstances() (usual, unusual []string) {
 	return usual, unusual
 }
 
+// isOffline refuses a machine that is on a network, where the plan says that it
+// is on none.
+func (r *Run) isOffline() error {
+	if !r.plan.Offline {
+		return nil
+	}
+	if r.env.Network == nil {
+		return fmt.Errorf("%w, and nobody looks", ErrOnline)
+	}
+	up, err := r.env.Network()
+	if err == nil && len(up) > 0 {
+		err = fmt.Errorf("%s is up", strings.Join(up, ", "))
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrOnline, err)
+	}
+	return nil
+}
+
 func machine(r *Run) *page {
 	if r.hello.machine {
 		return nil
@@ -69,6 +89,9 @@ func machine(r *Run) *page {
 		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": is this the machine that was meant?",
 			Facts: facts, Lines: lines, Recorded: "the lines above."},
 		do: func(context.Context, Input) error {
+			if err := r.isOffline(); err != nil {
+				return err
+			}
 			r.hello.machine = true
 			return r.record("machine", Program, "", facted(transcript.Facts{"memory": m.Memory, "terminal": m.Terminal},
 				lists{"shortfalls": m.Shortfalls, "recorders": m.Recorders, "circumstances": usual, "unusual": unusual}))

@@ -143,6 +143,9 @@ func (r *Run) destroyOld(ctx context.Context) ([]string, error) {
 	if !ok {
 		return nil, fmt.Errorf("this HSM's key cannot be destroyed from here: %w", vaultstate.ErrUnsupported)
 	}
+	if err := r.isOffline(); err != nil {
+		return nil, err
+	}
 	if _, err := r.whatNeedsIt(ctx); err != nil {
 		return nil, err
 	}

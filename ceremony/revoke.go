@@ -90,6 +90,9 @@ func (r *Run) knownToken() []Fact {
 }
 
 func (r *Run) removeRootToken(ctx context.Context) ([]string, error) {
+	if err := r.isOffline(); err != nil {
+		return nil, err
+	}
 	o := &r.offline
 	v, err := r.revoker()
 	if err != nil {

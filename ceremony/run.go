@@ -18,6 +18,9 @@ var (
 	ErrOver  = errors.New("the ceremony is over")
 )
 
+// ErrOnline: the plan says offline, and the machine is not.
+var ErrOnline = errors.New("the plan says that this machine is offline")
+
 // Run walks a ceremony's steps. No method blocks: Start, Answer and Abort
 // return a Job, which the front end runs off its event loop exactly once and
 // whose Result goes to Finish. Between the two, Busy is true and answers are

@@ -65,9 +65,10 @@ type Env struct {
 	// ReadFile reads a file that somebody names, refusing more than so many bytes;
 	// nil: none is asked for.
 	ReadFile func(name string, most int64) ([]byte, error)
-	Displays func() []string     // what else may show this screen, in sentences; may be nil
-	Explain  func(error) Problem // turns an error into three sentences
-	Progress func(Line)          // a sub-step of Work; may be nil
+	Network  func() ([]string, error) // the network interfaces that are up, but for the loopback
+	Displays func() []string          // what else may show this screen, in sentences; may be nil
+	Explain  func(error) Problem      // turns an error into three sentences
+	Progress func(Line)               // a sub-step of Work; may be nil
 	// Seal writes head.txt and the rest after the last event. A signature that
 	// cannot be made is a transcript.ErrUnsigned: the rest is written. May be nil.
 	Seal func(...transcript.Signer) error

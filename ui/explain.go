@@ -147,6 +147,8 @@ var explained = []struct {
 		"Wait until the page changes."}},
 	{ceremony.ErrNotHere, sentences{"This cannot begin at this page.", "Nothing happened.",
 		"Finish the page first."}},
+	{ceremony.ErrOnline, sentences{"The plan says that this machine is on no network, and an interface is up.", "",
+		"Take the cable out or turn the interface off; the error below names it. Then try again. What came over it until now nobody knows: think of whether to stop."}},
 	{ceremony.ErrOver, sentences{"The ceremony is over.", "Nothing happened.",
 		"Begin another one for what is still to do."}},
 	{folder.ErrLocked, sentences{"Another Conclave works in this directory.", untouched,

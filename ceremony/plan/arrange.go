@@ -39,6 +39,9 @@ func (q Request) arrangements(p *Plan, refuse func(string, string, ...any)) {
 			p.Values = append(p.Values, Value{Name: a.name, Text: fmt.Sprintf("%d %s", a.Value, a.unit), Source: "flag"})
 		}
 	}
+	if q.Offline {
+		p.Values = append(p.Values, Value{Name: "offline", Text: "true", Source: "flag"})
+	}
 	if q.Attendance.Given && len(p.People) > 0 && q.Attendance.Value > len(p.People) && p.named() {
 		refuse("attendance", "%d people must be here, and %d are named", q.Attendance.Value, len(p.People))
 	}

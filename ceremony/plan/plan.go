@@ -110,6 +110,7 @@ type Plan struct {
 
 	Accessor string // of a revoke-root: the token's
 
+	Offline     bool // no network interface may be up
 	GenerateKey bool // a missing wrapping key may be made in the HSM
 	SignRecord  SignRecord
 	SkipProof   bool

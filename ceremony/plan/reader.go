@@ -42,6 +42,7 @@ var (
 		{name: "previous", flag: "previous", path: true},
 		{name: "second_medium", flag: "second-medium", path: true},
 		{name: "attendance", flag: "attendance"},
+		{name: "offline", flag: "offline"},
 		{name: "approvals", flag: Approvals},
 		{name: "retention_years", flag: "retention-years"},
 		{name: "drill_months", flag: "drill-months"},
@@ -128,7 +129,7 @@ const Approvals = "approvals"
 // numbers and flags are the settings that are not any text.
 var (
 	numbers = []string{"recovery-shares", "recovery-threshold", "key-shares", "key-threshold", "stored-shares", "attendance", Approvals, "retention-years", "drill-months"}
-	truths  = []string{"deep", "api", "unseal-keys", "compare-recovery-key", "hsm-generate-key", "hsm-sign-record-generate", "skip-proof", "accept-unauthenticated-seal", "new-hsm-generate-key", "with-rekey", "with-recovery-rekey"}
+	truths  = []string{"offline", "deep", "api", "unseal-keys", "compare-recovery-key", "hsm-generate-key", "hsm-sign-record-generate", "skip-proof", "accept-unauthenticated-seal", "new-hsm-generate-key", "with-rekey", "with-recovery-rekey"}
 )
 
 // reader collects what is wrong while it reads.

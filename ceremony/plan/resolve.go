@@ -83,6 +83,7 @@ type Request struct {
 
 	Recovery Recovery // of a recover
 
+	Offline    bool   // no network interface may be up
 	Anchor     string // "" or "hsm"
 	AdoptState string // why a state is adopted that is not what was left
 
@@ -104,7 +105,7 @@ func (p *Problem) Error() string { return p.Field + ": " + p.Text }
 func (q Request) Resolve(now time.Time) (*Plan, error) {
 	p := &Plan{Kind: q.Kind, ID: q.ID, Purpose: q.Purpose, Practice: q.Practice, Storage: q.Storage, Config: q.Config,
 		Known: q.Known, Earlier: q.Earlier, SignedBy: q.SignedBy, AcceptUnauthenticated: q.AcceptUnauthenticated,
-		GenerateKey: q.GenerateKey, SignRecord: q.SignRecord, SkipProof: q.SkipProof, UnsealKeys: q.UnsealKeys, API: q.API, Deep: q.Deep, Overrides: q.Overrides, Warnings: q.Warnings}
+		GenerateKey: q.GenerateKey, SignRecord: q.SignRecord, SkipProof: q.SkipProof, UnsealKeys: q.UnsealKeys, API: q.API, Deep: q.Deep, Offline: q.Offline, Overrides: q.Overrides, Warnings: q.Warnings}
 	var bad []error
 	refuse := func(field, format string, args ...any) {
 		bad = append(bad, &Problem{field, fmt.Sprintf(format, args...)})

@@ -39,8 +39,9 @@ type Job struct {
 	Addresses []string     // where the vault's server would answer
 	Roster    *custodian.Roster
 	Machine   ceremony.Machine
-	Named     []ceremony.Named // the files that were named, as they were read
-	Run       int              // the number that the plan names; 0 if it names none
+	Network   func() ([]string, error) // the interfaces that are up
+	Named     []ceremony.Named         // the files that were named, as they were read
+	Run       int                      // the number that the plan names; 0 if it names none
 	Progress  func(ceremony.Line)
 	Now       func() time.Time
 	Settle    time.Duration // see Process
@@ -118,6 +119,7 @@ func Assemble(ctx context.Context, j Job) (_ *Assembled, err error) {
 		b, _, err := readFile(name, most)
 		return b, err
 	}
+	env.Network = j.Network
 	env.Displays = func() []string { return term.Displays(os.DirFS("/"), os.Getenv) }
 	if a.medium != nil {
 		env.Medium = a.medium

@@ -12,6 +12,7 @@ import (
 
 	"conclave/assets/clean"
 	"conclave/ceremony"
+	"conclave/ceremony/plan"
 	"conclave/ui/term"
 )
 
@@ -19,8 +20,8 @@ import (
 // before the day, and page and record on the day: it should be off every network,
 // used by nobody else, and no guest of another machine. sys is the root of the file
 // system. What records the terminal, ssh and tmux among it, is term.Recorders.
-func circumstances(sys fs.FS, env func(string) string) []finding {
-	list := []finding{aboutNetwork(net.Interfaces), aboutUsers(sys, os.Getuid()), aboutSessions(sys), aboutVirtual(sys), aboutTracing(sys)}
+func (p *Process) circumstances(sys fs.FS, env func(string) string) []finding {
+	list := []finding{aboutNetwork(p.up), aboutUsers(sys, os.Getuid()), aboutSessions(sys), aboutVirtual(sys), aboutTracing(sys)}
 	seen := term.Displays(sys, env)
 	for _, s := range seen {
 		list = append(list, finding{"display", warning, s})
@@ -40,6 +41,29 @@ func circumstanced(list []finding) []ceremony.Circumstance {
 	return out
 }
 
+// up are the network interfaces that are up.
+func (p *Process) up() ([]string, error) {
+	if p.Network != nil {
+		return interfacesUp(p.Network)
+	}
+	return interfacesUp(net.Interfaces)
+}
+
+// offline refuses, before a record begins, what a plan says is not to be.
+func (p *Process) offline(agreed *plan.Plan) error {
+	if !agreed.Offline {
+		return nil
+	}
+	up, err := p.up()
+	switch {
+	case err != nil:
+		return failed("The plan says offline, and the network interfaces cannot be listed (%v). Nothing was touched; hold it on a machine that shows them, or take offline out of the plan.", err)
+	case len(up) > 0:
+		return failed("The plan says offline, and %s is up. Nothing was touched; take out the cable or turn the interface off, and think of what came over it.", strings.Join(up, ", "))
+	}
+	return nil
+}
+
 // interfacesUp are the network interfaces that are up, but for the loopback.
 func interfacesUp(interfaces func() ([]net.Interface, error)) ([]string, error) {
 	all, err := interfaces()
@@ -52,8 +76,8 @@ func interfacesUp(interfaces func() ([]net.Interface, error)) ([]string, error) 
 	return up, err
 }
 
-func aboutNetwork(interfaces func() ([]net.Interface, error)) finding {
-	up, err := interfacesUp(interfaces)
+func aboutNetwork(interfaces func() ([]string, error)) finding {
+	up, err := interfaces()
 	if err != nil {
 		return finding{"network", warning, "the interfaces cannot be listed: " + err.Error()}
 	}

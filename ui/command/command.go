@@ -26,6 +26,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -53,7 +54,8 @@ type Process struct {
 	Stdout, Stderr io.Writer
 	Shortfalls     []string // of secret.Harden, at the start
 	Now            func() time.Time
-	Settle         time.Duration // how long a commit is watched; 0: as the vault does
+	Network        func() ([]net.Interface, error) // nil: those of the system
+	Settle         time.Duration                   // how long a commit is watched; 0: as the vault does
 
 	theme term.Theme // of the screen
 }

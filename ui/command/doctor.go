@@ -48,7 +48,7 @@ func (p *Process) doctorCommand() *cobra.Command {
 }
 
 func (p *Process) doctor(ctx context.Context, f *flags) error {
-	list := append(p.aboutMachine(), aboutRoom(os.DirFS("/"), os.Getenv)...)
+	list := append(p.aboutMachine(), p.aboutRoom(os.DirFS("/"), os.Getenv)...)
 	t, err := f.target()
 	if e := forgetPIN(); e != nil {
 		return e

@@ -15,8 +15,8 @@ import (
 // aboutRoom is what a machine for ceremonies should be, besides its
 // circumstances: with a clock that somebody set, a terminal that shows all signs.
 // sys is the root of the file system.
-func aboutRoom(sys fs.FS, env func(string) string) []finding {
-	return append(circumstances(sys, env), aboutClock(), aboutLocale(env), aboutGPG(gpg.Find))
+func (p *Process) aboutRoom(sys fs.FS, env func(string) string) []finding {
+	return append(p.circumstances(sys, env), aboutClock(), aboutLocale(env), aboutGPG(gpg.Find))
 }
 
 // aboutLocale: without UTF-8 signs and QR codes are shown in other ways.

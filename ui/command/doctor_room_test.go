@@ -21,8 +21,8 @@ func TestDoctorRoom(t *testing.T) {
 		return &fstest.MapFile{Data: []byte("7 (a ) b) S 1 7 7 " + tty + " 7 0"), Sys: &syscall.Stat_t{Uid: uid}}
 	}
 	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
-	interfaces := func(err error, list ...net.Interface) func() ([]net.Interface, error) {
-		return func() ([]net.Interface, error) { return list, err }
+	interfaces := func(err error, list ...net.Interface) func() ([]string, error) {
+		return (&Process{Network: func() ([]net.Interface, error) { return list, err }}).up
 	}
 	env := func(pairs ...string) func(string) string {
 		return func(name string) string {

@@ -27,7 +27,7 @@ func (p *Process) machine(terminal string) (ceremony.Machine, error) {
 	return ceremony.Machine{
 		Program: "conclave " + version(), SelfSHA256: own, OS: system(), Host: clean.Clean(host), Memory: secret.Memory(),
 		Shortfalls: p.Shortfalls, Recorders: term.Sentences(term.Recorders(os.Getenv)), Terminal: terminal, Login: "typed",
-		Circumstances: circumstanced(circumstances(os.DirFS("/"), os.Getenv)),
+		Circumstances: circumstanced(p.circumstances(os.DirFS("/"), os.Getenv)),
 	}, nil
 }
 

@@ -1,13 +1,16 @@
 package command
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"conclave/ceremony/plan"
 	"conclave/vaultstate"
 	"conclave/vaultstate/pgp"
 )
@@ -38,6 +41,40 @@ const namedPlan = `ceremony "rotate" {
   }
 }
 `
+
+// TestOfflinePlan: a plan that says offline is refused while an interface is up, or
+// nobody can tell; and a job can look again.
+func TestOfflinePlan(t *testing.T) {
+	up := []net.Interface{{Name: "lo", Flags: net.FlagUp | net.FlagLoopback}, {Name: "eth0"}}
+	var unknown error
+	p := &Process{Network: func() ([]net.Interface, error) { return up, unknown }}
+	if err := p.offline(&plan.Plan{Offline: true}); err != nil {
+		t.Errorf("offline: %v", err)
+	}
+	up[1].Flags = net.FlagUp
+	for _, unknown = range []error{nil, errors.New("no list of eth0")} {
+		err := p.offline(&plan.Plan{Offline: true})
+		if err == nil || !strings.Contains(err.Error(), "eth0") || !strings.Contains(err.Error(), "Nothing was touched") {
+			t.Errorf("online: %v", err)
+		}
+		if err := p.offline(&plan.Plan{}); err != nil {
+			t.Errorf("where the plan does not say it: %v", err)
+		}
+	}
+	doc, err := plan.Parse("x.hcl", []byte(strings.Replace(fmt.Sprintf(namedPlan, strings.Repeat("ab", 20)), "attendance = 2", "offline = true", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := p.flagsOf(vaultstate.Rotate)
+	if err := f.take(doc); err != nil {
+		t.Fatal(err)
+	}
+	var q plan.Request
+	f.doc = doc
+	if err := f.arrange(&q); err != nil || !q.Offline {
+		t.Errorf("the plan's offline is not asked for: %v", err)
+	}
+}
 
 // TestJobNames: a job has every file that its plan names, as it was read, and the
 // plan that is read aloud says who else could have changed one.

@@ -12,6 +12,7 @@ import (
 type arrangements struct {
 	medium                       string
 	anchor, adopts               string
+	offline                      bool
 	attendance, retention, drill int
 }
 
@@ -21,6 +22,8 @@ func (f *flags) arrangementFlags() {
 	s.StringVar(&f.anchor, "anchor", "", "`hsm`: the HSM keeps a note of the vault's state, which an older copy of the storage does not reach")
 	s.StringVar(&f.adopts, "adopt-state", "", "a state that the last ceremony did not leave is adopted by operator and witness, for this `REASON`")
 	s.Lookup("adopt-state").Hidden = true // what refuses a state names it
+	s.BoolVar(&f.offline, "offline", false, "no network interface but the loopback may be up")
+	s.Lookup("offline").Hidden = true // the page is full; README has it
 	s.IntVar(&f.attendance, "attendance", 0, "how many people must be here, `N`")
 	s.IntVar(&f.retention, "retention-years", 0, "how long the record is kept, `N` years")
 	s.IntVar(&f.drill, "drill-months", 12, "when the shares are proven again, in `N` months")
@@ -29,7 +32,7 @@ func (f *flags) arrangementFlags() {
 // arrange takes them into a request, with the people that only a plan names and
 // what is said of people.
 func (f *flags) arrange(q *plan.Request) error {
-	q.SecondMedium, q.Anchor, q.AdoptState = f.medium, f.anchor, f.adopts
+	q.SecondMedium, q.Anchor, q.AdoptState, q.Offline = f.medium, f.anchor, f.adopts, f.offline
 	q.Attendance = f.number("attendance", f.attendance)
 	q.Retention = f.number("retention-years", f.retention)
 	q.Drill = f.number("drill-months", f.drill)

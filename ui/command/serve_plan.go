@@ -91,8 +91,8 @@ func (p *Process) sessionPlan(f *flags, t *target, kind vaultstate.Kind) (*plan.
 		return nil, err
 	case !agreed.API:
 		return nil, usage("-plan: %s does not say api = true: it is of a ceremony with people. Nothing was touched.", clean.Clean(f.plan))
-	case agreed.SecondMedium != "" || agreed.SignRecord.Label != "" || agreed.Anchor:
-		return nil, usage("-plan: a session has no second medium, no signature by the HSM and no anchor. Nothing was touched; hold a ceremony, or leave them out.")
+	case agreed.SecondMedium != "" || agreed.SignRecord.Label != "" || agreed.Anchor || agreed.Offline:
+		return nil, usage("-plan: a session has no second medium, no signature by the HSM and no anchor, and does not look whether it is offline. Nothing was touched; hold a ceremony, or leave them out.")
 	case agreed.Unapproved() > 0:
 		return nil, usage("-plan: %d of the %d approvals that it demands are not there, and in a session there is nobody who could decide to go on without. Nothing was touched; see conclave plan sign.",
 			agreed.Unapproved(), agreed.Approvals)

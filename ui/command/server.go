@@ -244,6 +244,10 @@ func (p *Process) finish(f *flags, q plan.Request, roster *custodian.Roster, j *
 	if j.Plan, err = f.agreed(q, p.Now()); err != nil {
 		return err
 	}
+	if err := p.offline(j.Plan); err != nil {
+		return err
+	}
+	j.Network = p.up
 	j.Machine, err = p.machine(describeTerminal(f.plain, p.pipedIn()))
 	return err
 }
