@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"conclave/ceremony"
-	"conclave/ceremony/folder"
 	"conclave/ceremony/plan"
 	"conclave/hsm"
 	"conclave/hsm/secret"
@@ -106,41 +104,6 @@ func (f *flags) target() (_ *target, err error) {
 	}
 	t.setValues()
 	return t, nil
-}
-
-// readConfig reads a server's configuration. What is kept and hashed of it has a
-// blank in place of a PIN: who knows the rest of the file could try PINs against
-// a digest.
-func readConfig(name string) (cfg *serverconfig.Config, kept ceremony.Named, warned string, err error) {
-	if name == "" {
-		return nil, kept, "", nil
-	}
-	text, info, err := readSecret(name, maxConfig)
-	if err == nil {
-		warned, err = whoWrites(name, info, os.Geteuid())
-	}
-	defer text.Wipe()
-	if err != nil {
-		return nil, kept, "", usage("-config: %v. Nothing was touched.", err)
-	}
-	cfg, err = serverconfig.Parse(name, text.Expose())
-	if err != nil {
-		return nil, kept, "", usage("%v. Nothing was touched.", err)
-	}
-	public, ok := serverconfig.Public(text.Expose())
-	switch {
-	case !ok:
-		return cfg, unkept(name), warned, nil
-	case !bytes.Equal(public, text.Expose()):
-		kept.Note = "what is secret in it is blanked"
-	}
-	kept.What, kept.Name, kept.Keep, kept.Data = "config", name, folder.FileName(filepath.Base(name)), public
-	return cfg, kept, warned, nil
-}
-
-// unkept is a configuration of which the record keeps nothing.
-func unkept(name string) ceremony.Named {
-	return ceremony.Named{What: "config", Name: name, Note: "what is secret stands in it a second time"}
 }
 
 // setStorage takes the storage from its flag, else from the configuration.
