@@ -152,10 +152,10 @@ func (t *target) setPIN(f *flags) error {
 			f.warnings = append(f.warnings, warned)
 		}
 		switch {
-		case err != nil:
-			return usage("the file with the PIN: %v. Nothing was touched.", err)
 		case ours && info.Mode().Perm()&0o077 != 0:
 			return usage("-hsm-pin-file: others can read %s (mode %04o). No PIN was used; chmod 600 it, and think of who has read it.", name, info.Mode().Perm())
+		case err != nil:
+			return usage("the file with the PIN: %v. Nothing was touched.", err)
 		case pin.Len() == 0:
 			return usage("the file %s with the PIN is empty. Nothing was touched.", name)
 		}

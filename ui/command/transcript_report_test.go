@@ -17,7 +17,7 @@ import (
 // unrehearsed are the rows of record.Sources that no rehearsal by itself gives:
 // of things that go wrong, or that only a plan can say. record's own tests have
 // them.
-var unrehearsed = []string{"retries", "sets that never counted", "aborted or interrupted run",
+var unrehearsed = []string{"files that were named, and their SHA-256", "retries", "sets that never counted", "aborted or interrupted run",
 	"happened, decided, by whom", "expected; step and time", "approval", "arrivals, departures, breaks",
 	// Of a running server: TestOnServer looks for them.
 	"server's version, address, cluster", "nonces of a server", "requests to a server, with its ids of them"}
