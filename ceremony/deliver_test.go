@@ -54,7 +54,7 @@ func (s *site) openPGP(token bool) *room {
 		q.RecoveryKeys = append(q.RecoveryKeys, s.keyFor(name))
 	}
 	if token {
-		f := s.keyFor("Root Token")
+		f := s.keyFor("Olga Example")
 		q.RootTokenKey = &f
 	}
 	return s.open(ceremony.Init, q)
@@ -81,7 +81,7 @@ func TestPGP(t *testing.T) {
 			t.Errorf("share %d: %v", i+1, e.Facts)
 		}
 	}
-	token, err := s.pgp["Root Token"].Decrypt(m.shelf.files["root-token.asc"])
+	token, err := s.pgp["Olga Example"].Decrypt(m.shelf.files["root-token.asc"])
 	if err != nil || token.Len() < 20 {
 		t.Errorf("the token's file: %v", err)
 	}

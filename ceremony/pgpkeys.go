@@ -1,6 +1,7 @@
 package ceremony
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -43,7 +44,9 @@ type cards struct {
 // made for them.
 func cardsStep() []Step {
 	return []Step{{ID: "keys", Title: "PGP keys", By: Custodian, Next: compareCards,
-		Needs: func(r *Run) bool { return r.resume.id == "" && (len(r.keyHolders()) > 0 || len(r.holders()) > 0) },
+		Needs: func(r *Run) bool {
+			return r.resume.id == "" && (len(r.keyHolders()) > 0 || len(r.holders()) > 0 || r.plan.RootTokenKey != nil)
+		},
 		Note: func(r *Run) string {
 			n := len(r.keyHolders())
 			if n == 0 {
@@ -65,6 +68,14 @@ func witnessStep() []Step {
 	return list
 }
 
+// tokenKeyStep is witnessStep where the root token may be encrypted to a key.
+func tokenKeyStep() []Step {
+	list := cardsStep()
+	list[0].By = Witness
+	list[0].Only = func(p *plan.Plan) bool { return p.WitnessKey != nil || p.RootTokenKey != nil }
+	return list
+}
+
 func compareCards(r *Run) *page {
 	c, n := &r.cards, len(r.keyHolders())
 	switch {
@@ -80,7 +91,7 @@ func compareCards(r *Run) *page {
 		return r.askCard()
 	case n > 0 && !c.back:
 		return r.backTo(c.last, &c.back)
-	case n > 0 && !c.shown:
+	case (n > 0 || r.plan.RootTokenKey != nil) && !c.shown:
 		return r.showKeys()
 	}
 	return r.agreeHolders()
@@ -220,7 +231,9 @@ type keyed struct {
 	key plan.Key
 }
 
-// keyHolders are those whose keys are compared, custodians first.
+// keyHolders are those whose keys are compared, custodians first. Who receives
+// the root token may not be here; then the witness alone holds its key against
+// the plan.
 func (r *Run) keyHolders() []keyed {
 	if r.plan.Kind == plan.Drill {
 		return r.drilledKeys()
@@ -231,6 +244,11 @@ func (r *Run) keyHolders() []keyed {
 	}
 	if k := r.plan.WitnessKey; k != nil {
 		list = append(list, keyed{r.person(Witness), *k})
+	}
+	if k := r.plan.RootTokenKey; k != nil && !slices.ContainsFunc(list, func(of keyed) bool { return of.key.Fingerprint == k.Fingerprint }) {
+		if who, here := r.hereAs(cmp.Or(r.plan.TokenReceiver, r.person(Operator).Name)); here {
+			list = append(list, keyed{who, *k})
+		}
 	}
 	return list
 }
@@ -326,13 +344,18 @@ func (r *Run) showKeys() *page {
 	for i, h := range r.keyHolders() {
 		facts = append(facts, Fact{fmt.Sprintf("%d %s", i+1, called(h.who.Name)), h.key.Fingerprint})
 	}
-	text := "Each share is encrypted to one of these keys, and nobody without it can read the share."
-	if len(r.plan.Keys) == 0 {
-		text = "Each confirmation of the witness is the answer to a fresh challenge to this key."
+	var text []string
+	if len(r.plan.Keys) > 0 {
+		text = append(text, "Each share is encrypted to one of these keys, and nobody without it can read the share.")
+	} else if r.plan.WitnessKey != nil {
+		text = append(text, "Each confirmation of the witness is the answer to a fresh challenge to their key.")
+	}
+	if k := r.plan.RootTokenKey; k != nil {
+		text = append(text, "The root token is encrypted to "+k.Fingerprint+".")
 	}
 	return &page{
 		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": do these stand in the printed plan?", Facts: facts,
-			Text: []string{text}, Recorded: "that they were held against the plan."},
+			Text: text, Recorded: "that they were held against the plan."},
 		do: func(context.Context, Input) error {
 			r.cards.shown = true
 			return r.record("attested", who.Role, who.Name, transcript.Facts{"what": "the keys are those of the printed plan"})

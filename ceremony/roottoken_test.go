@@ -8,6 +8,7 @@ import (
 	"conclave/ceremony"
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/plan"
+	"conclave/ceremony/transcript"
 )
 
 // TestTokenReceiver: the token is shown to whom the plan names, who has the
@@ -115,6 +116,56 @@ func TestTokenTerms(t *testing.T) {
 			f := m.find("token")[0].Facts
 			if got := f.Text("purpose") + ", " + f.Text("until"); got != c.terms {
 				t.Errorf("the record says %s", got)
+			}
+		})
+	}
+}
+
+// TestTokenKey: the key that the root token is encrypted to is compared with its
+// receiver's own card and challenged; of a receiver who is not here the witness
+// alone holds it against the plan.
+func TestTokenKey(t *testing.T) {
+	for name, c := range map[string]struct {
+		holder, receiver string
+		card, challenge  string // whose
+	}{
+		"the operator's":    {"Olga Example", "", "Olga Example", "Olga Example"},
+		"a custodian's":     {five[1], five[1], five[1], five[1]},
+		"of one not here":   {"Rita Root", "Rita Root", "", ""},
+		"exchanged (found)": {"Rita Root", five[1], "STOPPED", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := initialised(t)
+			q := s.request(ceremony.GenerateRoot)
+			f := s.keyFor(c.holder)
+			if c.receiver == five[1] && c.holder != five[1] {
+				s.keyFor(five[1]) // what is on his card
+			}
+			q.RootTokenKey, q.RootTokenReceiver = &f, c.receiver
+			m := s.open(ceremony.GenerateRoot, q)
+			if c.card == "STOPPED" {
+				m.drive(func(p ceremony.Prompt) bool { return at(p, "keys", ceremony.Choose) })
+				if p := m.run.Prompt(); p.Problem == nil || p.Problem.Badge != "STOPPED" || len(m.find("token")) > 0 {
+					t.Errorf("%+v", p)
+				}
+				return
+			}
+			s.must(m)
+			var card, challenge string
+			for _, ev := range m.find("pgp-key") {
+				card += ev.Claimed
+			}
+			for _, ev := range m.find("challenge") {
+				challenge += ev.Facts.Text("name")
+			}
+			if card != c.card || challenge != c.challenge {
+				t.Errorf("cards of %q, challenges to %q", card, challenge)
+			}
+			witnessed := slices.ContainsFunc(m.find("attested"), func(ev transcript.Event) bool {
+				return ev.Facts.Text("what") == "the keys are those of the printed plan" && ev.Claimed == "Wim Waters"
+			})
+			if !witnessed {
+				t.Error("the witness did not hold it against the plan")
 			}
 		})
 	}

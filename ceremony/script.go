@@ -43,7 +43,7 @@ var (
 
 	// GenerateRoot makes a root token without the server.
 	GenerateRoot = Ceremony{ID: "generate-root", Title: "ROOT TOKEN", Word: "ROOT", Steps: steps(
-		opening(), witnessStep(), quorumStep(), tokenStep(), later(goStep(goGenerateRoot)), commitStep("Make it valid"), closing(revokeStep()...))}
+		opening(), tokenKeyStep(), quorumStep(), tokenStep(), later(goStep(goGenerateRoot)), commitStep("Make it valid"), closing(revokeStep()...))}
 
 	// Recover replaces the recovery key and its shares where the shares are lost:
 	// in place of a quorum stands what authorityStep compares.

@@ -112,6 +112,7 @@ func TestDocumentRefused(t *testing.T) {
 		{"nobody acts on it", "ceremony \"rotate\" {\n weather = 7\n}\n", "weather"},
 		{"block", "ceremony \"rotate\" {\n cook \"A\" {}\n}\n", "cook"},
 		{"of another ceremony", "ceremony \"rotate\" {\n root_token = \"none\"\n}\n", "A rotate has no root_token"},
+		{"a token's key without its fingerprint", "ceremony \"generate-root\" {\n root_token_pgp_key = \"rita.asc\"\n}\n", "The key for the root token needs its fingerprint"},
 		{"variable", "ceremony \"rotate\" {\n id = day\n}\n", "Variables not allowed"},
 		{"list", "ceremony \"rotate\" {\n id = [1]\n}\n", "Not a text"},
 		{"null", "ceremony \"rotate\" {\n id = null\n}\n", "Not a text"},

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"time"
 
+	"conclave/assets/clean"
 	"conclave/vaultstate"
 	"conclave/vaultstate/pgp"
 )
@@ -43,6 +44,9 @@ func (q Request) keys(p *Plan, now time.Time, refuse func(string, string, ...any
 		return k
 	}
 	p.WitnessKey, p.RootTokenKey = one("witness-pgp-key", q.WitnessKey), one("root-token-pgp-key", q.RootTokenKey)
+	if k := p.RootTokenKey; k != nil && q.RootTokenPrint != "" && tidy(q.RootTokenPrint) != k.Fingerprint {
+		refuse("root-token-fingerprint", "%s has the fingerprint %s, not %s", clean.Clean(k.File), k.Fingerprint, clean.Clean(q.RootTokenPrint))
+	}
 	for _, of := range p.Keys {
 		if p.WitnessKey != nil && of.Fingerprint == p.WitnessKey.Fingerprint {
 			refuse("witness-pgp-key", "%s and %s are the same key: a witness who holds a share watches over themselves", of.File, p.WitnessKey.File)
@@ -78,7 +82,7 @@ func confirmsTwice(k vaultstate.Kind) bool { return k != Unseal && k != Drill }
 // challenge: whoever has a key in the plan shows that they can decrypt with it,
 // unless the plan says none.
 func (q Request) challenge(p *Plan, refuse func(string, string, ...any)) {
-	keys := len(p.Keys) > 0 || p.WitnessKey != nil
+	keys := len(p.Keys) > 0 || p.WitnessKey != nil || p.RootTokenKey != nil
 	text, source := "keys", "default"
 	if q.Challenge != "" {
 		text, source = q.Challenge, "flag"
@@ -86,7 +90,7 @@ func (q Request) challenge(p *Plan, refuse func(string, string, ...any)) {
 	switch {
 	case q.WitnessKey != nil && !confirmsTwice(q.Kind):
 		refuse("witness-pgp-key", "a %s changes nothing that a witness confirms, so their key is not needed", q.Kind)
-	case source == "flag" && !p.Issues() && q.WitnessKey == nil:
+	case source == "flag" && !p.Issues() && q.WitnessKey == nil && q.RootTokenKey == nil:
 		refuse("challenge", "a %s without a witness' PGP key compares no keys and challenges nobody", q.Kind)
 	case q.WitnessKey != nil && q.NoWitness:
 		refuse("witness-pgp-key", "there is a key, and no witness whose it is")
@@ -95,7 +99,7 @@ func (q Request) challenge(p *Plan, refuse func(string, string, ...any)) {
 	case keys:
 		p.Challenge = text == "keys"
 		p.Values = append(p.Values, Value{Name: "challenge", Text: text, Source: source})
-	case source == "flag" && text == "keys" && len(q.RecoveryKeys) == 0 && q.WitnessKey == nil:
+	case source == "flag" && text == "keys" && len(q.RecoveryKeys) == 0 && q.WitnessKey == nil && q.RootTokenKey == nil:
 		refuse("challenge", "nobody has a PGP key in this plan, so nobody can be challenged")
 	}
 }

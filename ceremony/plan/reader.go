@@ -59,6 +59,7 @@ var (
 		{name: "deep", flag: "deep", kinds: []vaultstate.Kind{Unseal}},
 		{name: "root_token", flag: "root-token", kinds: []vaultstate.Kind{vaultstate.Init}},
 		{name: "root_token_pgp_key", flag: "root-token-pgp-key", path: true, kinds: []vaultstate.Kind{vaultstate.Init, vaultstate.GenerateRoot}},
+		{name: "root_token_fingerprint", flag: "root-token-fingerprint", kinds: tokenKinds},
 		{name: "root_token_receiver", flag: "root-token-receiver", kinds: tokenKinds},
 		{name: "root_token_ttl", flag: "root-token-ttl", kinds: []vaultstate.Kind{vaultstate.GenerateRoot}},
 		{name: "root_token_until", flag: "root-token-until", kinds: tokenKinds},
@@ -251,6 +252,11 @@ func (r *reader) needed(b *hcl.Block, seen map[string]bool) {
 	}
 	if _, ok := r.d.Setting("accessor"); !ok && r.d.Kind == RevokeRoot {
 		r.refuse(b.DefRange, "No accessor", "Say which token: accessor = \"…\".")
+	}
+	if s, ok := r.d.Setting("root-token-pgp-key"); ok {
+		if _, ok := r.d.Setting("root-token-fingerprint"); !ok {
+			r.refuse(s.where, "No fingerprint", "The key for the root token needs its fingerprint, from its holder's own card: root_token_fingerprint. Whoever swaps the file is found by it.")
+		}
 	}
 	r.keys(b)
 }

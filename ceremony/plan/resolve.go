@@ -49,6 +49,7 @@ type Request struct {
 	WitnessKey                        *File
 	RootToken                         string // "", "initial", "none"
 	RootTokenReceiver, RootTokenUntil string // a name, a day
+	RootTokenPrint                    string // fingerprint of RootTokenKey, from its holder; "": nobody said
 	RootTokenTTL                      string // a duration, of a server's
 	Challenge                         string // "", "keys", "none": whether keys are challenged
 
@@ -232,6 +233,9 @@ func (q Request) token(p *Plan, refuse func(string, string, ...any)) {
 	if q.RootTokenKey != nil && !p.RootToken {
 		refuse("root-token-pgp-key", "no root token is made, so nothing is encrypted to it")
 	}
+	if q.RootTokenPrint != "" && q.RootTokenKey == nil {
+		refuse("root-token-fingerprint", "there is no root-token-pgp-key whose fingerprint it is")
+	}
 }
 
 func (q Request) people(p *Plan, refuse func(string, string, ...any)) {
@@ -319,7 +323,7 @@ func (q Request) override(p *Plan) {
 	if p.AcceptUnauthenticated {
 		add("unauthenticated-seal", strings.Join(assets.Text("unauthenticated-seal"), " "))
 	}
-	if (len(p.Keys) > 0 || p.WitnessKey != nil) && !p.Challenge {
+	if (len(p.Keys) > 0 || p.WitnessKey != nil || p.RootTokenKey != nil) && !p.Challenge {
 		add("no-challenge", "PGP keys are not challenged: nobody has shown that their holders can decrypt.")
 	}
 	if p.Issues() && len(p.Keys) == 0 {

@@ -22,6 +22,8 @@ func TestTokenReceiver(t *testing.T) {
 		"a custodian":             {"alice  adams", "2026-12-01", func(*plan.Request) {}, ""},
 		"the operator, today":     {"Olga Example", "2026-11-25", func(*plan.Request) {}, ""},
 		"by a key":                {"Rita Root", "", func(q *plan.Request) { q.RootTokenKey = &pgp }, ""},
+		"another fingerprint":     {"Rita Root", "", func(q *plan.Request) { q.RootTokenKey, q.RootTokenPrint = &pgp, strings.Repeat("0f", 20) }, "root-token-fingerprint"},
+		"a fingerprint, no key":   {"", "2026-12-01", func(q *plan.Request) { q.RootTokenPrint = strings.Repeat("0f", 20) }, "root-token-fingerprint"},
 		"nobody here":             {"Rita Root", "", func(*plan.Request) {}, "root-token-receiver"},
 		"the witness":             {"Wim Waters", "", func(*plan.Request) {}, "root-token-receiver"},
 		"yesterday":               {"", "2026-11-24", func(*plan.Request) {}, "root-token-until"},

@@ -36,13 +36,13 @@ type flags struct {
 	piped, recorder            bool
 	skipProof, deep            bool
 
-	which                                 string // of a rekey: barrier or recovery
-	keyShares, keyThreshold, storedShares int
-	shares, threshold                     int
-	keys, pgpKeys, rootKey, rootToken     string
-	witnessKey, challenge                 string
-	tokenReceiver, tokenUntil, accessor   string
-	tokenTTL                              string
+	which                                        string // of a rekey: barrier or recovery
+	keyShares, keyThreshold, storedShares        int
+	shares, threshold                            int
+	keys, pgpKeys, rootKey, rootPrint, rootToken string
+	witnessKey, challenge                        string
+	tokenReceiver, tokenUntil, accessor          string
+	tokenTTL                                     string
 
 	named
 	arrangements
@@ -150,6 +150,8 @@ func (f *flags) challengeFlags() {
 
 func (f *flags) rootTokenKeyFlag() {
 	f.set.StringVar(&f.rootKey, "root-token-pgp-key", "", "a `FILE` with the public key for the root token")
+	f.set.StringVar(&f.rootPrint, "root-token-fingerprint", "", "its `FINGERPRINT`, from its holder's card")
+	f.set.Lookup("root-token-fingerprint").Hidden = true // for plans
 	f.set.StringVar(&f.tokenReceiver, "root-token-receiver", "", "the `NAME` of who receives the root token")
 	f.set.StringVar(&f.tokenUntil, "root-token-until", "", "the `DATE` by which it is revoked")
 }
@@ -179,6 +181,7 @@ func (f *flags) request(q *plan.Request) error {
 	q.RecoveryThreshold = f.number("recovery-threshold", f.threshold)
 	q.Accessor = f.accessor
 	q.RootTokenReceiver, q.RootTokenUntil, q.RootTokenTTL = f.tokenReceiver, f.tokenUntil, f.tokenTTL
+	q.RootTokenPrint = f.rootPrint
 	q.RootToken, q.GenerateKey, q.SkipProof, q.Deep = f.rootToken, f.generateKey, f.skipProof, f.deep
 	q.UnsealKeys, q.API = f.unsealKeys, f.api
 	q.SignRecord = f.sign
