@@ -15,7 +15,8 @@ type Remote interface {
 	// Doors asks where and how the server does what. It changes nothing.
 	Doors(ctx context.Context) ([]Door, error)
 	// Certificates are the digests of the certificates' public keys (SPKI) by
-	// address. They stay what they were first, or a connection is refused.
+	// address. They stay what they were first, or a connection is refused. About
+	// alone may add one, of a further node that was not reached before.
 	Certificates() map[string]Digest
 	// UseToken has requests that need one carry this token, which the vault
 	// copies; an empty one is none.

@@ -32,6 +32,9 @@ func (c call) carries() bool { return c.method != http.MethodGet || c.token.Len(
 // do sends one request, once. What is not a success is a *Refusal.
 func (v *Vault) do(ctx context.Context, n *node, c call) (Answer, error) {
 	t := n.target
+	if strings.HasPrefix(t.Address, "https:") && t.Pin == (vaultstate.Digest{}) && !v.meeting {
+		return Answer{}, fmt.Errorf("%w: %s: its certificate was not seen before people compared them. Nothing was sent there; begin again, so that it is compared, too", ErrUnsafe, clean.Clean(t.Address))
+	}
 	if c.slow {
 		t.Timeout = v.c.InitTimeout
 	}
@@ -101,7 +104,7 @@ func reasonOf(err error) reason {
 // this alone whether the request arrived.
 func answered(err error) bool {
 	var r *Refusal
-	return err == nil || errors.As(err, &r) || errors.Is(err, ErrPinned)
+	return err == nil || errors.As(err, &r) || errors.Is(err, ErrPinned) || errors.Is(err, ErrUnsafe)
 }
 
 const leaderPath = "leader"

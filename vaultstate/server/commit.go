@@ -31,7 +31,7 @@ func (v *Vault) Commit(ctx context.Context, id vaultstate.ID) (vaultstate.Outcom
 	case op.Kind == vaultstate.GenerateRoot:
 		v.checkToken(ctx, op, &out)
 	case op.Kind == Unseal:
-		v.commitUnseal(ctx, op, &out)
+		err = v.commitUnseal(ctx, op, &out)
 	case op.commits() && !op.early:
 		err = v.commitHeld(ctx, op)
 	case op.verification && op.Shares > 0:

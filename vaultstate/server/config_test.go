@@ -20,6 +20,7 @@ import (
 	"conclave/hsm/secret"
 	"conclave/vaultstate"
 	"conclave/vaultstate/server"
+	"conclave/vaultstate/server/servertest"
 )
 
 // TestAddresses: what must not go over the wire in the open, or to whom nobody
@@ -87,7 +88,7 @@ func tlsServer(t *testing.T, answer func(w http.ResponseWriter, r *http.Request)
 // request is sent, also where the CA vouches for both or for none.
 func TestPinned(t *testing.T) {
 	s, ca, reached := tlsServer(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, idle) })
-	first, second := s.TLS.Certificates[0], otherCertificate(t)
+	first, second := s.TLS.Certificates[0], *servertest.Certificate(t)
 	now := &first
 	s.TLS.Certificates = nil
 	s.TLS.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return now, nil }
@@ -286,7 +287,7 @@ func TestCertificateFiles(t *testing.T) {
 	s, ca, _ := tlsServer(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, idle) })
 	s.TLS.ClientAuth = tls.RequireAnyClientCert
 	dir := t.TempDir()
-	mine := otherCertificate(t)
+	mine := servertest.Certificate(t)
 	key, err := x509.MarshalPKCS8PrivateKey(mine.PrivateKey)
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,9 @@
 //   - where an answer is lost, the server is asked what became of the request
 //     (ErrLost says what is so);
 //   - the environment is not read, proxies are those of Config, the certificate
-//     is pinned from the first connection on (ErrPinned).
+//     of each node is pinned from the first connection on (ErrPinned), and a node
+//     that was not met before people compared certificates is sent nothing
+//     (TestNodesPinned, TestNodeNotMet).
 //
 // It does not promise that the server is honest: what is compared is what the
 // server says. It does not promise either that nothing of a share or a token is

@@ -221,7 +221,7 @@ func (v *Vault) Progress(ctx context.Context, id vaultstate.ID) (vaultstate.Prog
 	switch {
 	case op.phase == vaultstate.PhaseCommitted:
 	case op.Kind == Unseal:
-		v.lookAtNodes(ctx, op)
+		err = v.lookAtNodes(ctx, op)
 	default:
 		err = v.guard(ctx, op)
 	}

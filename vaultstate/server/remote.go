@@ -11,11 +11,11 @@ import (
 
 var _ vaultstate.Remote = (*Vault)(nil)
 
-// About is what the server says of itself.
+// About is what the server says of itself. Further nodes are met with it, too.
 func (v *Vault) About(ctx context.Context) (vaultstate.About, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	s, err := v.sealStatus(ctx, v.self)
+	s, err := v.meet(ctx)
 	return vaultstate.About{Version: clean.Clean(s.Version), Cluster: clean.Clean(s.ClusterName), ClusterID: clean.Clean(s.ClusterID), Clock: v.clock}, err
 }
 

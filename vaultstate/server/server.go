@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,9 +20,10 @@ type Vault struct {
 	// nodes are those that an unseal goes to: self, then Config.Nodes.
 	nodes []*node
 
-	mu  sync.Mutex
-	op  *operation // nil: none since the program started
-	log []Exchange
+	mu      sync.Mutex
+	meeting bool       // certificates are learned: people look at them before anything secret is sent
+	op      *operation // nil: none since the program started
+	log     []Exchange
 
 	clock  time.Time    // of the last answer of self that had one
 	told   int          // of log: what Requests returned
@@ -44,7 +46,8 @@ type Exchange struct {
 }
 
 // Open checks the configuration, and learns or compares the certificate of every
-// node that can be reached. It sends no token.
+// node that can be reached. It sends no token. About learns those of nodes that
+// come later; nothing else does.
 func Open(ctx context.Context, c Config) (*Vault, error) {
 	c, err := c.checked()
 	if err != nil {
@@ -56,18 +59,32 @@ func Open(ctx context.Context, c Config) (*Vault, error) {
 		if err != nil {
 			return nil, err
 		}
-		v.nodes = append(v.nodes, &node{target: t})
+		if !slices.ContainsFunc(v.nodes, func(n *node) bool { return n.target.Address == address }) {
+			v.nodes = append(v.nodes, &node{target: t})
+		}
 	}
 	v.self = v.nodes[0]
-	if _, err := v.sealStatus(ctx, v.self); err != nil {
+	if _, err := v.meet(ctx); err != nil {
 		return nil, err
+	}
+	return v, nil
+}
+
+// meet asks every node for its state, and learns the certificates of those that
+// have none yet. One that is not reached may come later.
+func (v *Vault) meet(ctx context.Context) (sealStatus, error) {
+	v.meeting = true
+	defer func() { v.meeting = false }()
+	s, err := v.sealStatus(ctx, v.self)
+	if err != nil {
+		return s, err
 	}
 	for _, n := range v.nodes[1:] {
 		if _, err := v.sealStatus(ctx, n); errors.Is(err, ErrPinned) {
-			return nil, err // one that is not reached may come later
+			return s, err
 		}
 	}
-	return v, nil
+	return s, nil
 }
 
 // Certificates are the digests of the certificates' public keys (SPKI), by

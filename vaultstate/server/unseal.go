@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"conclave/assets/clean"
 	"conclave/hsm/secret"
@@ -24,16 +23,20 @@ func (v *Vault) beginUnseal(ctx context.Context, op *operation) error {
 	op.needed = s.T
 	op.nodes = make([]vaultstate.Node, len(v.nodes))
 	op.unsealed = make([]string, len(v.nodes))
-	v.lookAtNodes(ctx, op)
-	return nil
+	return v.lookAtNodes(ctx, op)
 }
 
-// lookAtNodes asks every node whether it is sealed.
-func (v *Vault) lookAtNodes(ctx context.Context, op *operation) {
+// lookAtNodes asks every node whether it is sealed. One that is not reached is
+// none of the others' business; one with another certificate is.
+func (v *Vault) lookAtNodes(ctx context.Context, op *operation) error {
 	for i, n := range v.nodes {
 		s, err := v.sealStatus(ctx, n)
 		op.nodes[i] = nodeOf(n, s, err)
+		if errors.Is(err, ErrPinned) {
+			return err
+		}
 	}
+	return nil
 }
 
 func nodeOf(n *node, s sealStatus, err error) vaultstate.Node {
@@ -75,9 +78,6 @@ func (v *Vault) submitToNodes(ctx context.Context, op *operation, quorum []secre
 }
 
 func (v *Vault) unsealNode(ctx context.Context, op *operation, i int, n *node, quorum []secret.Bytes) (sealStatus, error) {
-	if strings.HasPrefix(n.target.Address, "https:") && n.target.Pin == (vaultstate.Digest{}) {
-		return sealStatus{Sealed: true}, fmt.Errorf("%w: its certificate was not seen before: begin again, so that it can be compared", ErrUnsafe)
-	}
 	s, err := v.sealStatus(ctx, n)
 	if err != nil || !s.Sealed {
 		return s, err
@@ -166,8 +166,10 @@ func (v *Vault) forgetNodes(ctx context.Context, op *operation) error {
 	return errors.Join(all...)
 }
 
-func (v *Vault) commitUnseal(ctx context.Context, op *operation, out *vaultstate.Outcome) {
-	v.lookAtNodes(ctx, op)
+func (v *Vault) commitUnseal(ctx context.Context, op *operation, out *vaultstate.Outcome) error {
+	if err := v.lookAtNodes(ctx, op); err != nil {
+		return err
+	}
 	for _, n := range op.nodes {
 		text := fmt.Sprintf("%s says that it is unsealed.", clean.Clean(n.Address))
 		if n.Sealed {
@@ -175,4 +177,5 @@ func (v *Vault) commitUnseal(ctx context.Context, op *operation, out *vaultstate
 		}
 		out.Checks = append(out.Checks, vaultstate.Check{Text: text, OK: !n.Sealed})
 	}
+	return nil
 }
