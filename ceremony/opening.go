@@ -46,7 +46,7 @@ func opening() []Step {
 		{ID: "plan", Title: "Plan", By: Operator, Next: planStep, Redo: func(r *Run) { r.hello.planned = false }},
 		{ID: "vault", Title: "Vault", By: Operator, Next: meetVault},
 	}, []Step{{ID: "server", Title: "Server", By: Operator, Next: meetServer, Only: (*plan.Plan).UsesServer,
-		Redo: func(r *Run) { r.serving.asked, r.serving.compared = false, false }}}, []Step{{ID: "hsm", Title: "HSM", By: Operator, Next: meetHSM, Only: (*plan.Plan).UsesHSM,
+		Redo: func(r *Run) { r.serving.asked, r.serving.compared = false, nil }}}, []Step{{ID: "hsm", Title: "HSM", By: Operator, Next: meetHSM, Only: (*plan.Plan).UsesHSM,
 		Redo: func(r *Run) { r.met.found, r.met.compared, r.met.tested = false, false, false }}})
 }
 

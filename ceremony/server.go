@@ -2,7 +2,6 @@ package ceremony
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"slices"
 
@@ -25,13 +24,13 @@ type serving struct {
 	clock    otherClock
 	doors    []vaultstate.Door
 	asked    bool
-	compared bool         // its certificate is the one that was meant
-	token    bool         // one is in use
-	had      bool         // …or was, before a break
-	given    secret.Bytes // the token of the environment, until it was tried
-	refused  bool         // …and the server did not take it
-	going    going        // agreed before what cannot be undone
-	nonce    string       // the last that was recorded
+	compared map[string]vaultstate.Digest // by address: the certificates that were meant; see compareServer
+	token    bool                         // one is in use
+	had      bool                         // …or was, before a break
+	given    secret.Bytes                 // the token of the environment, until it was tried
+	refused  bool                         // …and the server did not take it
+	going    going                        // agreed before what cannot be undone
+	nonce    string                       // the last that was recorded
 
 	pending pendingThere
 	revoke  revoking
@@ -91,15 +90,19 @@ func meetServer(r *Run) *page {
 	switch {
 	case !s.asked:
 		return r.work("ask the server what it can do", unchanged, r.askServer)
-	case !s.compared:
-		return r.compareServer()
+	case r.toCompare() != "":
+		return r.compareServer(r.toCompare())
+	case r.tokenWaits():
+		return r.work("ask the server with the token", unchanged, r.askServer)
 	case r.wantsToken() && !s.token:
 		return r.askToken()
 	}
 	return r.clearServer()
 }
 
-// askServer asks what the server is and what it can do, and records both.
+// askServer asks what the server is and what it can do, and records both. It is
+// done again with the token of the environment, if there is one, once the
+// certificates were compared: before that nothing secret leaves.
 func (r *Run) askServer(ctx context.Context) ([]string, error) {
 	s := &r.serving
 	v, err := r.server()
@@ -110,7 +113,7 @@ func (r *Run) askServer(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	s.clock = r.clockOf(s.about.Clock)
-	if !s.token && s.given.Len() == 0 && r.env.Token.Len() > 0 && !s.refused {
+	if s.asked && r.tokenWaits() {
 		s.given = r.env.Token.Clone()
 		if err := v.UseToken(s.given); err != nil {
 			return nil, err
@@ -125,16 +128,12 @@ func (r *Run) askServer(ctx context.Context) ([]string, error) {
 	if err := r.judgeToken(v); err != nil {
 		return nil, err
 	}
-	var ways, certificates []string
+	var ways []string
 	for _, d := range s.doors {
 		ways = append(ways, d.Text)
 	}
-	for address, sum := range v.Certificates() {
-		certificates = append(certificates, address+" "+sum.String())
-	}
-	slices.Sort(certificates)
 	facts := facted(transcript.Facts{"address": r.status.Name, "version": s.about.Version, "cluster": s.about.Cluster, "cluster_id": s.about.ClusterID,
-		"token": r.tokenText()}, lists{"ways": ways, "certificates": certificates, "variables": r.env.Machine.Variables})
+		"token": r.tokenText()}, lists{"ways": ways, "certificates": r.certificates(v), "variables": r.env.Machine.Variables})
 	if clock := s.clock.fact(); clock != "" {
 		facts["clock"] = clock
 	}
@@ -168,51 +167,6 @@ func (r *Run) door() (vaultstate.Door, bool) {
 		return vaultstate.Door{}, false
 	}
 	return r.serving.doors[i], true
-}
-
-// compareServer has the witness compare the certificate, unless the plan names
-// it: then a connection to another is refused by itself.
-func (r *Run) compareServer() *page {
-	s, who := &r.serving, r.person(Witness)
-	v, err := r.server()
-	if err != nil {
-		return r.work("look at the server's certificate", Prompt{}, func(context.Context) ([]string, error) { return nil, err })
-	}
-	facts := []Fact{{"address", r.status.Name}, {"says it is", clean.Clean("version " + s.about.Version)}}
-	if c := s.about.Cluster; c != "" {
-		facts = append(facts, Fact{"cluster", c})
-	}
-	var lines []Line
-	sum, encrypted := v.Certificates()[r.status.Name]
-	text := []string{"A dishonest server can say anything. Who it is, only the key of its certificate shows."}
-	switch pin := r.plan.Server.Certificate; {
-	case encrypted && pin != "":
-		lines = append(lines, Line{Mark: Good, Text: "its certificate is the one that the plan names"})
-	case encrypted:
-		facts = append(facts, aloud(sum)...)
-		text = append(text, "The rows are the SHA-256 of its certificate's public key. Compare them with what its administrator says, not with this machine.")
-	default:
-		lines = append(lines, Line{Mark: Warn, Text: "this connection is not encrypted: it does not leave this machine"})
-		text = []string{"A dishonest server can say anything, and whoever listens at this address on this machine is the server."}
-	}
-	lines = append(lines, s.clock.lines("The server's")...)
-	for _, d := range s.doors {
-		if d.Kind == r.plan.Operation() {
-			lines = append(lines, Line{Mark: markOf(vaultstate.Check{OK: d.Open || d.NeedsToken}), Text: d.Text})
-		}
-	}
-	return &page{
-		Prompt: Prompt{Kind: Attest, By: who, Heading: who.Name + ": is this the server that was meant?", Facts: facts, Lines: lines, Text: text,
-			Recorded: "the lines above; the values are the server's own, but for the certificate."},
-		do: func(context.Context, Input) error {
-			s.compared = true
-			what := "the server is the one that was meant"
-			if encrypted {
-				what += ", certificate " + hex.EncodeToString(sum[:])
-			}
-			return r.record("confirmed", who.Role, who.Name, transcript.Facts{"role": string(who.Role), "word": "", "what": what})
-		},
-	}
 }
 
 // recordRequests records what was asked of the server since it was asked last.

@@ -9,6 +9,13 @@ import (
 	"conclave/vaultstate"
 )
 
+// tokenWaits tells whether the environment has a token that is wanted and was not
+// tried yet.
+func (r *Run) tokenWaits() bool {
+	s := &r.serving
+	return r.wantsToken() && !s.token && !s.refused && r.env.Token.Len() > 0
+}
+
 // judgeToken tells whether the token that was given is of use.
 func (r *Run) judgeToken(v vaultstate.Remote) error {
 	s := &r.serving

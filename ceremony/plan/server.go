@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"conclave/assets/clean"
@@ -12,13 +14,25 @@ import (
 // Server is the running server that a ceremony acts on, in place of a storage
 // directory and an HSM.
 type Server struct {
-	Address     string
-	Nodes       []string // of an unseal: further nodes that the shares go to
-	Namespace   string
-	ServerName  string // in its certificate, where it is another than the address's
-	CACert      string // file, read once: its bytes are used
-	Proxy       string
-	Certificate string // SHA-256 of its certificate's public key (SPKI), hex; "" if people compare it
+	Address    string
+	Nodes      []string // of an unseal: further nodes that the shares go to
+	Namespace  string
+	ServerName string // in its certificate, where it is another than the address's
+	CACert     string // file, read once: its bytes are used
+	Proxy      string
+	// Certificates are the SHA-256 of the certificates' public keys (SPKI), hex: of
+	// Address, then of Nodes. People compare those that are not named.
+	Certificates []string
+	SkipVerify   bool // nobody but people and Certificates vouches for them
+}
+
+// Addresses are the server's and those of the further nodes.
+func (s *Server) Addresses() []string { return append([]string{s.Address}, s.Nodes...) }
+
+// Names tells whether the plan says what certificate an address has.
+func (s *Server) Names(address string) bool {
+	i := slices.Index(s.Addresses(), address)
+	return i >= 0 && i < len(s.Certificates)
 }
 
 // serverKinds are the ceremonies that a server can be asked for.
@@ -45,7 +59,7 @@ func (q Request) server(p *Plan, refuse func(string, string, ...any)) {
 	if !known {
 		refuse("address", "a %s acts on a storage directory and its HSM, not on a running server: stop the server, and name its configuration", q.Kind)
 	}
-	for _, address := range append([]string{s.Address}, s.Nodes...) {
+	for _, address := range s.Addresses() {
 		scheme, rest, ok := strings.Cut(address, "://")
 		if !ok || scheme != "https" && scheme != "http" && scheme != "unix" || rest == "" || strings.ContainsAny(rest, "@?# ") {
 			refuse("address", "%q: say https://HOST:PORT, http:// to this machine, or unix:///PATH", clean.Clean(address))
@@ -54,8 +68,14 @@ func (q Request) server(p *Plan, refuse func(string, string, ...any)) {
 	if len(s.Nodes) > 0 && q.Kind != Unseal {
 		refuse("node", "only an unseal goes to more nodes than one: the others act at the active one")
 	}
-	if b, err := hex.DecodeString(strings.ReplaceAll(s.Certificate, " ", "")); err != nil || len(b) != 32 && s.Certificate != "" {
-		refuse("certificate", "it is the SHA-256 of the public key of the server's certificate: 64 hex digits")
+	for _, c := range s.Certificates {
+		if b, err := hex.DecodeString(c); err != nil || len(b) != sha256.Size {
+			refuse("certificate", "it is the SHA-256 of the public key of the server's certificate: 64 hex digits; those of further nodes follow, with commas")
+			break
+		}
+	}
+	if n := len(s.Addresses()); len(s.Certificates) > n {
+		refuse("certificate", "it names %d certificates, and there are %d addresses", len(s.Certificates), n)
 	}
 	for field, given := range map[string]bool{"anchor": q.Anchor != "", "hsm-sign-record": q.SignRecord.Label != "", "adopt-state": q.AdoptState != "", "deep": q.Deep} {
 		if given {

@@ -33,7 +33,7 @@ func (f *flags) serverFlags() {
 	s.StringVar(&f.serving.serverName, "tls-server-name", "", "the `NAME` in its certificate, where the address has another")
 	s.StringVar(&f.serving.namespace, "namespace", "", "the `NAMESPACE` at the server")
 	s.StringVar(&f.serving.proxy, "proxy", "", "the `URL` of a proxy; the environment's are not used")
-	s.StringVar(&f.serving.certificate, "certificate", "", "the SHA-256 of the public key of the server's certificate, `HEX`")
+	s.StringVar(&f.serving.certificate, "certificate", "", "the SHA-256 of the public key of the server's certificate, `HEX`; of further nodes after it, and commas")
 	s.StringVar(&f.serving.nodes, "node", "", "of an unseal: `URLS` of further nodes, and commas")
 	for _, rare := range []string{"ca-cert", "tls-server-name", "namespace", "proxy", "certificate", "node"} {
 		s.Lookup(rare).Hidden = true // the page is full; README has them
@@ -118,7 +118,7 @@ func (f *flags) serverTarget() (_ *serverTarget, err error) {
 	c.ServerName = take("tls-server-name", f.serving.serverName, "*_TLS_SERVER_NAME", env.ServerName)
 	c.Namespace = take("namespace", f.serving.namespace, "*_NAMESPACE", env.Namespace)
 	c.Proxy = take("proxy", f.serving.proxy, "", "")
-	certificate := take("certificate", strings.ToLower(strings.ReplaceAll(f.serving.certificate, " ", "")), "", "")
+	certificates := take("certificate", strings.ToLower(strings.ReplaceAll(f.serving.certificate, " ", "")), "", "")
 	for _, n := range strings.Split(take("node", f.serving.nodes, "", ""), ",") {
 		if n = strings.TrimSpace(n); n != "" {
 			c.Nodes = append(c.Nodes, n)
@@ -138,10 +138,9 @@ func (f *flags) serverTarget() (_ *serverTarget, err error) {
 		c.CA = env.CA
 		t.values = append(t.values, plan.Value{Name: "ca-cert", Text: "SHA-256 " + sha256Hex(env.CA), Source: "environment *_CACERT_BYTES"})
 	}
-	if sum, err := digestOf(certificate); err != nil {
+	t.plan = plan.Server{Address: c.Address, Nodes: c.Nodes, Namespace: c.Namespace, ServerName: c.ServerName, CACert: c.CAFile, Proxy: c.Proxy, SkipVerify: c.SkipVerify}
+	if err := t.pin(certificates); err != nil {
 		return nil, usage("-certificate: %v. Nothing was touched.", err)
-	} else if certificate != "" {
-		c.Pins = map[string]vaultstate.Digest{c.Address: sum}
 	}
 	if c.Token.Len() > 0 {
 		t.tokenFrom = "environment"
@@ -150,8 +149,32 @@ func (f *flags) serverTarget() (_ *serverTarget, err error) {
 	for _, v := range server.Variables(environ) {
 		t.variables = append(t.variables, v.Name+"="+v.Value)
 	}
-	t.plan = plan.Server{Address: c.Address, Nodes: c.Nodes, Namespace: c.Namespace, ServerName: c.ServerName, CACert: c.CAFile, Proxy: c.Proxy, Certificate: certificate}
 	return t, nil
+}
+
+// pin has each address show the certificate that is named for it: the server's
+// first, then those of further nodes.
+func (t *serverTarget) pin(certificates string) error {
+	if certificates == "" {
+		return nil
+	}
+	t.plan.Certificates = strings.Split(certificates, ",")
+	t.config.Pins = map[string]vaultstate.Digest{}
+	addresses := t.plan.Addresses()
+	for i, c := range t.plan.Certificates {
+		sum, err := digestOf(c)
+		switch {
+		case err != nil:
+			return err
+		case i >= len(addresses):
+			return fmt.Errorf("it names %d certificates, and there are %d addresses", len(t.plan.Certificates), len(addresses))
+		}
+		if was, twice := t.config.Pins[addresses[i]]; twice && was != sum {
+			return fmt.Errorf("it names two certificates for %s", clean.Clean(addresses[i]))
+		}
+		t.config.Pins[addresses[i]] = sum
+	}
+	return nil
 }
 
 // holdServer holds a ceremony on a running server. The record begins before the
@@ -253,9 +276,6 @@ func (p *Process) finish(f *flags, q plan.Request, roster *custodian.Roster, j *
 }
 
 func digestOf(text string) (d vaultstate.Digest, err error) {
-	if text == "" {
-		return d, nil
-	}
 	b, err := hex.DecodeString(text)
 	if err != nil || len(b) != len(d) {
 		return d, errors.New("it is not 64 hex digits")

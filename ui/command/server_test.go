@@ -345,6 +345,10 @@ func TestServerToken(t *testing.T) {
 	if strings.Contains(said, "type the server's token") || !strings.Contains(said, "override: Single control: whoever can read the environment has the server's token.") || strings.Contains(said, s.player.token) {
 		t.Error("the token of the environment was not used, or shown, or no override was noted")
 	}
+	record := s.record("given")
+	if meant, token := strings.Index(record, "the server is the one that was meant"), strings.Index(record, ", with the token"); meant < 0 || token < meant {
+		t.Errorf("the token was sent before anybody said that the server is the one that was meant (%d, %d)", meant, token)
+	}
 	s.player.env = append(env, "VAULT_TOKEN=hvs.of-nobody")
 	said = s.hold(0, "encryption key is rotated", "rotate", "-id", "refused")
 	if !strings.Contains(said, "the token from the environment is not good for this") {
