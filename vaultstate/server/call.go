@@ -32,7 +32,7 @@ func (c call) carries() bool { return c.method != http.MethodGet || c.token.Len(
 // do sends one request, once. What is not a success is a *Refusal.
 func (v *Vault) do(ctx context.Context, n *node, c call) (Answer, error) {
 	t := n.target
-	if strings.HasPrefix(t.Address, "https:") && t.Pin == (vaultstate.Digest{}) && !v.meeting {
+	if strings.HasPrefix(strings.ToLower(t.Address), "https:") && t.Pin == (vaultstate.Digest{}) && !v.meeting {
 		return Answer{}, fmt.Errorf("%w: %s: its certificate was not seen before people compared them. Nothing was sent there; begin again, so that it is compared, too", ErrUnsafe, clean.Clean(t.Address))
 	}
 	if c.slow {
@@ -43,7 +43,7 @@ func (v *Vault) do(ctx context.Context, n *node, c call) (Answer, error) {
 		path = c.path
 	}
 	send := Sender(Send)
-	if c.carries() {
+	if c.carries() || t.ClientKey.Len() > 0 {
 		send = v.c.Sender
 	}
 	x := Exchange{At: v.now(), Address: t.Address, Method: c.method, Path: c.path, Token: c.token.Len() > 0, Share: c.share.Len() > 0}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -19,15 +20,24 @@ type Config struct {
 	Address string   // https://host:port, unix:///path, or http:// to this machine
 	Nodes   []string // further nodes of the same cluster, which an unseal goes to
 
-	CAFile     string // PEM; read once, by Open. With CA and CAPath empty: the system's
-	CA         []byte // PEM, before CAFile
-	CAPath     string // a directory of PEM files
-	ServerName string // other than the address's
-	// ClientCert and ClientKey are PEM files, for servers that want a certificate.
-	// The library reads them for each connection, to ordinary memory.
-	ClientCert, ClientKey string
-	Namespace             string
-	Proxy                 string // "": none, whatever the environment says
+	// Who vouches for the server: CA (PEM), or else what Open reads, once, in
+	// CAFile, or else in the directory CAPath. With none of them, whom the system
+	// trusts; with one of them, nobody else.
+	CA             []byte
+	CAFile, CAPath string
+	ServerName     string // other than the address's
+
+	// ClientCert and ClientKey (PEM) are for servers that want a certificate. The
+	// key is the caller's, who wipes it after Close. With one, every request goes
+	// through Sender: what TLS makes of it stays in that process.
+	ClientCert []byte
+	ClientKey  secret.Bytes
+	// ClientCertFile and ClientKeyFile are their files, as FromEnvironment names
+	// them. Open reads neither.
+	ClientCertFile, ClientKeyFile string
+
+	Namespace string
+	Proxy     string // "": none, whatever the environment says
 
 	// SkipVerify has the certificate compared with the pin alone. It is refused
 	// but in a practice and to this machine.
@@ -49,7 +59,7 @@ type Config struct {
 const (
 	defaultTimeout     = time.Minute
 	defaultInitTimeout = 10 * time.Minute
-	maxCAFile          = 1 << 20
+	maxCA              = 1 << 20
 )
 
 // checked fills in what is left out.
@@ -66,17 +76,57 @@ func (c Config) checked() (Config, error) {
 	if err := checkToken(c.Token); err != nil {
 		return c, err
 	}
-	if c.CAFile != "" && len(c.CA) == 0 {
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
-			return c, fmt.Errorf("reading the CA certificates: %w", err)
-		}
-		if len(pem) > maxCAFile {
-			return c, fmt.Errorf("reading the CA certificates: %q is too large", clean.Clean(c.CAFile))
-		}
-		c.CA = pem
+	if (len(c.ClientCert) == 0) != (c.ClientKey.Len() == 0) {
+		return c, errors.New("a client's certificate and its key go together, and one of them is missing")
 	}
-	return c, nil
+	var err error
+	switch {
+	case len(c.CA) > 0:
+	case c.CAFile != "":
+		c.CA, err = readCA(c.CAFile)
+	case c.CAPath != "":
+		c.CA, err = ReadCAPath(c.CAPath)
+	}
+	return c, err
+}
+
+func readCA(name string) ([]byte, error) {
+	pem, err := os.ReadFile(name) // #nosec G304 -- the operator's choice
+	if err == nil && len(pem) > maxCA {
+		err = fmt.Errorf("%q is too large", clean.Clean(name))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the CA certificates: %w", err)
+	}
+	return pem, nil
+}
+
+// ReadCAPath reads the files of a directory, in the order of their names.
+func ReadCAPath(dir string) ([]byte, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading the CA certificates: %w", err)
+	}
+	var all []byte
+	for _, e := range entries {
+		name := filepath.Join(dir, e.Name())
+		info, err := os.Stat(name) // directories of this kind are full of links
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		pem, err := readCA(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(append(all, pem...), '\n')
+	}
+	switch {
+	case len(all) == 0:
+		return nil, fmt.Errorf("reading the CA certificates: there is no file in %q", clean.Clean(dir))
+	case len(all) > maxCA:
+		return nil, fmt.Errorf("reading the CA certificates: %q has too many", clean.Clean(dir))
+	}
+	return all, nil
 }
 
 // checkToken refuses what no header may hold.
@@ -92,7 +142,7 @@ func checkToken(token secret.Bytes) error {
 // target is all that a connection to one node needs to know.
 func (c Config) target(address string) (Target, error) {
 	t := Target{
-		Address: address, CA: c.CA, CAPath: c.CAPath, ServerName: c.ServerName, ClientCert: c.ClientCert, ClientKey: c.ClientKey,
+		Address: address, CA: c.CA, ServerName: c.ServerName, ClientCert: c.ClientCert, ClientKey: c.ClientKey,
 		Namespace: c.Namespace, Proxy: c.Proxy, SkipVerify: c.SkipVerify,
 		Pin: c.Pins[address], Timeout: c.Timeout,
 	}

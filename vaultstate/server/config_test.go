@@ -281,43 +281,84 @@ func TestOneConnectionEach(t *testing.T) {
 	}
 }
 
-// TestCertificateFiles: certificates come from files, too, and a server may want
-// one of ours.
+// TestCertificateFiles: the CA comes from a file or from a directory, which are
+// read once.
 func TestCertificateFiles(t *testing.T) {
 	s, ca, _ := tlsServer(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, idle) })
-	s.TLS.ClientAuth = tls.RequireAnyClientCert
 	dir := t.TempDir()
-	mine := servertest.Certificate(t)
-	key, err := x509.MarshalPKCS8PrivateKey(mine.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := func(name, kind string, raw []byte) string {
+	file := func(name string, raw []byte) string {
 		path := filepath.Join(dir, name)
-		if kind != "" {
-			raw = pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: raw})
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
 		}
 		if err := os.WriteFile(path, raw, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return path
 	}
-	c := server.Config{
-		Address: s.URL, CAFile: file("ca.pem", "", ca),
-		ClientCert: file("cert.pem", "CERTIFICATE", mine.Certificate[0]), ClientKey: file("key.pem", "PRIVATE KEY", key),
-	}
-	if _, err := server.Open(t.Context(), c); err != nil {
-		t.Error(err)
+	other := servertest.PEM(servertest.Certificate(t))
+	cas := file("cas/a.pem", other)
+	file("cas/b.pem", ca)
+	file("cas/dir/c.pem", other)
+	for what, c := range map[string]server.Config{
+		"a file":      {Address: s.URL, CAFile: file("ca.pem", ca)},
+		"a directory": {Address: s.URL, CAPath: filepath.Dir(cas)},
+	} {
+		v, err := server.Open(t.Context(), c)
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		_ = os.RemoveAll(c.CAFile)
+		_ = os.RemoveAll(c.CAPath)
+		if _, err := v.Status(t.Context()); err != nil {
+			t.Errorf("%s was read again: %v", what, err)
+		}
 	}
 	for what, c := range map[string]server.Config{
-		"none of ours":      {Address: s.URL, CA: ca},
-		"no key":            {Address: s.URL, CA: ca, ClientCert: c.ClientCert},
 		"no such file":      {Address: s.URL, CAFile: filepath.Join(dir, "nothing")},
-		"a file of no CA":   {Address: s.URL, CAFile: c.ClientKey, ClientCert: c.ClientCert, ClientKey: c.ClientKey},
+		"a file of no CA":   {Address: s.URL, CAFile: file("none.pem", []byte("none"))},
+		"another CA":        {Address: s.URL, CAFile: file("other.pem", other)},
 		"no such directory": {Address: s.URL, CAPath: filepath.Join(dir, "nothing")},
+		"an empty one":      {Address: s.URL, CAPath: t.TempDir()},
 	} {
 		if _, err := server.Open(t.Context(), c); err == nil {
 			t.Errorf("%s: no error", what)
+		}
+	}
+}
+
+// TestClientKey: with a client's key every request goes through the Sender, also
+// one that carries nothing else; a certificate without a key is no request at all.
+func TestClientKey(t *testing.T) {
+	s, ca, reached := tlsServer(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, idle) })
+	s.TLS.ClientAuth = tls.RequireAnyClientCert
+	mine := servertest.Certificate(t)
+	raw, err := x509.MarshalPKCS8PrivateKey(mine.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := secret.Take(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}))
+	defer key.Wipe()
+	if _, err := server.Open(t.Context(), server.Config{Address: s.URL, CA: ca}); err == nil {
+		t.Fatal("the server wants no certificate: this test shows nothing")
+	}
+	sent := 0
+	v, err := server.Open(t.Context(), server.Config{Address: s.URL, CA: ca, ClientCert: servertest.PEM(mine), ClientKey: key,
+		Sender: func(ctx context.Context, r server.Request) (server.Answer, error) { sent++; return server.Send(ctx, r) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Status(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n := len(v.Exchanges()); sent != n || n < 2 {
+		t.Errorf("%d of %d requests went through the sender", sent, n)
+	}
+	before := reached.Load()
+	for what, c := range map[string]server.Config{"no key": {Address: s.URL, CA: ca, ClientCert: servertest.PEM(mine)}, "no certificate": {Address: s.URL, CA: ca, ClientKey: key}} {
+		if _, err := server.Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), "go together") || reached.Load() != before {
+			t.Errorf("%s: %v", what, err)
 		}
 	}
 }

@@ -67,15 +67,15 @@ func FromEnvironment(environ []string) Config {
 		return ""
 	}
 	return Config{
-		Address:    get("ADDR"),
-		CAFile:     get("CACERT"),
-		CA:         []byte(get("CACERT_BYTES")),
-		CAPath:     get("CAPATH"),
-		ServerName: get("TLS_SERVER_NAME"),
-		ClientCert: get("CLIENT_CERT"),
-		ClientKey:  get("CLIENT_KEY"),
-		Namespace:  get("NAMESPACE"),
-		SkipVerify: slices.Contains([]string{"1", "t", "true"}, strings.ToLower(get("SKIP_VERIFY"))),
-		Token:      secret.Take([]byte(get("TOKEN"))),
+		Address:        get("ADDR"),
+		CAFile:         get("CACERT"),
+		CA:             []byte(get("CACERT_BYTES")),
+		CAPath:         get("CAPATH"),
+		ServerName:     get("TLS_SERVER_NAME"),
+		ClientCertFile: get("CLIENT_CERT"),
+		ClientKeyFile:  get("CLIENT_KEY"),
+		Namespace:      get("NAMESPACE"),
+		SkipVerify:     slices.Contains([]string{"1", "t", "true"}, strings.ToLower(get("SKIP_VERIFY"))),
+		Token:          secret.Take([]byte(get("TOKEN"))),
 	}
 }

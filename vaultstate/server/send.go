@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -21,14 +22,14 @@ import (
 )
 
 // Target is one node, with all that a connection to it needs: no variable, no
-// other state, and no file but those that it names. Nothing of it is secret.
+// file, no other state. Nothing of it is secret but ClientKey, which stays the
+// caller's.
 type Target struct {
 	Address    string
-	CA         []byte
-	CAPath     string
+	CA         []byte // PEM; empty: whom the system trusts
 	ServerName string
-	ClientCert string // a file
-	ClientKey  string // a file
+	ClientCert []byte       // PEM; empty: none
+	ClientKey  secret.Bytes // PEM
 	Namespace  string
 	Proxy      string
 	SkipVerify bool
@@ -133,13 +134,12 @@ func connection(t Target, see func(vaultstate.Digest)) (*http.Client, string, er
 	}
 	cfg.MaxRetries = 0
 	cfg.Address = t.Address
-	if err := cfg.ConfigureTLS(&api.TLSConfig{CACertBytes: t.CA, CAPath: t.CAPath, ClientCert: t.ClientCert, ClientKey: t.ClientKey,
-		TLSServerName: t.ServerName, Insecure: t.SkipVerify}); err != nil {
-		return nil, "", fmt.Errorf("reading the certificates: %w", err)
-	}
 	transport, ok := cfg.HttpClient.Transport.(*http.Transport)
 	if !ok {
 		return nil, "", errors.New("setting up the connection: the library has another transport")
+	}
+	if err := certificates(transport.TLSClientConfig, t); err != nil {
+		return nil, "", err
 	}
 	transport.Proxy = nil // the library's asks the environment
 	if t.Proxy != "" {
@@ -174,6 +174,29 @@ func connection(t Target, see func(vaultstate.Digest)) (*http.Client, string, er
 		return cfg.HttpClient, "http://localhost", nil
 	}
 	return cfg.HttpClient, strings.TrimRight(t.Address, "/"), nil
+}
+
+// certificates says who vouches for the server, and who we are. The library's own
+// way trusts whom the system trusts besides the CA that was named, and quotes
+// files in its errors.
+func certificates(c *tls.Config, t Target) error {
+	c.ServerName, c.InsecureSkipVerify = t.ServerName, t.SkipVerify
+	if len(t.CA) > 0 {
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(t.CA) {
+			return errors.New("the CA certificates: there is none in what was named (want PEM)")
+		}
+	}
+	if t.ClientKey.Len() == 0 {
+		return nil
+	}
+	mine, err := tls.X509KeyPair(t.ClientCert, t.ClientKey.Expose())
+	if err != nil {
+		return errors.New("the client's certificate and key: they do not go together, or cannot be read (want PEM, the key not encrypted)")
+	}
+	// Whatever CAs the server says that it likes: it has to judge.
+	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &mine, nil }
+	return nil
 }
 
 func pinOf(s tls.ConnectionState) (vaultstate.Digest, error) {

@@ -39,7 +39,7 @@ func serve(parent *os.File) int {
 	if err != nil {
 		return 1
 	}
-	defer secret.WipeAll([]secret.Bytes{r.Token, r.Body})
+	defer wipe(r)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {

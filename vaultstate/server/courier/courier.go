@@ -10,6 +10,8 @@
 //   - the request is not written before the child said that it is hardened, as the
 //     kernel confirms: not dumpable, no core, no new privileges (TestReady).
 //     Another process of the same user can neither read nor trace it (TestHidden);
+//   - a client's TLS key is among them, so that what TLS makes of it ends with the
+//     child, too;
 //   - the child gets no variable but those by which TLS finds certificates, no
 //     descriptor but its socket and /dev/null, and a session of its own;
 //   - it is killed when the request's time is up, or the context ends, and ends by

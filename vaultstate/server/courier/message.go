@@ -15,10 +15,12 @@ import (
 // The greatest lengths of fields. A body is as long as 255 PGP keys can make it,
 // an answer as server.Send lets it be.
 const (
-	maxText   = 4 << 10 // an address, a path, a file's name, a token
-	maxCA     = 2 << 20
-	maxBody   = 4 << 20
-	maxReason = 1000 // characters of an error
+	maxText = 4 << 10 // an address, a path, a file's name, a token
+	maxCA   = 2 << 20
+	// maxClientKey is more than a key of RSA with 16384 bits takes.
+	maxClientKey = 64 << 10
+	maxBody      = 4 << 20
+	maxReason    = 1000 // characters of an error
 )
 
 func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
@@ -34,8 +36,8 @@ func readReady(from io.Reader) (lacks uint64, err error) {
 	return binary.BigEndian.Uint64(n), nil
 }
 
-// writeRequest writes a request: the CA, what has a fixed length, the texts, and
-// at last token and body. Of one that is too long it writes nothing.
+// writeRequest writes a request: the CA, what has a fixed length, the texts, the
+// client's certificate, and at last its key, token and body. Of one that is too long it writes nothing.
 func writeRequest(to io.Writer, r server.Request) error {
 	t := r.Target
 	skip := uint64(0)
@@ -43,23 +45,23 @@ func writeRequest(to io.Writer, r server.Request) error {
 		skip = 1
 	}
 	fields := [][]byte{t.CA, t.Pin[:], number(skip), number(uint64(max(t.Timeout, 0)))}
-	for _, s := range []string{t.Address, t.CAPath, t.ServerName, t.ClientCert, t.ClientKey, t.Namespace, t.Proxy, r.Method, r.Path} {
+	for _, s := range []string{t.Address, t.ServerName, t.Namespace, t.Proxy, r.Method, r.Path} {
 		if len(s) > maxText {
 			return errTooLong
 		}
 		fields = append(fields, []byte(s))
 	}
-	if len(t.CA) > maxCA || r.Token.Len() > maxText || r.Body.Len() > maxBody {
+	if len(t.CA) > maxCA || len(t.ClientCert) > maxCA || t.ClientKey.Len() > maxClientKey || r.Token.Len() > maxText || r.Body.Len() > maxBody {
 		return errTooLong
 	}
-	return write(to, kindRequest, append(fields, r.Token.Expose(), r.Body.Expose())...)
+	return write(to, kindRequest, append(fields, t.ClientCert, t.ClientKey.Expose(), r.Token.Expose(), r.Body.Expose())...)
 }
 
-// readRequest returns a request whose token and body the caller wipes.
+// readRequest returns a request whose client key, token and body the caller wipes.
 func readRequest(from io.Reader) (server.Request, error) {
 	var r server.Request
-	var ca, pin, skip, timeout []byte
-	var texts [9][]byte
+	var ca, mine, pin, skip, timeout []byte
+	var texts [6][]byte
 	slots := []slot{
 		{max: maxCA, public: &ca},
 		{min: len(r.Target.Pin), max: len(r.Target.Pin), public: &pin},
@@ -69,23 +71,25 @@ func readRequest(from io.Reader) (server.Request, error) {
 	for i := range texts {
 		slots = append(slots, slot{max: maxText, public: &texts[i]})
 	}
-	slots = append(slots, slot{max: maxText, secret: &r.Token}, slot{max: maxBody, secret: &r.Body})
+	slots = append(slots, slot{max: maxCA, public: &mine}, slot{max: maxClientKey, secret: &r.Target.ClientKey}, slot{max: maxText, secret: &r.Token}, slot{max: maxBody, secret: &r.Body})
 	if err := read(from, kindRequest, slots...); err != nil {
 		return server.Request{}, err
 	}
 	t := &r.Target
 	skips, limit := binary.BigEndian.Uint64(skip), binary.BigEndian.Uint64(timeout)
 	if skips > 1 || limit > 1<<63-1 {
-		secret.WipeAll([]secret.Bytes{r.Token, r.Body})
+		wipe(r)
 		return server.Request{}, errFrame
 	}
-	t.CA, t.SkipVerify, t.Timeout = ca, skips == 1, time.Duration(limit)
+	t.CA, t.ClientCert, t.SkipVerify, t.Timeout = ca, mine, skips == 1, time.Duration(limit)
 	copy(t.Pin[:], pin)
-	for i, to := range []*string{&t.Address, &t.CAPath, &t.ServerName, &t.ClientCert, &t.ClientKey, &t.Namespace, &t.Proxy, &r.Method, &r.Path} {
+	for i, to := range []*string{&t.Address, &t.ServerName, &t.Namespace, &t.Proxy, &r.Method, &r.Path} {
 		*to = string(texts[i])
 	}
 	return r, nil
 }
+
+func wipe(r server.Request) { secret.WipeAll([]secret.Bytes{r.Target.ClientKey, r.Token, r.Body}) }
 
 // An answer's first field: whether there is one, and else why not.
 const (

@@ -21,7 +21,7 @@ func take(s string) secret.Bytes { return secret.Take([]byte(s)) }
 func aRequest() server.Request {
 	return server.Request{
 		Target: server.Target{
-			Address: "https://vault.example:8200", CA: []byte("-----BEGIN"), CAPath: "/etc/ca", ServerName: "vault", ClientCert: "c.pem", ClientKey: "k.pem",
+			Address: "https://vault.example:8200", CA: []byte("-----BEGIN"), ServerName: "vault", ClientCert: []byte("-----BEGIN C"), ClientKey: take("-----BEGIN K"),
 			Namespace: "ns", Proxy: "http://proxy:3128", SkipVerify: true, Pin: [32]byte{1, 2, 3}, Timeout: 7 * time.Second,
 		},
 		Method: "PUT", Path: "sys/rekey/update", Token: take("s.token"), Body: take(`{"key":"MTIz"}`),
@@ -53,10 +53,12 @@ func TestRequest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !got.Token.Equal(r.Token) || !got.Body.Equal(r.Body) {
-			t.Errorf("%s: token or body differ", name)
+		if !got.Token.Equal(r.Token) || !got.Body.Equal(r.Body) || !got.Target.ClientKey.Equal(r.Target.ClientKey) {
+			t.Errorf("%s: key, token or body differ", name)
 		}
-		got.Token, got.Body, r.Token, r.Body = secret.Bytes{}, secret.Bytes{}, secret.Bytes{}, secret.Bytes{}
+		for _, s := range []*secret.Bytes{&got.Token, &got.Body, &got.Target.ClientKey, &r.Token, &r.Body, &r.Target.ClientKey} {
+			*s = secret.Bytes{}
+		}
 		if a, b := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", r); a != b {
 			t.Errorf("%s: got %s, want %s", name, a, b)
 		}
@@ -167,7 +169,7 @@ func TestRefused(t *testing.T) {
 			b[i] ^= x
 			// More follows: a length that is too long finds something.
 			r, err := readRequest(io.MultiReader(bytes.NewReader(b), bytes.NewReader(make([]byte, 2*frameSize))))
-			if !errors.Is(err, errFrame) || r.Token.Len() > 0 || r.Body.Len() > 0 {
+			if !errors.Is(err, errFrame) || r.Target.ClientKey.Len() > 0 || r.Token.Len() > 0 || r.Body.Len() > 0 {
 				t.Errorf("byte %d: %v", i, err)
 			}
 		}
@@ -189,10 +191,12 @@ func TestRefused(t *testing.T) {
 // arrives.
 func TestTooLong(t *testing.T) {
 	for name, change := range map[string]func(*server.Request){
-		"CA":    func(r *server.Request) { r.Target.CA = make([]byte, maxCA+1) },
-		"path":  func(r *server.Request) { r.Path = strings.Repeat("p", maxText+1) },
-		"token": func(r *server.Request) { r.Token = secret.New(maxText + 1) },
-		"body":  func(r *server.Request) { r.Body = secret.New(maxBody + 1) },
+		"CA":          func(r *server.Request) { r.Target.CA = make([]byte, maxCA+1) },
+		"certificate": func(r *server.Request) { r.Target.ClientCert = make([]byte, maxCA+1) },
+		"key":         func(r *server.Request) { r.Target.ClientKey = secret.New(maxClientKey + 1) },
+		"path":        func(r *server.Request) { r.Path = strings.Repeat("p", maxText+1) },
+		"token":       func(r *server.Request) { r.Token = secret.New(maxText + 1) },
+		"body":        func(r *server.Request) { r.Body = secret.New(maxBody + 1) },
 	} {
 		r := aRequest()
 		change(&r)
@@ -232,10 +236,10 @@ func FuzzMessages(f *testing.F) {
 		if err == nil && !bytes.Equal(in[:len(in)-rest.Len()], encoded(t, r)) {
 			t.Error("a request is written in other bytes than it was read from")
 		}
-		if err != nil && (r.Token.Len() > 0 || r.Body.Len() > 0) {
+		if err != nil && (r.Target.ClientKey.Len() > 0 || r.Token.Len() > 0 || r.Body.Len() > 0) {
 			t.Error("an error, and something was read")
 		}
-		secret.WipeAll([]secret.Bytes{r.Token, r.Body})
+		wipe(r)
 		a, err := readAnswer(bytes.NewReader(in))
 		if err != nil && a.Body.Len() > 0 || err == nil && (a.Status < 100 || a.Status > 999) {
 			t.Errorf("the answer %+v, %v", a, err)
