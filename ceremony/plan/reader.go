@@ -75,6 +75,7 @@ var (
 		"vault": {{name: "config", flag: "config", path: true}, {name: "storage", flag: "storage", path: true},
 			{name: "address", flag: "address", kinds: serverKinds}, {name: "ca_cert", flag: "ca-cert", path: true, kinds: serverKinds},
 			{name: "tls_server_name", flag: "tls-server-name", kinds: serverKinds}, {name: "namespace", flag: "namespace", kinds: serverKinds},
+			{name: "client_cert", flag: "client-cert", path: true, kinds: serverKinds}, {name: "client_key", flag: "client-key", path: true, kinds: serverKinds},
 			{name: "proxy", flag: "proxy", kinds: serverKinds}, {name: "certificate", flag: "certificate", kinds: serverKinds},
 			{name: "nodes", flag: "node", kinds: []vaultstate.Kind{Unseal}}},
 		"hsm": {

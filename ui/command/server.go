@@ -1,8 +1,8 @@
 package command
 
 import (
+	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -24,18 +24,21 @@ import (
 // serverFlags say which server, and how it is reached.
 type serverFlags struct {
 	address, caCert, serverName, namespace, proxy, certificate, nodes string
+	clientCert, clientKey                                             string
 }
 
 func (f *flags) serverFlags() {
 	s := f.set
 	s.StringVar(&f.serving.address, "address", "", "a running server in place of a local vault, its `URL`")
 	s.StringVar(&f.serving.caCert, "ca-cert", "", "a `FILE` with the CA certificates of the server, PEM")
+	s.StringVar(&f.serving.clientCert, "client-cert", "", "a `FILE` with the certificate that shows the server who we are, PEM")
+	s.StringVar(&f.serving.clientKey, "client-key", "", "a `FILE` with its key, PEM; nobody else may read it")
 	s.StringVar(&f.serving.serverName, "tls-server-name", "", "the `NAME` in its certificate, where the address has another")
 	s.StringVar(&f.serving.namespace, "namespace", "", "the `NAMESPACE` at the server")
 	s.StringVar(&f.serving.proxy, "proxy", "", "the `URL` of a proxy; the environment's are not used")
 	s.StringVar(&f.serving.certificate, "certificate", "", "the SHA-256 of the public key of the server's certificate, `HEX`; of further nodes after it, and commas")
 	s.StringVar(&f.serving.nodes, "node", "", "of an unseal: `URLS` of further nodes, and commas")
-	for _, rare := range []string{"ca-cert", "tls-server-name", "namespace", "proxy", "certificate", "node"} {
+	for _, rare := range []string{"ca-cert", "client-cert", "client-key", "tls-server-name", "namespace", "proxy", "certificate", "node"} {
 		s.Lookup(rare).Hidden = true // the page is full; README has them
 	}
 }
@@ -53,6 +56,7 @@ type serverTarget struct {
 func (t *serverTarget) Wipe() {
 	if t != nil {
 		t.config.Token.Wipe()
+		t.config.ClientKey.Wipe()
 	}
 }
 
@@ -89,12 +93,15 @@ func forgetToken() error {
 func (f *flags) serverTarget() (_ *serverTarget, err error) {
 	environ := os.Environ()
 	env := server.FromEnvironment(environ)
-	t := &serverTarget{config: server.Config{SkipVerify: env.SkipVerify, Token: env.Token}}
+	t := &serverTarget{config: server.Config{Token: env.Token}}
 	defer func() {
 		if err != nil {
 			t.Wipe()
 		}
 	}()
+	if err := t.identity(environ, cmp.Or(f.serving.clientCert, env.ClientCertFile), cmp.Or(f.serving.clientKey, env.ClientKeyFile)); err != nil {
+		return nil, err
+	}
 	var bad []error
 	take := func(flag, typed, variable, found string) string {
 		switch {
@@ -114,7 +121,15 @@ func (f *flags) serverTarget() (_ *serverTarget, err error) {
 	c := &t.config
 	c.Address = take("address", f.serving.address, "*_ADDR", env.Address)
 	c.CAFile = take("ca-cert", f.serving.caCert, "*_CACERT", env.CAFile)
-	c.CAPath = take("ca-path", "", "*_CAPATH", env.CAPath)
+	if f.doc != nil || c.CAFile == "" && len(env.CA) == 0 { // else it is not used
+		c.CAPath = take("ca-path", "", "*_CAPATH", env.CAPath)
+	}
+	if f.doc != nil && len(env.CA) > 0 {
+		bad = append(bad, errors.New("environment *_CACERT_BYTES has a certificate, and the plan does not say it"))
+	}
+	c.ClientCertFile = take("client-cert", f.serving.clientCert, "*_CLIENT_CERT", env.ClientCertFile)
+	c.ClientKeyFile = take("client-key", f.serving.clientKey, "*_CLIENT_KEY", env.ClientKeyFile)
+	c.SkipVerify = take("skip-verify", "", "*_SKIP_VERIFY", map[bool]string{true: "true"}[env.SkipVerify]) != ""
 	c.ServerName = take("tls-server-name", f.serving.serverName, "*_TLS_SERVER_NAME", env.ServerName)
 	c.Namespace = take("namespace", f.serving.namespace, "*_NAMESPACE", env.Namespace)
 	c.Proxy = take("proxy", f.serving.proxy, "", "")
@@ -138,6 +153,9 @@ func (f *flags) serverTarget() (_ *serverTarget, err error) {
 		c.CA = env.CA
 		t.values = append(t.values, plan.Value{Name: "ca-cert", Text: "SHA-256 " + sha256Hex(env.CA), Source: "environment *_CACERT_BYTES"})
 	}
+	if err := t.readCAPath(); err != nil {
+		return nil, err
+	}
 	t.plan = plan.Server{Address: c.Address, Nodes: c.Nodes, Namespace: c.Namespace, ServerName: c.ServerName, CACert: c.CAFile, Proxy: c.Proxy, SkipVerify: c.SkipVerify}
 	if err := t.pin(certificates); err != nil {
 		return nil, usage("-certificate: %v. Nothing was touched.", err)
@@ -150,31 +168,6 @@ func (f *flags) serverTarget() (_ *serverTarget, err error) {
 		t.variables = append(t.variables, v.Name+"="+v.Value)
 	}
 	return t, nil
-}
-
-// pin has each address show the certificate that is named for it: the server's
-// first, then those of further nodes.
-func (t *serverTarget) pin(certificates string) error {
-	if certificates == "" {
-		return nil
-	}
-	t.plan.Certificates = strings.Split(certificates, ",")
-	t.config.Pins = map[string]vaultstate.Digest{}
-	addresses := t.plan.Addresses()
-	for i, c := range t.plan.Certificates {
-		sum, err := digestOf(c)
-		switch {
-		case err != nil:
-			return err
-		case i >= len(addresses):
-			return fmt.Errorf("it names %d certificates, and there are %d addresses", len(t.plan.Certificates), len(addresses))
-		}
-		if was, twice := t.config.Pins[addresses[i]]; twice && was != sum {
-			return fmt.Errorf("it names two certificates for %s", clean.Clean(addresses[i]))
-		}
-		t.config.Pins[addresses[i]] = sum
-	}
-	return nil
 }
 
 // holdServer holds a ceremony on a running server. The record begins before the
@@ -273,16 +266,4 @@ func (p *Process) finish(f *flags, q plan.Request, roster *custodian.Roster, j *
 	j.Network = p.up
 	j.Machine, err = p.machine(describeTerminal(f.plain, p.pipedIn()))
 	return err
-}
-
-func digestOf(text string) (d vaultstate.Digest, err error) {
-	b, err := hex.DecodeString(text)
-	if err != nil || len(b) != len(d) {
-		return d, errors.New("it is not 64 hex digits")
-	}
-	copy(d[:], b)
-	if d == (vaultstate.Digest{}) {
-		return d, errors.New("no key has this SHA-256")
-	}
-	return d, nil
 }

@@ -1,8 +1,11 @@
 package command_test
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,5 +125,55 @@ func TestServerNodeSwapped(t *testing.T) {
 	said := n.unseal(4, "The server shows another certificate than before.", "swapped", "-node", n.second.URL)
 	if n.second.Shares > 0 || !n.second.Sealed {
 		t.Errorf("%d shares went to it\n%s", n.second.Shares, said)
+	}
+}
+
+// TestServerClientCertificate holds ceremonies at a server that wants a client's
+// certificate, which the environment names, as it does the CA. Record and screen
+// say that they are in effect, and have nothing of the key; and every variable is
+// in the record.
+func TestServerClientCertificate(t *testing.T) {
+	t.Parallel()
+	f := servertest.NewTLS(t, servertest.Dialects[1])
+	s := &onServer{T: t, address: f.URL, f: f, player: &player{dir: t.TempDir(), shown: map[string]string{}, env: []string{"HOME=" + t.TempDir(), "TERM=dumb"}}}
+	theirs, mine := servertest.Certificate(t), servertest.Certificate(t)
+	var now atomic.Pointer[tls.Certificate]
+	now.Store(theirs)
+	servertest.Shows(f.Server, &now)
+	f.TLS.ClientAuth, f.TLS.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
+	f.TLS.ClientCAs.AddCert(mine.Leaf)
+	raw, err := x509.MarshalPKCS8PrivateKey(mine.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})
+	for name, text := range map[string][]byte{"ca.pem": servertest.PEM(theirs), "cert.pem": servertest.PEM(mine), "key.pem": key} {
+		if err := os.WriteFile(filepath.Join(s.player.dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.player.env = append(s.player.env, "VAULT_CACERT=ca.pem", "HTTPS_PROXY=http://127.0.0.1:1", "BAO_FORMAT=json")
+	init := []string{"init", "-id", "mutual", "-recovery-shares=3", "-recovery-threshold=2"}
+	s.hold(1, "certificate required", init...)
+	s.player.env = append(s.player.env, "VAULT_CLIENT_CERT=cert.pem", "BAO_CLIENT_KEY=key.pem")
+	s.player.keeps = true
+	said := s.hold(0, "he vault is initialised", init...)
+	s.player.env = append(s.player.env, "VAULT_TOKEN="+s.player.token)
+	said += s.hold(0, "encryption key is rotated", "rotate", "-id", "turned")
+	record := s.record("mutual")
+	sum := sha256.Sum256(mine.Certificate[0])
+	for _, want := range []string{"client-cert = cert.pem (environment *_CLIENT_CERT)", "client-cert = SHA-256 " + hex.EncodeToString(sum[:]) + " (of the certificate)",
+		"client-key = key.pem (environment *_CLIENT_KEY)", `"BAO_CLIENT_KEY=set"`, `"BAO_FORMAT=json"`, `"HTTPS_PROXY=http://127.0.0.1:1"`, `"VAULT_CACERT=ca.pem"`, `"VAULT_CLIENT_CERT=cert.pem"`} {
+		if !strings.Contains(record, want) {
+			t.Errorf("the record has no %s", want)
+		}
+	}
+	if !strings.Contains(s.record("turned"), `"VAULT_TOKEN=set"`) {
+		t.Error("the record does not say that a token was set")
+	}
+	for line := range strings.Lines(string(key)) {
+		if line = strings.TrimSpace(line); strings.Contains(said+record+s.record("turned"), line) {
+			t.Errorf("the key's line %q was shown or recorded", line)
+		}
 	}
 }
