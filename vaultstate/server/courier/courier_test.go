@@ -37,15 +37,15 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	Child() // which hardens the child: nothing else does
-	if len(os.Args) == 6 && os.Args[1] == "courier-test-parent" {
-		helper(os.Args[2], os.Args[3], os.Args[4], os.Args[5])
+	if len(os.Args) == 7 && os.Args[1] == "courier-test-parent" {
+		helper(os.Args[2], os.Args[3], os.Args[4], os.Args[5], os.Args[6])
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
 
 // helper is what this binary is where TestLeavesNothing starts it: see there.
-var helper func(how, plain, tls, ca string)
+var helper func(how, plain, tls, ca, cert string)
 
 const canary = "canary-of-a-share-canary-of-a-share"
 

@@ -5,7 +5,9 @@ package courier
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -21,6 +23,7 @@ import (
 	"conclave/hsm/secret/memscan"
 	"conclave/hsm/softhsm/need"
 	"conclave/vaultstate/server"
+	"conclave/vaultstate/server/servertest"
 )
 
 // parent is the argument with which this test binary is the process that sends
@@ -28,12 +31,16 @@ import (
 const parent = "courier-test-parent"
 
 // TestLeavesNothing sends shares and a token from a process, with plain HTTP and
-// with TLS, and looks for them in it afterwards. The same requests sent with
-// server.Send are found, so the scan would see a copy; and the server got all.
+// with TLS and a client's key, and looks for them in it afterwards. The same
+// requests sent with server.Send are found, so the scan would see a copy; and the
+// server got all.
 func TestLeavesNothing(t *testing.T) {
 	need.Tool(t, "root")
 	for _, how := range []string{"courier", "here"} {
 		share, token := random(t), random(t)
+		mine := servertest.Certificate(t)
+		key := keyPEM(t, mine)
+		line := strings.Split(string(key.Expose()), "\n")[1]
 		arrived := 0
 		answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
@@ -42,11 +49,16 @@ func TestLeavesNothing(t *testing.T) {
 			}
 			_, _ = w.Write(body) // the answer has the share as well
 		})
-		plain, tls := httptest.NewServer(answer), httptest.NewTLSServer(answer)
+		plain, encrypted := httptest.NewServer(answer), httptest.NewUnstartedServer(answer)
+		encrypted.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert} // #nosec G402 -- Go's own least version
+		encrypted.StartTLS()
 		defer plain.Close()
-		defer tls.Close()
-		pid, end := sends(t, how, plain.URL, tls.URL, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: tls.Certificate().Raw})), share, token)
-		r, err := memscan.Scan(pid, append(memscan.Forms("share", share), memscan.Forms("token", token)...)...)
+		defer encrypted.Close()
+		pid, end := sends(t, how, plain.URL, encrypted.URL, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: encrypted.Certificate().Raw})),
+			string(servertest.PEM(mine)), share, token, key.Expose())
+		forms := append(memscan.Forms("share", share), memscan.Forms("token", token)...)
+		forms = append(append(forms, memscan.Forms("key's line", []byte(line))...), memscan.Forms("key", scalar(t, mine))...)
+		r, err := memscan.Scan(pid, forms...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +70,7 @@ func TestLeavesNothing(t *testing.T) {
 		switch {
 		case how == "courier" && len(r.Hits) > 0:
 			t.Errorf("%d copies are left", len(r.Hits))
-		case how == "here" && (r.Found("share") == 0 || r.Found("token") == 0):
+		case how == "here" && (r.Found("share") == 0 || r.Found("token") == 0 || r.Found("key") == 0):
 			t.Error("sent from the process itself, they are not found in it: this test shows nothing")
 		}
 	}
@@ -68,6 +80,20 @@ func TestLeavesNothing(t *testing.T) {
 func random(t *testing.T) []byte {
 	t.Helper()
 	return []byte(rand.Text() + rand.Text()[:18])
+}
+
+// scalar is the private key itself.
+func scalar(t *testing.T, c *tls.Certificate) []byte {
+	t.Helper()
+	k, ok := c.PrivateKey.(*ecdsa.PrivateKey)
+	if !ok {
+		t.Fatal("the key is of another type")
+	}
+	b, err := k.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // masked keeps a secret off the pages on which it would be found.
@@ -80,9 +106,9 @@ func masked(b []byte) []byte {
 }
 
 // sends starts the process that sends, and waits until it has.
-func sends(t *testing.T, how, plain, tls, ca string, share, token []byte) (pid int, end func()) {
+func sends(t *testing.T, how, plain, tls, ca, cert string, share, token, key []byte) (pid int, end func()) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], parent, how, plain, tls, ca) //nolint:noctx // end ends it
+	cmd := exec.Command(os.Args[0], parent, how, plain, tls, ca, cert) //nolint:noctx // end ends it
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +120,8 @@ func sends(t *testing.T, how, plain, tls, ca string, share, token []byte) (pid i
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := in.Write(append(masked(share), masked(token)...)); err != nil {
+	all := append(append(masked(share), masked(token)...), byte(len(key)>>8), byte(len(key)))
+	if _, err := in.Write(append(all, masked(key)...)); err != nil {
 		t.Fatal(err)
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
@@ -108,9 +135,9 @@ func sends(t *testing.T, how, plain, tls, ca string, share, token []byte) (pid i
 }
 
 // sendAround is that process.
-func sendAround(how, plain, tls, ca string) {
-	read := func() secret.Bytes {
-		s := secret.New(44)
+func sendAround(how, plain, tls, ca, cert string) {
+	read := func(n int) secret.Bytes {
+		s := secret.New(n)
 		if _, err := io.ReadFull(os.Stdin, s.Expose()); err != nil {
 			panic(err)
 		}
@@ -119,13 +146,18 @@ func sendAround(how, plain, tls, ca string) {
 		}
 		return s
 	}
-	share, token := read(), read()
+	share, token := read(44), read(44)
+	var size [2]byte
+	if _, err := io.ReadFull(os.Stdin, size[:]); err != nil {
+		panic(err)
+	}
+	key := read(int(size[0])<<8 | int(size[1]))
 	send := Send
 	if how == "here" {
 		send = server.Send
 	}
 	for range 10 {
-		for _, to := range []server.Target{{Address: plain}, {Address: tls, CA: []byte(ca)}} {
+		for _, to := range []server.Target{{Address: plain}, {Address: tls, CA: []byte(ca), ClientCert: []byte(cert), ClientKey: key}} {
 			to.Timeout = 30 * time.Second
 			a, err := send(context.Background(), server.Request{Target: to, Method: "PUT", Path: "sys/unseal", Token: token, Body: share})
 			if err != nil || !a.Body.Equal(share) {
@@ -136,6 +168,7 @@ func sendAround(how, plain, tls, ca string) {
 	}
 	share.Wipe()
 	token.Wipe()
+	key.Wipe()
 	fmt.Println("sent")
 	_, _ = io.Copy(io.Discard, os.Stdin) // until it has been scanned
 }
