@@ -149,6 +149,7 @@ func TestBind(t *testing.T) {
 	q.RecoveryShares, q.RecoveryThreshold = n(2), n(2)
 	q.Custodians = []string{"Alice Example", "Bob Example"}
 	q.RecoveryKeys = []plan.File{aliceFile, bobFile}
+	q.SecondMedium = "/media/custodians"
 	for _, c := range []struct{ name, src, want string }{
 		{"good", fmt.Sprintf(whole, alice, bob), ""},
 		{"swapped file", fmt.Sprintf(whole, alice, alice), "the plan says that Bob Example's is " + alice},

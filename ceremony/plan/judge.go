@@ -22,7 +22,7 @@ type Finding struct{ Level, ID, Sentence string }
 
 // Acceptable are the ids of overrides that a plan can accept with a reason.
 var Acceptable = []string{
-	"no-witness", "skipped-proofs", "no-challenge", "plain-shares", "single-control", "given-pin", OnePINHolder, "given-token", "piped-secrets", "plain-display", "recorder-allowed", "unauthenticated-seal", "old-keys-stay", "quorum-in-memory", "api-session",
+	"no-witness", "skipped-proofs", "no-challenge", "no-second-medium", "plain-shares", "single-control", "given-pin", OnePINHolder, "given-token", "piped-secrets", "plain-display", "recorder-allowed", "unauthenticated-seal", "old-keys-stay", "quorum-in-memory", "api-session",
 	"no-spare-share", "two-quorums", "one-organisation", "one-superior", "one-site", "one-witness", "near-witness",
 	"operator-custodian", "operator-pin-holder", "pin-holder-custodian", "new-approver", BreakGlass,
 }

@@ -232,6 +232,26 @@ func TestKeys(t *testing.T) {
 	if slices.ContainsFunc(p.Overrides, func(o plan.Override) bool { return o.ID == "plain-shares" }) {
 		t.Error("shares are said to be shown")
 	}
+	// They are proven from what their holders take home, or it is an override.
+	for name, c := range map[string]struct {
+		change func(*plan.Request)
+		is     bool
+	}{
+		"no medium":              {func(*plan.Request) {}, true},
+		"a medium":               {func(q *plan.Request) { q.SecondMedium = "/media/custodians" }, false},
+		"no medium, in practice": {func(q *plan.Request) { q.Practice = true }, false},
+		"no proof":               {func(q *plan.Request) { q.SkipProof = true }, false},
+	} {
+		q := q
+		c.change(&q)
+		p, _, text := problems(t, q)
+		if p == nil {
+			t.Fatal(name, text)
+		}
+		if is := slices.ContainsFunc(p.Overrides, func(o plan.Override) bool { return o.ID == "no-second-medium" }); is != c.is {
+			t.Errorf("%s: %v", name, p.Overrides)
+		}
+	}
 
 	few := q
 	few.RecoveryKeys = q.RecoveryKeys[:4]

@@ -326,6 +326,9 @@ func (q Request) override(p *Plan) {
 	if (len(p.Keys) > 0 || p.WitnessKey != nil || p.RootTokenKey != nil) && !p.Challenge {
 		add("no-challenge", "PGP keys are not challenged: nobody has shown that their holders can decrypt.")
 	}
+	if p.Issues() && len(p.Keys) > 0 && q.SecondMedium == "" && !p.SkipProof && !p.Practice {
+		add("no-second-medium", "Encrypted shares are proven from the ceremony's directory, not from a medium that their holders take home.")
+	}
 	if p.Issues() && len(p.Keys) == 0 {
 		add("plain-shares", "Shares are shown on this screen: no PGP keys were given.")
 	}
