@@ -175,7 +175,7 @@ func (r *Run) leave(who Person, reason string) error {
 	}
 	r.present = slices.DeleteFunc(slices.Clone(r.present), func(p Person) bool { return p == who })
 	r.left = append(r.left, who)
-	q, p, d := &r.quorum, &r.proof, &r.delivery
+	q, p := &r.quorum, &r.proof
 	if q.turn == who {
 		q.turn, q.handed = Person{}, false
 	}
@@ -186,9 +186,6 @@ func (r *Run) leave(who Person, reason string) error {
 	if p.handed && r.receivers()[p.turn] == who {
 		p.wipe()
 		p.handed = false
-	}
-	if d.handed && d.next < len(d.shares) && r.receivers()[d.next] == who {
-		d.handed, d.private = false, false
 	}
 	if r.parts.handed {
 		r.parts.wipe()

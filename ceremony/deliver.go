@@ -30,9 +30,7 @@ type delivery struct {
 	token     fileOf
 	told      bool         // where the files lie was shown
 	next      int          // index of the next share to show
-	handed    bool         // its custodian has the keyboard
-	displays  []string     // what else may show the screen, in sentences
-	private   bool         // nothing does, custodian and witness say
+	sight                  // who said that nobody else sees the screen
 	since     time.Time    // when the share was shown first
 	qr        qrState      // whether it is shown as a QR code
 	text      secret.Bytes // what is shown
@@ -83,10 +81,8 @@ func handOut(r *Run) *page {
 		return r.tellFiles()
 	case len(r.plan.Keys) > 0:
 		return nil
-	case d.next < len(d.shares) && !d.handed:
-		return r.callReceiver()
 	case d.next < len(d.shares) && !d.private:
-		return r.conditions(r.receivers()[d.next])
+		return r.unseen()
 	case d.next < len(d.shares) && d.qr == qrAsked:
 		return r.askQR(r.receivers()[d.next])
 	case d.next < len(d.shares) && d.qr == qrShown:
@@ -239,24 +235,6 @@ func (r *Run) tellFiles() *page {
 	}
 }
 
-func (r *Run) callReceiver() *page {
-	d := &r.delivery
-	from := d.last
-	if from.Name == "" {
-		from = r.person(Operator)
-	}
-	return r.handOver(from, r.receivers()[d.next], "", func(ctx context.Context) error {
-		if err := r.guard(ctx); err != nil {
-			return err
-		}
-		if r.env.Displays != nil {
-			d.displays = r.env.Displays()
-		}
-		d.handed = true
-		return nil
-	}, nil)
-}
-
 // showShare shows one share to its custodian, in groups with check characters,
 // until they say that it is written down. Then it is wiped: what is typed back
 // is compared with its fingerprint.
@@ -285,7 +263,7 @@ func (r *Run) showShare() *page {
 			if err != nil {
 				return err
 			}
-			d.next, d.handed, d.private, d.last, d.since = d.next+1, false, false, who, time.Time{}
+			d.next, d.sight, d.last, d.since = d.next+1, sight{}, who, time.Time{}
 			return nil
 		},
 	}

@@ -61,6 +61,8 @@ func (r *Run) Interrupt(i Interlude) (Job, error) {
 			r.aside.held = r.page
 		}
 		r.seat.who = r.person(Operator)
+		// What was said of who sees the screen was said before it.
+		r.delivery.sight, r.delivery.qr = sight{}, qrNone
 		return nil
 	}), nil
 }

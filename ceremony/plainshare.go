@@ -57,43 +57,101 @@ func (r *Run) askWhyPlain(o plan.Override) *page {
 	}
 }
 
-// conditions asks custodian and witness whether nobody and nothing else can see
-// the screen. On the answer that it is so, the display begins in the record:
-// that is where a film of the ceremony is looked up.
-func (r *Run) conditions(who Person) *page {
+// sight is who said of the next share that nobody and nothing else sees the
+// screen: first the witness, then the custodian, each after a hand-over.
+type sight struct {
+	displays []string // what else may show the screen, in sentences
+	called   bool     // the witness has the keyboard
+	watched  bool     // …and said so
+	handed   bool     // the custodian has the keyboard
+	private  bool     // …and said so
+}
+
+// unseen has whoever receives the next share, and the witness, say that they
+// alone see the screen; nil once both have.
+func (r *Run) unseen() *page {
 	d := &r.delivery
-	text, witness := assets.Text("plain-conditions"), r.person(Witness)
-	both := who.Name + " and " + witness.Name
-	yes := "It is so, we both say"
-	if witness.Role != Witness {
-		both, yes, text = who.Name, "It is so", text[:len(text)-1]
+	who, witness := r.receivers()[d.next], r.person(Witness)
+	from := d.last
+	if from.Name == "" {
+		from = r.person(Operator)
 	}
-	choices := []Choice{{"yes", yes, "the share is shown, for a short time"}, {"no", "Not yet", "the page waits; nothing is shown"}}
+	watched := d.watched || witness.Role != Witness
+	switch {
+	case d.private:
+		return nil
+	case !watched && !d.called:
+		return r.handOver(from, witness, "", func(context.Context) error {
+			d.called = true
+			r.lookForDisplays()
+			return nil
+		}, nil)
+	case !watched:
+		return r.conditions(witness, func() error {
+			d.watched = true
+			return nil
+		})
+	case !d.handed:
+		if d.called {
+			from = witness
+		}
+		return r.handOver(from, who, "", func(ctx context.Context) error {
+			if err := r.guard(ctx); err != nil {
+				return err
+			}
+			r.lookForDisplays()
+			d.handed = true
+			return nil
+		}, nil)
+	}
+	// On this answer the display begins in the record: that is where a film of
+	// the ceremony is looked up.
+	return r.conditions(who, func() error {
+		d.private = true
+		return r.record("showing", Program, "", transcript.Facts{"what": "share", "to": who.Name, "number": d.shares[d.next].Number})
+	})
+}
+
+func (r *Run) lookForDisplays() {
+	if r.env.Displays != nil {
+		r.delivery.displays = r.env.Displays()
+	}
+}
+
+// conditions asks one person whether nobody and nothing else can see the screen.
+func (r *Run) conditions(who Person, so func() error) *page {
+	const what = "nobody and nothing else sees the screen"
+	d := &r.delivery
+	text, then := assets.Text("plain-conditions"), "the share is shown, for a short time"
+	switch {
+	case who.Role == Witness:
+		then = "the keyboard goes to " + r.receivers()[d.next].Name
+	case r.person(Witness).Role != Witness:
+		text = text[:len(text)-1] // of the witness
+	}
+	choices := []Choice{{"yes", "It is so", then}, {"no", "Not yet", "the page waits; nothing is shown"}}
 	var lines []Line
 	for _, s := range d.displays {
 		lines = append(lines, Line{Mark: Warn, Text: s})
 	}
 	return &page{
-		Prompt: Prompt{Kind: Choose, By: who, Heading: both + ": is all of this so?", Text: text, Lines: lines, Choices: choices,
-			Recorded: "entered for both: the sentences, the time the display begins."},
+		Prompt: Prompt{Kind: Choose, By: who, Heading: who.Name + ": is all of this so?", Text: text, Lines: lines, Choices: choices,
+			Recorded: "the sentences, and what you answer."},
 		do: func(_ context.Context, in Input) error {
 			switch {
 			case !pick(choices, in.Choice):
 				return r.chooseAgain()
 			case in.Choice == "no":
-				return askAgain("The share is not shown yet.", r.stands(), "Change what is not so, then answer again.")
-			}
-			facts := transcript.Facts{"what": "nobody and nothing else sees the screen", "lines": append(slices.Clone(text), d.displays...)}
-			if err := r.record("attested", Custodian, who.Name, facts); err != nil {
-				return err
-			}
-			if witness.Role == Witness {
-				if err := r.record("attested", Witness, witness.Name, facts); err != nil {
+				if err := r.record("answer", who.Role, who.Name, transcript.Facts{"field": what, "value": "not yet"}); err != nil {
 					return err
 				}
+				return askAgain("The share is not shown yet.", r.stands(), "Change what is not so, then answer again.")
 			}
-			d.private = true
-			return r.record("showing", Program, "", transcript.Facts{"what": "share", "to": who.Name, "number": d.shares[d.next].Number})
+			facts := transcript.Facts{"what": what, "lines": append(slices.Clone(text), d.displays...)}
+			if err := r.record("attested", who.Role, who.Name, facts); err != nil {
+				return err
+			}
+			return so()
 		},
 	}
 }
