@@ -62,10 +62,10 @@ func handOutStep() []Step {
 func handOut(r *Run) *page {
 	d := &r.delivery
 	nothing := "nothing counts: the vault is as it was."
-	why, unreasoned := r.unreasoned()
+	why := r.unreasoned(plainShares)
 	switch {
-	case unreasoned:
-		return r.askWhyPlain(why)
+	case len(why) > 0:
+		return r.askWhyPlain(why[0])
 	case !r.begun && r.remote():
 		if p := r.beforehand(goServer); p != nil {
 			return p

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"conclave/ceremony/plan"
 	"conclave/ceremony/transcript"
 )
 
@@ -67,6 +68,9 @@ func (r *Run) isOffline() error {
 
 func machine(r *Run) *page {
 	if r.hello.machine {
+		if list := r.unreasoned(plan.OfTheMachine...); len(list) > 0 {
+			return r.askWhyHere(list)
+		}
 		return nil
 	}
 	m, who := r.env.Machine, r.person(Operator)

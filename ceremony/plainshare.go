@@ -18,21 +18,6 @@ const plainShares = "plain-shares"
 // practiceReason is offered in a rehearsal.
 const practiceReason = "a rehearsal: these shares open nothing real"
 
-// waits tells whether an override of the plan is recorded later, with a reason.
-func (r *Run) waits(o plan.Override) bool {
-	return o.ID == plainShares && o.Why == "" && slices.ContainsFunc(r.c.Steps, func(s Step) bool { return s.ID == "issue" })
-}
-
-// unreasoned is the override that still waits for its reason.
-func (r *Run) unreasoned() (plan.Override, bool) {
-	for _, o := range r.plan.Overrides {
-		if r.waits(o) && !slices.ContainsFunc(r.overrides, func(x plan.Override) bool { return x.ID == o.ID }) {
-			return o, true
-		}
-	}
-	return plan.Override{}, false
-}
-
 func (r *Run) askWhyPlain(o plan.Override) *page {
 	who, offered := r.person(Operator), ""
 	if r.plan.Practice {

@@ -127,7 +127,7 @@ func (r *Run) goOn(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	r.begun, r.agreed, r.resume.done = true, got, true
-	if o, ok := r.unreasoned(); ok { // nobody is shown a share by this run
+	for _, o := range r.unreasoned(plainShares) { // nobody is shown a share by this run
 		if err := r.override(o.ID, o.Sentence, r.person(Operator).Name, "shown in the run before"); err != nil {
 			return nil, err
 		}

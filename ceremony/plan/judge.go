@@ -20,9 +20,21 @@ const (
 // Finding is what the arithmetic of a quorum, or people's roles, say.
 type Finding struct{ Level, ID, Sentence string }
 
+// The overrides of a machine, or of the terminal that it is reached by: each
+// keeps or sees what it should not. They are found on the day.
+const (
+	OverSSH       = "over-ssh"
+	InMultiplexer = "in-multiplexer" // tmux, screen
+	SwapOn        = "swap-on"
+)
+
+// OfTheMachine are all of these.
+var OfTheMachine = []string{OverSSH, InMultiplexer, SwapOn}
+
 // Acceptable are the ids of overrides that a plan can accept with a reason.
 var Acceptable = []string{
 	"no-witness", "skipped-proofs", "no-challenge", "no-second-medium", "plain-shares", "single-control", "given-pin", OnePINHolder, "given-token", "piped-secrets", "plain-display", "recorder-allowed", "unauthenticated-seal", "old-keys-stay", "quorum-in-memory", "api-session",
+	OverSSH, InMultiplexer, SwapOn,
 	"no-spare-share", "two-quorums", "one-organisation", "one-superior", "one-site", "one-witness", "near-witness",
 	"operator-custodian", "operator-pin-holder", "pin-holder-custodian", "new-approver", BreakGlass,
 }

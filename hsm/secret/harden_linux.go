@@ -11,6 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// SwapOn is the shortfall that is an override of a real ceremony.
+const SwapOn = "Swap is on: copies outside locked memory may reach the disk."
+
 // Harden turns core dumps off and makes the process unreadable for other
 // processes of the same user. It is the first call of main and of every child:
 // exec resets what it sets. What could not be had is returned, one sentence a
@@ -40,7 +43,7 @@ func Harden() []string {
 	if on, err := swapOn(); err != nil {
 		short = append(short, "Whether swap is on could not be read.")
 	} else if on {
-		short = append(short, "Swap is on: copies outside locked memory may reach the disk.")
+		short = append(short, SwapOn)
 	}
 	return short
 }

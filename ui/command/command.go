@@ -57,6 +57,8 @@ type Process struct {
 	Network        func() ([]net.Interface, error) // nil: those of the system
 	Settle         time.Duration                   // how long a commit is watched; 0: as the vault does
 
+	recorders func() []term.Recorder // what the terminal is reached by; nil: it is looked for
+
 	theme term.Theme // of the screen
 }
 

@@ -112,7 +112,7 @@ func (p *Process) aboutMachine() []finding {
 	} else {
 		list = append(list, finding{"terminal", fine, describeTerminal(false, false)})
 	}
-	seen := term.Recorders(os.Getenv)
+	seen := p.seen()
 	for _, r := range seen {
 		level := warning
 		if r.Refuse {
@@ -122,6 +122,13 @@ func (p *Process) aboutMachine() []finding {
 	}
 	if len(seen) == 0 {
 		list = append(list, finding{"recorder", fine, "nothing was seen that records this terminal; a camera never is"})
+	}
+	var ids []string
+	for _, o := range ofTheMachine(seen, p.Shortfalls) {
+		ids = append(ids, o.ID)
+	}
+	if len(ids) > 0 {
+		list = append(list, finding{"overrides", warning, "a real ceremony asks why: " + strings.Join(ids, ", ") + "; a plan's file has to accept it"})
 	}
 	return list
 }

@@ -159,7 +159,8 @@ func (p *Process) request(kind vaultstate.Kind, f *flags, t *target) (plan.Reque
 // terminal refuses a terminal that keeps what it shows, and notes what is
 // allowed all the same.
 func (p *Process) terminal(f *flags, q *plan.Request) error {
-	seen := term.Recorders(os.Getenv)
+	seen := p.seen()
+	q.Overrides = append(q.Overrides, ofTheMachine(seen, p.Shortfalls)...)
 	if err := term.Refusal(seen); err != nil {
 		if !f.recorder {
 			return failed("%s Nothing was touched; use another terminal, or allow it with -allow-recorder, which the record will say.", sentence(err.Error()))
