@@ -86,6 +86,28 @@ func (r *Run) inBreak() []Line {
 	if n := len(r.quorum.given); n > 0 && !r.quorum.submitted {
 		lines = append(lines, Line{Mark: Warn, Text: fmt.Sprintf("%d of %d shares are in. They are wiped: those who gave them type them again. If the last is typed before the break, nobody does.", n, r.needed())})
 	}
+	kept := r.kept()
+	if len(kept) > 0 {
+		lines = append(lines, Line{Mark: Warn, Text: "Of the new shares stay in locked memory: " + list(kept) + ". The set is lost with the program, and void after a break " + overNight + "."})
+	}
+	if i := r.delivery.issue; i != nil && !r.committed && i.Token != nil && i.Token.Plain.Len() > 0 {
+		lines = append(lines, Line{Mark: Warn, Text: "The root token stays in locked memory. It is not valid yet."})
+	}
+	if len(lines) == 0 {
+		lines = []Line{{Mark: Good, Text: "no share is in the program's memory"}}
+	}
+	return lines
+}
+
+// longestBreak is how long new shares stay in memory: what goes on another day
+// goes on from what the HSM has wrapped and from files that are encrypted.
+const (
+	longestBreak = 12 * time.Hour
+	overNight    = "longer than 12 hours"
+)
+
+// kept are the new shares that the program holds, in words.
+func (r *Run) kept() []string {
 	var kept []string
 	if n := len(r.proof.typed); n > 0 && !r.committed {
 		kept = append(kept, fmt.Sprintf("%d proven", n))
@@ -101,16 +123,7 @@ func (r *Run) inBreak() []Line {
 			kept = append(kept, fmt.Sprintf("%d not handed out", n))
 		}
 	}
-	if len(kept) > 0 {
-		lines = append(lines, Line{Mark: Warn, Text: "Of the new shares stay in locked memory: " + list(kept) + ". The set is lost with the program."})
-	}
-	if i := r.delivery.issue; i != nil && !r.committed && i.Token != nil && i.Token.Plain.Len() > 0 {
-		lines = append(lines, Line{Mark: Warn, Text: "The root token stays in locked memory. It is not valid yet."})
-	}
-	if len(lines) == 0 {
-		lines = []Line{{Mark: Good, Text: "no share is in the program's memory"}}
-	}
-	return lines
+	return kept
 }
 
 // wipeTyped wipes what people can type again, and says how many shares of a
@@ -158,6 +171,9 @@ func (r *Run) restPage() *page {
 				return askAgain("That is not "+word+".", "The break goes on.", "Type "+word+" to end it.")
 			}
 			b.over, b.until = true, r.now()
+			if len(r.kept()) > 0 && b.until.Sub(b.since) > longestBreak {
+				return &stop{code: CodeStopped, by: who.Name, reason: "the break was " + overNight + ", and new shares were in the program's memory"}
+			}
 			return nil
 		},
 	}

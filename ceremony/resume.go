@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"time"
 
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/transcript"
@@ -61,6 +62,8 @@ func (r *Run) whyNot(l vaultstate.Leftover, got vaultstate.Progress) string {
 		return fmt.Sprintf("it is wrapped with the HSM key %s, this plan says %s.", got.SealKeyID, p.NewKeyRef)
 	case got.State != r.status.Storage:
 		return "the vault has changed since."
+	case r.expired(l.Made) != "":
+		return r.expired(l.Made)
 	case got.Phase != vaultstate.PhaseProof && got.Phase != vaultstate.PhaseReady:
 		return "its shares were lost with the program and never left it."
 	case got.Shares != p.Shares || got.Threshold != p.Threshold:
@@ -80,9 +83,24 @@ func (r *Run) whyNot(l vaultstate.Leftover, got vaultstate.Progress) string {
 	return r.notOut(set, got.Shares)
 }
 
-// notOut tells which shares of a set, as its record has it, are not with those
-// who are to prove them now; "" if all are.
+// expired tells that what was begun then waits longer than the plan lets it;
+// "" if it does not, or nobody knows when it was.
+func (r *Run) expired(begun time.Time) string {
+	until := begun.AddDate(0, 0, r.plan.Suspended)
+	if begun.IsZero() || !r.now().After(until) {
+		return ""
+	}
+	return fmt.Sprintf("it waits since %s, and the plan lets it wait for %d days (suspended_days), until %s. Remove it, and hold the ceremony from its beginning: its shares are void.",
+		day(stamp(begun)), r.plan.Suspended, day(stamp(until)))
+}
+
+// notOut tells that a set, as its record has it, is too old, or which of its
+// shares are not with those who are to prove them now; "" if all are.
 func (r *Run) notOut(set custodian.Set, shares int) string {
+	// The record says when, too: the storage's word can be changed.
+	if issued, err := time.Parse(time.RFC3339, set.Issued); err == nil && r.expired(issued) != "" {
+		return r.expired(issued)
+	}
 	// A share left the program once its file was on disk or it was shown to its end.
 	given := 0
 	for _, h := range set.Holdings {

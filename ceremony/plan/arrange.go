@@ -9,6 +9,11 @@ import (
 // plan does not say it: custody is a year old before anybody notices a loss.
 const usualDrill = 12
 
+// usualSuspended is how many days a run that was cut off may wait for the one
+// that goes on with it, where a plan does not say it: what is staged is no use
+// to a thief without the HSM, but the shares of it are with people.
+const usualSuspended = 30
+
 func (q Request) drill() int {
 	if q.Drill.Given && q.Drill.Value > 0 {
 		return q.Drill.Value
@@ -19,7 +24,7 @@ func (q Request) drill() int {
 // arrangements are what the plan says of the room, and of the time after the
 // day. They are in the agreed plan only where somebody said them.
 func (q Request) arrangements(p *Plan, refuse func(string, string, ...any)) {
-	p.Drill = q.drill()
+	p.Drill, p.Suspended = q.drill(), usualSuspended
 	for _, a := range []struct {
 		name, unit string
 		Number
@@ -29,6 +34,7 @@ func (q Request) arrangements(p *Plan, refuse func(string, string, ...any)) {
 		{"attendance", "people", q.Attendance, 300, &p.Attendance},
 		{"retention-years", "years", q.Retention, 100, &p.Retention},
 		{"drill-months", "months", q.Drill, 60, &p.Drill},
+		{"suspended-days", "days", q.Suspended, 90, &p.Suspended},
 	} {
 		switch {
 		case !a.Given:
@@ -41,6 +47,9 @@ func (q Request) arrangements(p *Plan, refuse func(string, string, ...any)) {
 	}
 	if q.Offline {
 		p.Values = append(p.Values, Value{Name: "offline", Text: "true", Source: "flag"})
+	}
+	if q.Suspended.Given && !p.mayIssue() {
+		refuse("suspended-days", "nothing of a %s waits for another day", p.Kind)
 	}
 	if q.Attendance.Given && len(p.People) > 0 && q.Attendance.Value > len(p.People) && p.named() {
 		refuse("attendance", "%d people must be here, and %d are named", q.Attendance.Value, len(p.People))

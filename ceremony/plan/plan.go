@@ -77,6 +77,7 @@ type Plan struct {
 	Attendance   int    // how many people must be here; 0: those that the steps need
 	Retention    int    // years that the record is kept; 0: not said
 	Drill        int    // months to the next proof of the shares
+	Suspended    int    // days that a run which was cut off may wait for the one that goes on with it
 
 	Server  *Server // nil: the vault is local
 	Storage string  // absolute path of a local vault's storage directory, or the server's address
@@ -175,6 +176,9 @@ var issuing = []vaultstate.Kind{vaultstate.Init, vaultstate.RecoveryRekey, vault
 func issues(kind vaultstate.Kind, rewrapToo bool) bool {
 	return slices.Contains(issuing, kind) || kind == vaultstate.Rewrap && rewrapToo
 }
+
+// mayIssue tells whether such a ceremony can hand out new recovery shares.
+func (p *Plan) mayIssue() bool { return issues(p.Kind, true) }
 
 // Replaces tells whether new recovery shares take the place of old ones.
 func (p *Plan) Replaces() bool {

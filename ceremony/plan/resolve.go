@@ -90,6 +90,7 @@ type Request struct {
 
 	SecondMedium                 string
 	Attendance, Retention, Drill Number
+	Suspended                    Number // days
 
 	Values    []Value // what the caller resolved: HSM, storage, …
 	Overrides []Override

@@ -14,6 +14,7 @@ type arrangements struct {
 	anchor, adopts               string
 	offline                      bool
 	attendance, retention, drill int
+	suspended                    int
 }
 
 func (f *flags) arrangementFlags() {
@@ -26,6 +27,8 @@ func (f *flags) arrangementFlags() {
 	s.Lookup("offline").Hidden = true // the page is full; README has it
 	s.IntVar(&f.attendance, "attendance", 0, "how many people must be here, `N`")
 	s.IntVar(&f.retention, "retention-years", 0, "how long the record is kept, `N` years")
+	s.IntVar(&f.suspended, "suspended-days", 30, "how long a run that was cut off may wait to be gone on with, `N` days")
+	s.Lookup("suspended-days").Hidden = true // a plan says it; the page has no room
 	s.IntVar(&f.drill, "drill-months", 12, "when the shares are proven again, in `N` months")
 }
 
@@ -36,6 +39,7 @@ func (f *flags) arrange(q *plan.Request) error {
 	q.Attendance = f.number("attendance", f.attendance)
 	q.Retention = f.number("retention-years", f.retention)
 	q.Drill = f.number("drill-months", f.drill)
+	q.Suspended = f.number("suspended-days", f.suspended)
 	if d := f.doc; d != nil {
 		q.PINHolders, q.Auditors = d.PINHolders(), d.With(custodian.Auditor)
 		q.Organisations, q.ReportsTo, q.Sites, q.Mail = d.Organisations(), d.ReportsTo(), d.Sites(), d.Mail()
