@@ -151,6 +151,9 @@ func (r *Run) keyLines(key plan.Key, who Person) []Line {
 	if !warned {
 		lines = append(lines, Line{Mark: Good, Text: "encrypts now and until the next drill"})
 	}
+	if r.plan.Kind != plan.Drill {
+		lines = append(lines, r.byWatches()...)
+	}
 	switch before, known := r.keyBefore(who.Name); {
 	case !known:
 	case before == key.Fingerprint:

@@ -40,6 +40,8 @@ type evidence struct {
 	done   bool
 	typed  map[string]string // kept while another field is asked for again
 	warned bool              // a watch that is off was told
+	unfit  string            // the watch by which a PGP key cannot be used
+	off    []watchOff        // those that are off
 	other  bool              // a hash that does not fit was typed
 }
 
@@ -209,6 +211,9 @@ func (r *Run) recordRoom(now time.Time) error {
 				"Nothing was recorded.", "Look again, or set the clock and begin anew. Recorded as it is, it stays a remark in the record.")
 		}
 	}
+	if err := r.judgeKeys(now, names, watches); err != nil {
+		return err
+	}
 	stated := func(name string) string {
 		if e.typed[name] == "" {
 			return notStated
@@ -244,8 +249,14 @@ func (r *Run) recordRoom(now time.Time) error {
 		if err != nil {
 			continue // not stated
 		}
-		err = r.record("clock-check", who.Role, who.Name, transcript.Facts{"watch": watch, "machine": now.Format("15:04:05"), "zone": now.Format("MST -07:00"), "offset_s": int(d.Seconds())})
-		if err != nil {
+		facts := transcript.Facts{"watch": watch, "machine": now.Format("15:04:05"), "zone": now.Format("MST -07:00"), "offset_s": int(d.Seconds())}
+		if d.Abs() > mostOff {
+			e.off = append(e.off, watchOff{who, d})
+			if n := len(r.pgpKeys()); n > 0 && r.plan.Kind != plan.Drill {
+				facts["keys"] = fmt.Sprintf("%d PGP keys can be used at the time that it shows", n)
+			}
+		}
+		if err := r.record("clock-check", who.Role, who.Name, facts); err != nil {
 			return err
 		}
 	}

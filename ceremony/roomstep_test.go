@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strings"
 	"testing"
+	"time"
 
 	"conclave/ceremony"
 )
@@ -172,4 +173,55 @@ func TestNoBackup(t *testing.T) {
 		}
 		m.abort()
 	}
+}
+
+// TestWatchAndKeys: PGP keys are judged after the watches, and by what they
+// show: one that could not be used at that time stops here, and leaving the
+// watch out afterwards does not help. A watch that is off and does not matter is
+// said where the key is compared, and in the record.
+func TestWatchAndKeys(t *testing.T) {
+	open := func(t *testing.T, off time.Duration) (*room, string) {
+		s := newSite(t)
+		q := s.request(ceremony.Init)
+		for _, name := range five {
+			q.RecoveryKeys = append(q.RecoveryKeys, s.keyFor(name))
+		}
+		m := s.openWith(ceremony.Init, q, func(e *ceremony.Env) { e.Now = func() time.Time { return made.Add(time.Hour) } })
+		m.drive(isForm)
+		return m, made.Add(time.Hour + off).Format("15:04:05")
+	}
+	m, watch := open(t, -2*time.Hour) // an hour before the keys were made
+	m.answer(filled(m.run.Prompt(), map[string]string{"watch 2": watch}))
+	m.answer(filled(m.run.Prompt(), map[string]string{"watch 2": watch}))
+	for range 2 { // the second time it is left out
+		p := m.run.Prompt()
+		if !isForm(p) || p.Problem == nil || p.Problem.Field != "watch 2" || len(m.find("room"))+len(m.find("clock-check")) > 0 {
+			t.Fatalf("the watch is taken: %+v", p)
+		}
+		m.answer(filled(p, nil))
+	}
+	m.says("By the watch of Wim Waters the PGP key of Alice Adams (PRACTICE) (alice.asc) cannot be used: Nothing can be encrypted to this key: it is made in the future")
+	m.answer(filled(m.run.Prompt(), map[string]string{"watch 2": made.Add(time.Hour).Format("15:04:05")}))
+	if isForm(m.run.Prompt()) || len(m.find("clock-check")) != 1 {
+		t.Errorf("a watch that fits is not taken: %+v", m.run.Prompt())
+	}
+	m.abort()
+
+	m, watch = open(t, 20*time.Minute)
+	for range 2 {
+		m.answer(filled(m.run.Prompt(), map[string]string{"watch 1": watch}))
+	}
+	e := m.find("clock-check")
+	if len(e) != 1 || e[0].Facts.Text("keys") != "5 PGP keys can be used at the time that it shows" {
+		t.Fatalf("the record says %v", e)
+	}
+	m.drive(atCard(five[0]))
+	var lines []string
+	for _, l := range m.run.Prompt().Lines {
+		lines = append(lines, l.Text)
+	}
+	if said := strings.Join(lines, " "); !strings.Contains(said, "The watch of Olga Example is 1200 s ahead of this machine's clock; the key can be used by it, too.") {
+		t.Errorf("the page says %s", said)
+	}
+	m.abort()
 }

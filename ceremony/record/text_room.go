@@ -26,7 +26,8 @@ func (p *Page) room(out *document) {
 	}
 	for _, ev := range p.of("clock-check") {
 		f := ev.Facts
-		out.row("watch", fmt.Sprintf("%s: %s when the machine said %s, %s: %d s off", ev.Claimed, f.Text("watch"), f.Text("machine"), f.Text("zone"), f.Number("offset_s")))
+		out.row("watch", fmt.Sprintf("%s: %s when the machine said %s, %s: %d s off", ev.Claimed, f.Text("watch"), f.Text("machine"), f.Text("zone"), f.Number("offset_s"))+
+			nonEmpty("; ", f.Text("keys")))
 	}
 }
 
