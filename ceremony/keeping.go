@@ -152,13 +152,17 @@ func (r *Run) recordKeeping() error {
 	if r.plan.Retention > 0 {
 		facts["years"] = r.plan.Retention
 	}
+	next := transcript.Facts{"date": stated(fieldDrill), "months": r.plan.Drill}
+	if r.plan.UsesHSM() {
+		next["backup_months"] = r.plan.BackupDrill
+	}
 	for _, e := range []struct {
 		kind  string
 		facts transcript.Facts
 	}{
 		{"copies", transcript.Facts{"number": len(taken), "taken_by": taken}},
 		{"retention", facts},
-		{"next-drill", transcript.Facts{"date": stated(fieldDrill), "months": r.plan.Drill}},
+		{"next-drill", next},
 	} {
 		if err := r.record(e.kind, Operator, who, e.facts); err != nil {
 			return err

@@ -72,7 +72,7 @@ func TestKeeping(t *testing.T) {
 	}
 	want := "kept map[place:safe 2, bag B-17 what:share envelopes]\nkept map[place:server room what:HSM and PIN]\n" +
 		"copies map[number:3 taken_by:[Olga Example Wim Waters the archive]]\n" +
-		"retention map[class:7 years, by the plan until:two years after the key is destroyed years:7]\nnext-drill map[date:2027-05-25 months:6]\n"
+		"retention map[class:7 years, by the plan until:two years after the key is destroyed years:7]\nnext-drill map[backup_months:24 date:2027-05-25 months:6]\n"
 	if got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}

@@ -1,6 +1,7 @@
 package custody
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,7 +83,8 @@ func (j *judge) backup() {
 	if from.IsZero() {
 		return
 	}
-	j.by(Item{Due, "hsm-backup", "Test the backup", "of the HSM, every 24 months", what, "Hold conclave drill -hsm-backup with the backup connected; or open the state with it elsewhere, and enter that: conclave custody add backup-tested.", time.Time{}}, from.AddDate(0, usualBackup, 0))
+	months := cmp.Or(j.History.BackupMonths, usualBackup)
+	j.by(Item{Due, "hsm-backup", "Test the backup", fmt.Sprintf("of the HSM, every %d months", months), what, "Hold conclave drill -hsm-backup with the backup connected; or open the state with it elsewhere, and enter that: conclave custody add backup-tested.", time.Time{}}, from.AddDate(0, months, 0))
 }
 
 // copies are those of the storage on which replaced shares still work, and the

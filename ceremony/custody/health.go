@@ -80,6 +80,7 @@ func Health(s State) []Item {
 		j.damage()
 		j.oldKeys()
 		j.departures()
+		j.reach()
 		j.proofs()
 		j.keys()
 		j.tokens()
@@ -210,8 +211,16 @@ func (j *judge) oldKeys() {
 	}
 }
 
-// shares names shares with their holders, and the verb.
+// shares names shares with their holders, and what they are.
 func (j *judge) shares(which map[int]bool) string {
+	if len(which) == 1 {
+		return "Share " + j.named(which)
+	}
+	return "Shares " + j.named(which)
+}
+
+// named are shares by number, with their holders.
+func (j *judge) named(which map[int]bool) string {
 	var list []string
 	for _, n := range slices.Sorted(maps.Keys(which)) {
 		s := fmt.Sprint(n)
@@ -222,10 +231,7 @@ func (j *judge) shares(which map[int]bool) string {
 		}
 		list = append(list, s)
 	}
-	if len(list) == 1 {
-		return "Share " + list[0]
-	}
-	return "Shares " + strings.Join(list, ", ")
+	return strings.Join(list, ", ")
 }
 
 func (j *judge) departures() {
@@ -245,16 +251,12 @@ func (j *judge) departures() {
 // proofs: enough shares were proven not too long ago, and after somebody left.
 func (j *judge) proofs() {
 	months := cmp.Or(j.History.Months, usualDrill)
-	need := min(j.set.Threshold+1, j.set.Shares)
-	if need == 0 {
-		return
-	}
 	var last []time.Time
 	var never []string
 	for _, h := range j.set.Holdings {
 		t, proven := j.proven(h)
 		switch {
-		case j.lost[h.Number]:
+		case j.lost[h.Number], j.away(h.Number):
 		case !proven:
 			never = append(never, h.Custodian)
 			fallthrough
@@ -262,11 +264,12 @@ func (j *judge) proofs() {
 			last = append(last, t)
 		}
 	}
+	need := min(j.set.Threshold+1, len(last))
+	if need == 0 {
+		return
+	}
 	slices.SortFunc(last, func(a, b time.Time) int { return b.Compare(a) })
 	item := Item{Due, "drill", "Drill", "shares are not proven", "", "Have every holder prove their share: conclave drill. One that was held without it is entered: conclave custody add drill.", time.Time{}}
-	if len(last) < need {
-		return // lost ones: said above
-	}
 	oldest := last[need-1]
 	if oldest.IsZero() {
 		item.What = fmt.Sprintf("Fewer than %d shares were ever proven; not those of %s.", need, strings.Join(never, ", "))

@@ -50,6 +50,15 @@ func gone(on, name string) transcript.Entry {
 	return made(on, custody.HolderLeft, facts{"name": name})
 }
 
+// absent is a history in which holders of the present set were not at a drill.
+func absent(on time.Time, numbers ...int) func(*custody.State) {
+	return func(s *custody.State) {
+		for _, n := range numbers {
+			s.History.Absent = append(s.History.Absent, custody.Absent{Set: "b", Number: n, At: on})
+		}
+	}
+}
+
 func TestHealth(t *testing.T) {
 	on := func(day string, s custody.State) custody.State {
 		s.Now = at(day)
@@ -85,6 +94,18 @@ func TestHealth(t *testing.T) {
 		{"a holder leaves", issued(gone("2026-05-20", "bob")), "due recovery-rekey 2026-06-19; soon drill 2026-06-19", "has left since 2026-05-20"},
 		{"long ago", issued(gone("2026-03-20", "Bob")), "now recovery-rekey 2026-04-19; due drill 2026-04-19", ""},
 		{"the others proved since", issued(gone("2026-05-20", "Bob"), drill("2026-05-25", "1", "3", "4", "5")), "due recovery-rekey 2026-06-19", ""},
+		{"two leave", issued(gone("2026-05-20", "Bob"), gone("2026-05-20", "Dora"), drill("2026-05-25", "1", "3", "5")),
+			"due recovery-rekey 2026-06-19; due recovery-rekey 2026-06-19; due recovery-rekey", "Holders of 2 (Bob), 4 (Dora) have left or were absent: of 5 shares 3 can be counted on, and 3 are needed."},
+		{"one leaves, one was lost", issued(gone("2026-05-20", "Bob"), drill("2026-05-25", "1", "3", "4", "5"), lost("2026-05-20", 5)),
+			"due recovery-rekey 2026-06-19; due recovery-rekey; due recovery-rekey", "of 5 shares 3 can be counted on"},
+		{"too few are left of those who hold one", issued(gone("2026-05-20", "Bob"), gone("2026-05-20", "Dora"), gone("2026-05-20", "Erik"), drill("2026-05-25", "1", "3")),
+			"now recovery-rekey; due recovery-rekey 2026-06-19; due recovery-rekey 2026-06-19; due recovery-rekey 2026-06-19", "conclave recover"},
+		{"somebody was absent at the drill", with(issued(drill("2026-05-25", "1", "2", "3", "4")), absent(at("2026-05-25"), 5)), "", ""},
+		{"two were", with(issued(drill("2026-05-25", "1", "2", "3")), absent(at("2026-05-25"), 4, 5)), "due recovery-rekey", "Holders of 4 (Dora), 5 (Erik) have left or were absent"},
+		{"and proved theirs since", with(issued(drill("2026-05-25", "1", "2", "3"), drill("2026-05-27", "4", "5")), absent(at("2026-05-25"), 4, 5)), "", ""},
+		{"absent with shares of another set", with(issued(), func(s *custody.State) {
+			s.History.Absent = []custody.Absent{{Set: "a", Number: 1, At: at("2026-05-25")}, {Set: "a", Number: 2, At: at("2026-05-25")}}
+		}), "", ""},
 		{"somebody else leaves", issued(gone("2026-05-20", "Zoe")), "", ""},
 
 		{"the drill is near", on("2026-12-01", issued()), "soon drill 2027-01-10", "on 2026-01-10"},
@@ -133,6 +154,7 @@ func TestHealth(t *testing.T) {
 
 		{"the backup's test is due", on("2027-12-02", issued(drill("2027-11-01", "1", "2", "3", "4"))), "due hsm-backup 2027-12-01", "Nothing says"},
 		{"and near", on("2027-11-02", issued(drill("2027-11-01", "1", "2", "3", "4"))), "soon hsm-backup 2027-12-01", ""},
+		{"the plan says every six months", on("2026-06-02", with(issued(), func(s *custody.State) { s.History.BackupMonths = 6 })), "due hsm-backup 2026-06-01", ""},
 		{"it was tested", on("2027-12-02", issued(drill("2027-11-01", "1", "2", "3", "4"), made("2027-11-01", custody.BackupTested, facts{"device": "HSM-2", "result": "opened"}))), "", ""},
 		{"there is none", with(issued(), func(s *custody.State) { s.History.Backup = "NO BACKUP." }), "due hsm-backup", "has no backup"},
 		{"there was none", with(issued(made("2026-05-01", custody.BackupTested, facts{"device": "HSM-2", "result": "opened"})), func(s *custody.State) { s.History.Backup = "NO BACKUP." }), "", ""},
@@ -154,7 +176,7 @@ func TestHealth(t *testing.T) {
 		}), "known retention 2026-05-31", "KC-1"},
 		{"the most urgent first", with(issued(suspected("2026-05-01", 2), gone("2026-05-20", "Carol"), lost("2026-05-20", 4)), func(s *custody.State) {
 			s.History.Missing = []custody.OldShare{{Ceremony: "KC-2", Share: "3"}}
-		}), "now recovery-rekey; due recovery-rekey 2026-06-19; due recovery-rekey; soon drill 2026-06-19; known old-share", ""},
+		}), "now recovery-rekey; due recovery-rekey 2026-06-19; due recovery-rekey; due recovery-rekey; soon drill 2026-06-19; known old-share", ""},
 	} {
 		var got, text []string
 		for _, i := range custody.Health(tt.state) {
@@ -198,13 +220,16 @@ func TestHistory(t *testing.T) {
 	add("header", facts{"id": "KC-1"})
 	add("pgp-key", facts{"fingerprint": "f", "expires": "2027-01-01T10:00:00Z"})
 	add("room", facts{"backup": "NO BACKUP"})
+	add("next-drill", facts{"date": "2027-01-10", "months": 12, "backup_months": 6})
+	add("not-proven", facts{"number": 2, "set": "a", "why": "absent"})
+	add("not-proven", facts{"number": 3, "set": "a", "why": "old"})
 	add("next-drill", facts{"date": "2027-01-10", "months": 12})
 	add("retention", facts{"class": "CA", "until": "2033-01-10"})
 	add("header", facts{"id": "KC-2"})
 	add("room", facts{})
 	add("old-shares", facts{"set": "a", "missing": []string{"3 (Carol)"}})
-	got := fmt.Sprintln(h.Began.Year(), h.Expires["f"].Year(), h.Backup, h.NextDrill.Year(), h.Months, h.Retention, h.Missing)
-	if want := "2026 2027 NO BACKUP 2027 12 [{KC-1 CA 2033-01-10 00:00:00 +0000 UTC}] [{KC-2 a 3 (Carol)}]\n"; got != want {
+	got := fmt.Sprintln(h.Began.Year(), h.Expires["f"].Year(), h.Backup, h.NextDrill.Year(), h.Months, h.BackupMonths, len(h.Absent), h.Absent[0].Number, h.Retention, h.Missing)
+	if want := "2026 2027 NO BACKUP 2027 12 6 1 2 [{KC-1 CA 2033-01-10 00:00:00 +0000 UTC}] [{KC-2 a 3 (Carol)}]\n"; got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 	add("rollback", facts{"choice": "undo"})

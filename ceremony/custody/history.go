@@ -8,6 +8,13 @@ import (
 )
 
 // History is what the records of a vault say besides its roster, for Health.
+// Absent is a holder who was not at a drill.
+type Absent struct {
+	Set    string
+	Number int
+	At     time.Time
+}
+
 // Add takes their events, oldest record first.
 type History struct {
 	Began   time.Time // of the first record that was added
@@ -17,6 +24,9 @@ type History struct {
 	Months    int // of the drill cadence, as the last closing has it; 0: none has
 	Retention []Retained
 	Missing   []OldShare
+	Absent    []Absent
+
+	BackupMonths int // between two drills of the HSM's backup, as the last closing has it; 0: none has
 
 	id     string
 	other  Key  // before a rewrap's swap the new key's, after it the old one's
@@ -73,6 +83,13 @@ func (h *History) Add(ev transcript.Event) {
 	case "next-drill":
 		h.NextDrill, _ = day(f.Text("date"))
 		h.Months = f.Number("months")
+		if n := f.Number("backup_months"); n > 0 { // a drill without the HSM says nothing of it
+			h.BackupMonths = n
+		}
+	case "not-proven":
+		if f.Text("why") == "absent" {
+			h.Absent = append(h.Absent, Absent{f.Text("set"), f.Number("number"), ev.Time})
+		}
 	case "retention":
 		if t, ok := day(f.Text("until")); ok {
 			h.Retention = append(h.Retention, Retained{h.id, f.Text("class"), t})

@@ -9,6 +9,9 @@ import (
 // plan does not say it: custody is a year old before anybody notices a loss.
 const usualDrill = 12
 
+// usualBackup is how many months lie between two drills of the HSM's backup.
+const usualBackup = 24
+
 // usualSuspended is how many days a run that was cut off may wait for the one
 // that goes on with it, where a plan does not say it: what is staged is no use
 // to a thief without the HSM, but the shares of it are with people.
@@ -24,7 +27,7 @@ func (q Request) drill() int {
 // arrangements are what the plan says of the room, and of the time after the
 // day. They are in the agreed plan only where somebody said them.
 func (q Request) arrangements(p *Plan, refuse func(string, string, ...any)) {
-	p.Drill, p.Suspended = q.drill(), usualSuspended
+	p.Drill, p.BackupDrill, p.Suspended = q.drill(), usualBackup, usualSuspended
 	for _, a := range []struct {
 		name, unit string
 		Number
@@ -34,6 +37,7 @@ func (q Request) arrangements(p *Plan, refuse func(string, string, ...any)) {
 		{"attendance", "people", q.Attendance, 300, &p.Attendance},
 		{"retention-years", "years", q.Retention, 100, &p.Retention},
 		{"drill-months", "months", q.Drill, 60, &p.Drill},
+		{"backup-drill-months", "months", q.BackupDrill, 120, &p.BackupDrill},
 		{"suspended-days", "days", q.Suspended, 90, &p.Suspended},
 	} {
 		switch {

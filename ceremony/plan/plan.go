@@ -77,6 +77,7 @@ type Plan struct {
 	Attendance   int    // how many people must be here; 0: those that the steps need
 	Retention    int    // years that the record is kept; 0: not said
 	Drill        int    // months to the next proof of the shares
+	BackupDrill  int    // months to the next drill of the HSM's backup
 	Suspended    int    // days that a run which was cut off may wait for the one that goes on with it
 
 	Server  *Server // nil: the vault is local

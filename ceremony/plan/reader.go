@@ -46,6 +46,7 @@ var (
 		{name: "approvals", flag: Approvals},
 		{name: "retention_years", flag: "retention-years"},
 		{name: "drill_months", flag: "drill-months"},
+		{name: "backup_drill_months", flag: "backup-drill-months"},
 		{name: "suspended_days", flag: "suspended-days", kinds: mayIssue},
 		{name: "challenge", flag: "challenge", kinds: changing},
 		{name: "with_rekey", flag: "with-rekey", kinds: moving},
@@ -131,7 +132,7 @@ const Approvals = "approvals"
 
 // numbers and flags are the settings that are not any text.
 var (
-	numbers = []string{"recovery-shares", "recovery-threshold", "key-shares", "key-threshold", "stored-shares", "attendance", Approvals, "retention-years", "drill-months", "suspended-days"}
+	numbers = []string{"recovery-shares", "recovery-threshold", "key-shares", "key-threshold", "stored-shares", "attendance", Approvals, "retention-years", "drill-months", "backup-drill-months", "suspended-days"}
 	truths  = []string{"offline", "deep", "api", "unseal-keys", "compare-recovery-key", "hsm-generate-key", "hsm-sign-record-generate", "skip-proof", "accept-unauthenticated-seal", "new-hsm-generate-key", "with-rekey", "with-recovery-rekey"}
 )
 

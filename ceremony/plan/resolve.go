@@ -91,6 +91,7 @@ type Request struct {
 	SecondMedium                 string
 	Attendance, Retention, Drill Number
 	Suspended                    Number // days
+	BackupDrill                  Number // months
 
 	Values    []Value // what the caller resolved: HSM, storage, …
 	Overrides []Override

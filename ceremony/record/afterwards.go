@@ -32,6 +32,9 @@ func (p *Page) afterwards(out *document) {
 	}
 	if f := p.NextDrill; f != nil {
 		out.row("next drill", f.Text("date"))
+		if n := f.Number("backup_months"); n > 0 {
+			out.row("HSM's backup", fmt.Sprintf("a drill every %d months", n))
+		}
 		if n := f.Number("months"); n > 0 {
 			out.row("", fmt.Sprintf("every %d months, by the plan", n))
 		}

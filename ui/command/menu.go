@@ -20,7 +20,7 @@ import (
 // menu makes the program without a command the menu.
 func (p *Process) menu(root *cobra.Command) {
 	f := ceremonyFlags(root)
-	for _, name := range []string{"second-medium", "anchor", "adopt-state", "attendance", "retention-years", "drill-months", "suspended-days",
+	for _, name := range []string{"second-medium", "anchor", "adopt-state", "attendance", "retention-years", "drill-months", "backup-drill-months", "suspended-days",
 		"hsm-slot", "hsm-token-serial", "hsm-key-id", "hsm-rsa-oaep-hash", "hsm-sign-record", "organisation"} {
 		f.set.Lookup(name).Hidden = true // a plan says them; the page has no room
 	}

@@ -14,7 +14,7 @@ type arrangements struct {
 	anchor, adopts               string
 	offline                      bool
 	attendance, retention, drill int
-	suspended                    int
+	suspended, backupDrill       int
 }
 
 func (f *flags) arrangementFlags() {
@@ -28,7 +28,10 @@ func (f *flags) arrangementFlags() {
 	s.IntVar(&f.attendance, "attendance", 0, "how many people must be here, `N`")
 	s.IntVar(&f.retention, "retention-years", 0, "how long the record is kept, `N` years")
 	s.IntVar(&f.suspended, "suspended-days", 30, "how long a run that was cut off may wait to be gone on with, `N` days")
-	s.Lookup("suspended-days").Hidden = true // a plan says it; the page has no room
+	s.IntVar(&f.backupDrill, "backup-drill-months", 24, "when the HSM's backup is proven again, in `N` months")
+	for _, name := range []string{"suspended-days", "backup-drill-months"} {
+		s.Lookup(name).Hidden = true // a plan says them; the page has no room
+	}
 	s.IntVar(&f.drill, "drill-months", 12, "when the shares are proven again, in `N` months")
 }
 
@@ -39,6 +42,7 @@ func (f *flags) arrange(q *plan.Request) error {
 	q.Attendance = f.number("attendance", f.attendance)
 	q.Retention = f.number("retention-years", f.retention)
 	q.Drill = f.number("drill-months", f.drill)
+	q.BackupDrill = f.number("backup-drill-months", f.backupDrill)
 	q.Suspended = f.number("suspended-days", f.suspended)
 	if d := f.doc; d != nil {
 		q.PINHolders, q.Auditors = d.PINHolders(), d.With(custodian.Auditor)

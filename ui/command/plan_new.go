@@ -116,6 +116,7 @@ func (a *asker) draft(id string) *plan.Draft {
 	d.Set("attendance", a.ask("How many people must be here (empty: those whom the steps need)", "", optional))
 	d.Set("retention_years", a.ask("Years that the record is kept (empty: not said)", "", optional))
 	d.Set("drill_months", a.ask("Months until the shares are proven again", "12", optional))
+	d.Set("backup_drill_months", a.ask("Months until the HSM's backup is proven again", "24", optional))
 	d.Set("anchor", a.ask("Does the HSM keep a note of the vault's state, to find an older copy that is put back (hsm, or empty)", "", func(s string) bool { return s == "" || s == "hsm" }))
 	config := a.maybe("The server's configuration file")
 	storage := ""

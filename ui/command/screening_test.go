@@ -26,7 +26,7 @@ func TestSecretsInFlags(t *testing.T) {
 	// None takes a text of its own: paths, labels, numbers, and what is read by
 	// somebody else.
 	other := strings.Fields("plan config storage dir previous hsm-lib hsm-token-label hsm-token-serial hsm-slot hsm-key-label hsm-key-id hsm-mechanism " +
-		"hsm-hmac-key-label hsm-hmac-key-id hsm-sign-record hsm-rsa-oaep-hash hsm-pin-file root-token-pgp-key root-token-fingerprint recovery-pgp-keys attendance retention-years drill-months suspended-days recovery-shares recovery-threshold " +
+		"hsm-hmac-key-label hsm-hmac-key-id hsm-sign-record hsm-rsa-oaep-hash hsm-pin-file root-token-pgp-key root-token-fingerprint recovery-pgp-keys attendance retention-years drill-months backup-drill-months suspended-days recovery-shares recovery-threshold " +
 		"address ca-cert client-cert client-key tls-server-name namespace proxy certificate node key-shares key-threshold stored-shares pgp-keys witness-pgp-key challenge second-medium root-token")
 	known := map[string]bool{}
 	for _, name := range other {
