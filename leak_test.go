@@ -114,6 +114,7 @@ const (
 	planned = `ceremony "init" {
   id                 = "KC-1"
   root_token_pgp_key = "token.asc"
+  root_token_fingerprint = %q
   vault {
     storage = "storage"
   }
@@ -140,6 +141,12 @@ const (
   }
   accept "near-witness" {
     reason = "a test"
+  }
+  accept "no-second-medium" {
+    reason = "a test"
+  }
+  accept "swap-on" {
+    reason = "where the machine of the test has some"
   }
 %s}
 `
@@ -202,9 +209,15 @@ func (r *room) plan(t *testing.T, lib string) (args []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.tokenKey = keyPair(t, "Olga Example", filepath.Join(r.dir, "token.asc"))
+	olga := "Olga Example"
+	r.tokenKey = keyPair(t, olga, filepath.Join(r.dir, "token.asc"))
+	r.keys[olga] = r.tokenKey
+	token, err := r.tokenKey.Key()
+	if err != nil {
+		t.Fatal(err)
+	}
 	file := filepath.Join(r.dir, "plan.hcl")
-	if err := os.WriteFile(file, fmt.Appendf(nil, planned, lib, key.Fingerprint, people.String()), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, planned, token.Fingerprint, lib, key.Fingerprint, people.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return []string{"init", "-plan", file, "-dir", r.dir}
@@ -262,7 +275,7 @@ var (
 	cursorOn = regexp.MustCompile(`│  ▸   [A-Z].*(operator|witness|custodian|pin holder)`)
 	onBackup = regexp.MustCompile(`▌ (key's backup|snapshot) `)
 	typeWord = regexp.MustCompile(`Type ([A-Z]+) to`)
-	asked    = regexp.MustCompile(`([A-Z][a-z]+ [A-Z][a-z]+), (?:custodian [0-9]+|witness): is this`)
+	asked    = regexp.MustCompile(`([A-Z][a-z]+ [A-Z][a-z]+), (?:custodian [0-9]+|witness|operator): is this`)
 	openAt   = regexp.MustCompile(`([0-9]+):____`)
 	group    = regexp.MustCompile(`(?m)^ (✓|▸| ) +([0-9]+)   (\S[^\n]{2,28}?)(?:   |$)`)
 	speaker  = regexp.MustCompile(`([A-Z][a-z]+ [A-Z][a-z]+): `)
@@ -339,6 +352,8 @@ func (r *room) answer(t *testing.T, p *terminal, page string) {
 		p.send(r.share(t, who(t, page)) + "\r")
 	case openAt.MatchString(page):
 		p.send(r.card(t, page, openAt.FindAllStringSubmatch(page, -1)) + "\r")
+	case has("why is the ceremony held here"): // where the machine of the test has swap
+		p.send("a test\r")
 	case has("why are shares shown in plain"):
 		p.send("a test with shares that are shown\r")
 	case typeWord.MatchString(page):

@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +31,7 @@ type people struct {
 	t      *testing.T
 	s      screen
 	shares map[string]string // by the custodian's name: what was written down
+	dir    string            // a rehearsal's
 
 	// hooks are done once each, on the first page that shows the text.
 	hooks []hook
@@ -45,6 +48,9 @@ var (
 	line    = regexp.MustCompile(`(?m)^ .\s+(\d+)   (\S{3}) (\S{3})   (\S)`)
 	asksFor = regexp.MustCompile(`(\S+) \S+: type [^.]*share`)
 	pin     = regexp.MustCompile(`PIN of the practice token is (\d+)\.`)
+	card    = regexp.MustCompile(`Groups (\d+), (\d+), (\d+) and (\d+) of the fingerprint`)
+	onCard  = regexp.MustCompile(`the card says ((?:[0-9A-F]{4} ?){10})`)
+	device  = regexp.MustCompile(`conclave rehearse challenge (\w+)`)
 	seat    = regexp.MustCompile(`(?m)\S  +(?:operator|witness|custodian)(?: \d)? *$`)
 	clock   = regexp.MustCompile(`\d\d:\d\d:\d\d UTC|Hidden in \d+:\d\d|\d+\.\d s`)
 )
@@ -162,6 +168,8 @@ func (p *people) act(page string) bool {
 		p.s.send(strings.Repeat("\x1b[B", 12))
 		p.read()
 		p.s.send(enter)
+	case has("why is the ceremony held here"): // where the machine of the test has swap
+		p.s.send("a test" + enter)
 	case has("space is here"):
 		p.s.send(strings.Repeat(" ", len(seat.FindAllString(page, -1))) + enter)
 	case has("space row agrees"):
@@ -169,6 +177,24 @@ func (p *people) act(page string) bool {
 	case asksFor.MatchString(text) && has("of 77"):
 		name := asksFor.FindStringSubmatch(text)[1]
 		p.s.send(p.shares[name] + enter)
+	case card.MatchString(text):
+		groups, typed := strings.Fields(onCard.FindStringSubmatch(text)[1]), ""
+		for _, n := range card.FindStringSubmatch(text)[1:] {
+			g, err := strconv.Atoi(n)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			typed += groups[g-1]
+		}
+		p.s.send(typed + enter)
+	case device.MatchString(text):
+		c := exec.CommandContext(p.t.Context(), conclave, "rehearse", "challenge", device.FindStringSubmatch(text)[1], "-dir", p.dir) // #nosec G204 -- the test's own
+		said, err := c.Output()
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		code := strings.TrimSpace(string(said))
+		p.s.send(code[strings.LastIndex(code, " ")+1:] + enter)
 	case pin.MatchString(text):
 		p.s.send(pin.FindStringSubmatch(text)[1] + enter)
 	case word.MatchString(text):

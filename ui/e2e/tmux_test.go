@@ -115,7 +115,7 @@ func TestTmux(t *testing.T) {
 	need.Tool(t, "softhsm")
 	s := openTmux(t)
 	dir := filepath.Join(t.TempDir(), "D")
-	p := &people{t: t, s: s, shares: map[string]string{}, hooks: slips(t)}
+	p := &people{t: t, s: s, shares: map[string]string{}, dir: dir, hooks: slips(t)}
 	s.exit = filepath.Join(t.TempDir(), "none")
 	p.sees("room$")
 	before := s.settings()

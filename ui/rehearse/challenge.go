@@ -48,7 +48,7 @@ func ChallengeTo(dir, name string, out io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("looking for challenges: %w", err)
 		}
-		for _, n := range append(custodianNames(max(w.Shares, len(names))), witnessName) {
+		for _, n := range append(custodianNames(max(w.Shares, len(names))), witnessName, operatorName) {
 			mine := strings.HasSuffix(f, "-"+folder.FileName(n)+".asc") && strings.Contains(strings.ToLower(n), strings.ToLower(strings.TrimSpace(name)))
 			if mine && !info.ModTime().Before(newest) {
 				newest, who, file = info.ModTime(), n, f
