@@ -41,6 +41,9 @@ const spentWait = 10 * time.Second
 // maxServe is the longest session: what stays open for days is a server.
 const maxServe = 24 * time.Hour
 
+// maxIdle is the longest wait for a request: what nobody uses is not left open.
+const maxIdle = 15 * time.Minute
+
 func (p *Process) serveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "serve [-config FILE | -storage DIR] [flags]", Short: "The HTTP API in front of the vault, for automation; no ceremony", Args: cobra.NoArgs,
@@ -78,8 +81,8 @@ func (s *serving) check() error {
 	switch {
 	case s.length <= 0 || s.length > maxServe:
 		return usage("-for=%s: a session lasts up to %s. Nothing was touched.", s.length, maxServe)
-	case s.idle <= 0:
-		return usage("-idle=%s: it is a length of time. Nothing was touched.", s.idle)
+	case s.idle <= 0 || s.idle > maxIdle:
+		return usage("-idle=%s: it waits up to %s for a request. Nothing was touched.", s.idle, maxIdle)
 	case s.listen != "" && s.socket != "":
 		return usage("-listen and -socket: it answers at one of them. Nothing was touched.")
 	case s.listen == "" && s.tokenFile != "":

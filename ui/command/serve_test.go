@@ -495,6 +495,7 @@ func TestServeRefuses(t *testing.T) {
 		"Not accepted: api-session":           {2, []string{"-plan=" + s.plan("rotate", "unread", "!")}},
 		"one each session":                    {2, []string{"-allow=rotate", "-plan=" + s.plan("init", "both", threeInPlain)}},
 		"a session's is of an init":           {2, []string{"-plan=" + s.plan("rekey", "other", "-")}},
+		"it waits up to 15m0s":                {2, []string{"-idle=16m"}},
 		"no loopback address":                 {2, []string{"-listen=0.0.0.0:8200"}},
 		"-listen and -socket":                 {2, []string{"-listen=127.0.0.1:0", "-socket=/x"}},
 		"-token-file: only":                   {2, []string{"-token-file=/x"}},
