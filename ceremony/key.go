@@ -25,7 +25,12 @@ func (r *Run) testHSM(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.key = key
+		if r.key = key; !key.Generated {
+			if err := r.ownKey(); err != nil {
+				r.key = hsm.Key{}
+				return nil, err
+			}
+		}
 	}
 	if err := r.mayWrap(); err != nil {
 		return nil, err

@@ -65,6 +65,9 @@ type Env struct {
 	// ReadFile reads a file that somebody names, refusing more than so many bytes;
 	// nil: none is asked for.
 	ReadFile func(name string, most int64) ([]byte, error)
+	// Sealed are the keys of a token that seal other vaults, by their records; nil:
+	// nobody knows any.
+	Sealed   func(serial string) ([]SealedBy, error)
 	Network  func() ([]string, error) // the network interfaces that are up, but for the loopback
 	Displays func() []string          // what else may show this screen, in sentences; may be nil
 	Explain  func(error) Problem      // turns an error into three sentences
@@ -80,6 +83,10 @@ type Env struct {
 	// Token is of a server, where the environment has it. The run owns it.
 	Token secret.Bytes
 }
+
+// SealedBy is an HSM key, as blobs name it, and whose records say that it seals
+// their vault.
+type SealedBy struct{ Ref, Whose string }
 
 // Numbering is this run among all of its directory, of whatever vault, those
 // that were aborted or interrupted included. The zero value is none.

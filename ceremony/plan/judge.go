@@ -34,7 +34,7 @@ var OfTheMachine = []string{OverSSH, InMultiplexer, SwapOn}
 // Acceptable are the ids of overrides that a plan can accept with a reason.
 var Acceptable = []string{
 	"no-witness", "skipped-proofs", "no-challenge", "no-second-medium", "plain-shares", "single-control", "given-pin", OnePINHolder, "given-token", "piped-secrets", "plain-display", "recorder-allowed", "unauthenticated-seal", "old-keys-stay", "quorum-in-memory", "api-session",
-	OverSSH, InMultiplexer, SwapOn,
+	OverSSH, InMultiplexer, SwapOn, SharedKey,
 	"no-spare-share", "two-quorums", "one-organisation", "one-superior", "one-site", "one-witness", "near-witness",
 	"operator-custodian", "operator-pin-holder", "pin-holder-custodian", "new-approver", BreakGlass,
 }
@@ -42,6 +42,10 @@ var Acceptable = []string{
 // OnePINHolder is the override of a PIN that one person types. It depends on the
 // token, too, which may take none from here: a plan may say why, and need not.
 const OnePINHolder = "one-pin-holder"
+
+// SharedKey is the override of an HSM key that seals another vault, too. It is
+// found on the day.
+const SharedKey = "shared-hsm-key"
 
 // Judge works out what a quorum and the people's organisations mean.
 func (p *Plan) Judge() []Finding {

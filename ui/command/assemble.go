@@ -119,6 +119,7 @@ func Assemble(ctx context.Context, j Job) (_ *Assembled, err error) {
 		b, _, err := readFile(name, most)
 		return b, err
 	}
+	env.Sealed = func(serial string) ([]ceremony.SealedBy, error) { return sealedBy(j.Parent, j.Plan.Storage, serial) }
 	env.Network = j.Network
 	env.Displays = func() []string { return term.Displays(os.DirFS("/"), os.Getenv) }
 	if a.medium != nil {

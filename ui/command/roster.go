@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"conclave/assets/clean"
+	"conclave/ceremony"
 	"conclave/ceremony/custodian"
 	"conclave/ceremony/folder"
 	"conclave/ceremony/plan"
@@ -128,6 +129,34 @@ func newest(dir string) (*read, error) {
 		return nil, fmt.Errorf("%s holds no record", clean.Clean(dir))
 	}
 	return readRecord(newestOf(found).Dir)
+}
+
+// sealedBy are the keys of a token that the records in dir say to seal, or to have
+// sealed, other vaults than this one.
+func sealedBy(dir, storage, serial string) ([]ceremony.SealedBy, error) {
+	found, err := folder.Find(dir)
+	if err != nil {
+		return nil, fmt.Errorf("looking for other vaults' records: %w", err)
+	}
+	var list []ceremony.SealedBy
+	for _, f := range found {
+		vault := f.Report.Header.Facts.Text("vault")
+		if vault == storage || f.Report.Header.Practice {
+			continue
+		}
+		b, err := rosterFile(&read{name: f.Dir})
+		if err != nil || b == nil {
+			continue // its own ceremonies say what is wrong with it
+		}
+		ro, err := custodian.Decode(b)
+		if err != nil || ro.HSM != serial {
+			continue
+		}
+		for _, ref := range append([]string{ro.SealKey}, ro.OldSealKeys...) {
+			list = append(list, ceremony.SealedBy{Ref: ref, Whose: clean.Clean(vault) + ", by the record " + clean.Clean(filepath.Base(f.Dir))})
+		}
+	}
+	return list, nil
 }
 
 func sequence(rep transcript.Report) int { return rep.Header.Facts.Number("sequence") }
