@@ -23,6 +23,7 @@ type aftermath struct {
 	older    []vaultstate.Leftover // of earlier ceremonies, still to be asked about
 	attested bool
 	rollback string
+	kept     *keptOld
 	back     going
 	signed   bool
 	seen     bool

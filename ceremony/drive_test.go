@@ -259,7 +259,7 @@ func (m *room) input(p ceremony.Prompt) ceremony.Input {
 		}
 		return m.typed(m.s.held[p.By.Name])
 	case ceremony.Form:
-		return filled(p, map[string]string{"backup": "1234 5678 9abc def0, with the security officer", "for": "to move a mount", "spent": "2026-12-24"})
+		return filled(p, map[string]string{"backup": "1234 5678 9abc def0, with the security officer", "why": "the server has not run yet", "keeper": "this disk, Olga", "till": "2026-12-24", "for": "to move a mount", "spent": "2026-12-24"})
 	case ceremony.HandOver, ceremony.Confirm, ceremony.Rest:
 		return ceremony.Input{Text: p.Word}
 	case ceremony.Show:

@@ -15,6 +15,8 @@ func oldState(r *Run) *page {
 	switch {
 	case !ok:
 		return nil
+	case a.kept != nil:
+		return r.askWhyKept()
 	case a.left != nil && a.rollback == "":
 		return r.askOldState(rb)
 	case a.left != nil && a.rollback == "undo":
@@ -54,7 +56,11 @@ func (r *Run) askOldState(rb vaultstate.Rollbacker) *page {
 			if !pick(choices, in.Choice) {
 				return r.chooseAgain()
 			}
-			if in.Choice == "remove" {
+			switch in.Choice {
+			case "keep":
+				a.kept = &keptOld{*a.left, func() { a.rollback = "keep" }}
+				return nil
+			case "remove":
 				if err := r.retire(ctx, rb, r.op, "remove the old state"); err != nil {
 					return err
 				}
@@ -111,10 +117,12 @@ func (r *Run) olderState(rb vaultstate.Rollbacker) *page {
 			if !pick(choices, in.Choice) {
 				return r.chooseAgain()
 			}
-			if in.Choice == "remove" {
-				if err := r.retire(ctx, rb, l.ID, "remove the state from before "+string(l.ID)); err != nil {
-					return err
-				}
+			if in.Choice == "keep" {
+				a.kept = &keptOld{l, func() { a.older = a.older[1:] }}
+				return nil
+			}
+			if err := r.retire(ctx, rb, l.ID, "remove the state from before "+string(l.ID)); err != nil {
+				return err
 			}
 			a.older = a.older[1:]
 			return r.record("rollback", Operator, who.Name, transcript.Facts{"choice": in.Choice, "path": l.Path})

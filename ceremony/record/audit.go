@@ -159,7 +159,11 @@ func (p *Page) open() []string {
 	}
 	for _, a := range p.Rollback {
 		if path := a.Facts.Text("path"); kept[path] == a.Event {
-			add("The old state was kept, in %s (event %d). With it the replaced shares work again.", path, a.Event)
+			text := ""
+			if u := a.Facts.Text("until"); u != "" {
+				text = fmt.Sprintf(" until %s, because: %s; %s", u, a.Facts.Text("reason"), a.Facts.Text("place"))
+			}
+			add("The old state was kept, in %s%s (event %d). With it the replaced shares work again.", path, text, a.Event)
 		}
 	}
 	p.openRecovery(add)

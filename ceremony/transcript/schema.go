@@ -229,7 +229,7 @@ var Kinds = map[string]Kind{
 	"old-holder": kind("somebody who held a share of the set that is replaced without a quorum: not here; here without the share; or their share was tried, and is of that set or is not",
 		must(Number, "number"), must(Text, "name", "set"), one("state", "absent", "present", "refused", "good"), may(Text, "reason")),
 	"notice":   kind("a text that somebody is to be sent: what was done without them, or on their approval", must(Text, "to", "role", "file", "sha256")),
-	"rollback": kind("what became of the old state", must(Text, "choice"), may(Text, "path", "reason")),
+	"rollback": kind("what became of the old state", must(Text, "choice"), may(Text, "path", "reason", "place", "until")),
 	"void":     kind("a set of shares that never counted", must(Text, "set", "reason")),
 	"api-session": kind("automation is served over the API of conclave serve: where, what may be done, and for how long; no person was identified and no share was proven by one",
 		must(Text, "listen", "person"), must(List, "allow"), must(Number, "for_s", "idle_s")),
