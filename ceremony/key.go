@@ -25,12 +25,10 @@ func (r *Run) testHSM(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r.key = key; !key.Generated {
-			if err := r.ownKey(); err != nil {
-				r.key = hsm.Key{}
-				return nil, err
-			}
+		if err := r.ownKey(key); err != nil {
+			return nil, err
 		}
+		r.key = key
 	}
 	if err := r.mayWrap(); err != nil {
 		return nil, err

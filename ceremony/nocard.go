@@ -19,7 +19,7 @@ func (r *Run) otherKey() *page {
 	}
 	return &page{
 		Prompt: Prompt{Kind: Choose, By: who, Heading: happened, Choices: choices, Recorded: "what you choose.",
-			Text:    []string{fmt.Sprintf("%d answers did not fit. Whoever has the private half of this key would read the share.", r.cards.tries)},
+			Text:    []string{fmt.Sprintf("%d answers did not fit. Whoever has the private half of this key would read what is encrypted to it.", r.cards.tries)},
 			Problem: &Problem{Badge: "STOPPED", Happened: happened, State: r.stands(), Do: "Take the card and the printed plan, and compare all of it."}},
 		do: func(_ context.Context, in Input) error {
 			switch in.Choice {

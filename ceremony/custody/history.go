@@ -7,7 +7,6 @@ import (
 	"conclave/ceremony/transcript"
 )
 
-// History is what the records of a vault say besides its roster, for Health.
 // Absent is a holder who was not at a drill.
 type Absent struct {
 	Set    string
@@ -15,6 +14,7 @@ type Absent struct {
 	At     time.Time
 }
 
+// History is what the records of a vault say besides its roster, for Health.
 // Add takes their events, oldest record first.
 type History struct {
 	Began   time.Time // of the first record that was added

@@ -184,7 +184,6 @@ const notStated = "not stated"
 // program's own, and the line was left empty then.
 const otherHash = "not the same"
 
-// noBackup tells whether somebody said that there is none.
 // openBackups are those of the HSM's key and of the storage that there are not, or
 // of which nothing was said.
 func (p *Page) openBackups() []string {
@@ -212,6 +211,7 @@ func (p *Page) openBackups() []string {
 	return list
 }
 
+// noBackup tells whether somebody said that there is none.
 func noBackup(text string) bool {
 	t := strings.Trim(strings.ToLower(text), " .")
 	return t == "no backup" || t == "no" || t == "none"

@@ -132,7 +132,7 @@ func (p *Page) target(out *document) {
 	p.state(out, "Vault before", p.Before)
 	p.state(out, "Vault after", p.After)
 	for _, a := range p.Rollback {
-		out.row("old state", strings.Join(filled(a.Facts.Text("choice"), a.Facts.Text("path"), a.Facts.Text("place"), a.Facts.Text("reason"), until(a)), ", "))
+		out.row("old state", strings.Join(filled(a.Facts.Text("choice"), a.Facts.Text("path"), a.Facts.Text("place"), a.Facts.Text("reason"), nonEmpty("until ", a.Facts.Text("until"))), ", "))
 	}
 }
 
@@ -158,12 +158,4 @@ func (p *Page) state(out *document, title string, f transcript.Facts) {
 	}
 	out.rows("left behind", f.List("leftovers"))
 	out.rows("no server at", f.List("looked_at"))
-}
-
-// until is the last day of what is kept, as a phrase.
-func until(a Act) string {
-	if u := a.Facts.Text("until"); u != "" {
-		return "until " + u
-	}
-	return ""
 }

@@ -24,7 +24,7 @@ func (f *flags) arrangementFlags() {
 	s.StringVar(&f.adopts, "adopt-state", "", "a state that the last ceremony did not leave is adopted by operator and witness, for this `REASON`")
 	s.Lookup("adopt-state").Hidden = true // what refuses a state names it
 	s.BoolVar(&f.offline, "offline", false, "no network interface but the loopback may be up")
-	s.Lookup("offline").Hidden = true // the page is full; README has it
+	s.Lookup("offline").Hidden = true // a plan says it; the page is full
 	s.IntVar(&f.attendance, "attendance", 0, "how many people must be here, `N`")
 	s.IntVar(&f.retention, "retention-years", 0, "how long the record is kept, `N` years")
 	s.IntVar(&f.suspended, "suspended-days", 30, "how long a run that was cut off may wait to be gone on with, `N` days")
