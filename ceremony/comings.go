@@ -266,7 +266,7 @@ func (r *Run) askNewcomer() *page {
 	a, operator := &r.aside, r.person(Operator)
 	fields := []Field{{ID: "name", Label: "name"}, {ID: "organisation", Label: "organisation"}}
 	return &page{
-		Prompt: Prompt{Kind: Form, By: operator, Heading: "Who comes, " + newcomers[a.role] + "?", Fields: a.again(fields),
+		Prompt: Prompt{Kind: Form, By: operator, Heading: "Who comes, " + newcomers[a.role] + "?", Fields: a.typed.over(fields),
 			Text: []string{"The name as it shall stand in the record. The agreed plan stays as it was."}, Recorded: "name, organisation, role, time."},
 		do: func(_ context.Context, in Input) error {
 			for _, text := range in.Fields {

@@ -40,7 +40,8 @@ type delivery struct {
 	// …to somebody else than the operator.
 	tokenHanded, tokenBack bool
 	fate                   string
-	purpose, until         string // of the root token, as the operator said it
+	terms                  filled // of the root token, as the operator said them
+	termed                 bool
 }
 
 // fileOf is a file in the ceremony's directory.

@@ -24,7 +24,7 @@ func (r *Run) askIdentity(people []Person, done func()) *page {
 	who := r.person(Operator)
 	return &page{
 		Prompt: Prompt{Kind: Form, By: who, Heading: who.Name + ": who checked that these people are who they say?",
-			Fields: r.aside.again(identityFields()),
+			Fields: r.aside.typed.over(identityFields()),
 			Text: []string{"One name for all. Whoever was checked by another, like the one who checks, stands under \"but for\": first names, with commas. " +
 				"An empty line is recorded as not stated. No numbers of documents."},
 			Facts: []Fact{{"here", list(names(people))}}, Recorded: "checked by whom, for each person. No number of a document."},

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
-
-	"conclave/assets/clean"
 )
 
 // Interlude is what people may need at any page besides a deviation.
@@ -36,7 +33,7 @@ type aside struct {
 	done  bool
 	from  seat  // who had the keyboard
 	held  *page // that no step would draw again
-	typed []string
+	typed filled
 	who   Person
 	role  Role // of somebody who is not in the plan
 	lacks string
@@ -117,48 +114,13 @@ func (r *Run) afterInterlude() *page {
 	return held
 }
 
-// lineOf tidies a line of public text, and refuses what must stay out of the
-// record.
-func (r *Run) lineOf(field, typed string) (string, error) {
-	bad, err := r.refuses(field, typed)
-	switch {
-	case err != nil:
-		return "", err
-	case bad:
-		return "", askAgain("The line "+field+" looks like a share, a PIN, a token or a key.", "It was not recorded.", "Say it without the secret.")
-	}
-	return strings.Join(strings.Fields(clean.Cut(typed, mostLine)), " "), nil
-}
-
-// linesOf is lineOf for a form. What is good is kept while another is asked for
-// again.
+// linesOf are the lines of a form, in its order.
 func (r *Run) linesOf(fields []Field, in Input) ([]string, error) {
-	if len(in.Fields) != len(fields) {
-		return nil, askAgain("The answers do not fit the fields.", "Nothing was recorded.", "Type them again.")
-	}
-	var first error
+	var err error
+	r.aside.typed, err = fill(fields, in, r.line)
 	lines := make([]string, len(fields))
 	for i, f := range fields {
-		text, err := r.lineOf(f.Label, in.Fields[i])
-		var ask *again
-		switch {
-		case err != nil && !errors.As(err, &ask):
-			return nil, err
-		case err != nil && first == nil:
-			first = err
-		}
-		lines[i] = text
+		lines[i] = r.aside.typed[f.ID]
 	}
-	r.aside.typed = lines
-	return lines, first
-}
-
-// again fills a form with what was typed before.
-func (a *aside) again(fields []Field) []Field {
-	for i := range fields {
-		if i < len(a.typed) {
-			fields[i].Default = a.typed[i]
-		}
-	}
-	return fields
+	return lines, err
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"conclave/assets/clean"
 	"conclave/ceremony/plan"
 	"conclave/ceremony/transcript"
 )
@@ -30,7 +29,7 @@ const (
 // keeping is what the page has got so far.
 type keeping struct {
 	done  bool
-	typed map[string]string // kept while another field is asked for again
+	typed filled // kept while another field is asked for again
 }
 
 func keepStep() Step {
@@ -46,12 +45,7 @@ func askKeeping(r *Run) *page {
 		Text: []string{"An empty line is recorded as not stated. Copies: who takes one home, with commas. " +
 			"For the keys of a CA the record is kept until two years after the key is destroyed, at least."},
 		Recorded: "every line."}
-	for _, f := range r.keepFields() {
-		if v, typed := k.typed[f.ID]; typed {
-			f.Default = v
-		}
-		p.Fields = append(p.Fields, f)
-	}
+	p.Fields = k.typed.over(r.keepFields())
 	return &page{Prompt: p, do: r.takeKeeping}
 }
 
@@ -80,30 +74,17 @@ func (r *Run) keepFields() []Field {
 var startsAsDay = regexp.MustCompile(`^[0-9]`)
 
 func (r *Run) takeKeeping(_ context.Context, in Input) error {
-	k, fields := &r.aftermath.keep, r.keepFields()
-	if len(in.Fields) != len(fields) {
-		return askAgain("The answers do not fit the fields.", "Nothing was recorded.", "Type them again.")
-	}
-	k.typed = map[string]string{}
-	var bad error
-	for i, f := range fields {
-		text := strings.Join(strings.Fields(clean.Cut(in.Fields[i], mostLine)), " ")
-		secret, err := r.refuses("keeping: "+f.Label, in.Fields[i])
-		switch {
-		case err != nil:
-			return err
-		case secret:
-			err = askAgain("The line "+f.Label+" looks like a share, a PIN, a token or a key.", "It was not recorded.", "Say it without the secret.")
-		default:
-			k.typed[f.ID] = text
+	k := &r.aftermath.keep
+	var err error
+	k.typed, err = fill(r.keepFields(), in, func(f Field, typed string) (string, error) {
+		text, err := r.line(f, typed)
+		if err == nil {
 			err = r.dayFits(f.ID, text)
 		}
-		if err != nil && bad == nil {
-			bad = err
-		}
-	}
-	if bad != nil {
-		return bad
+		return text, err
+	})
+	if err != nil {
+		return err
 	}
 	return r.recordKeeping()
 }

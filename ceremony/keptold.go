@@ -2,7 +2,6 @@ package ceremony
 
 import (
 	"context"
-	"time"
 
 	"conclave/ceremony/transcript"
 	"conclave/vaultstate"
@@ -15,14 +14,14 @@ const (
 	fieldWhyKept  = "why"
 	fieldKeeper   = "keeper"
 	fieldKeptTill = "till"
-
-	usualKept = 7 // days that are offered
 )
 
 // keptOld is a copy that is to be kept, while why is asked.
 type keptOld struct {
 	of   vaultstate.Leftover
 	then func() // once it is recorded
+
+	typed filled
 }
 
 func (r *Run) askWhyKept() *page {
@@ -32,35 +31,36 @@ func (r *Run) askWhyKept() *page {
 			Facts: []Fact{{"lies in", k.of.Path}},
 			Text: []string{"Whoever has it and the old shares has a quorum of the old state. Where: the disk or machine, and who looks after it. " +
 				"Every later start says that it is there, and the next ceremony asks again."},
-			Fields: []Field{{ID: fieldWhyKept, Label: "why"}, {ID: fieldKeeper, Label: "where, and whose care"},
-				{ID: fieldKeptTill, Label: "until", Default: r.now().AddDate(0, 0, usualKept).UTC().Format(time.DateOnly)}},
+			Fields:   k.typed.over(r.keptFields()),
 			Recorded: "the three lines, and the path: an open item."},
 		do: r.takeWhyKept,
 	}
 }
 
+func (r *Run) keptFields() []Field {
+	return []Field{{ID: fieldWhyKept, Label: "why"}, {ID: fieldKeeper, Label: "where, and whose care"},
+		{ID: fieldKeptTill, Label: "until", Default: r.inDays(usualDays)}}
+}
+
 func (r *Run) takeWhyKept(_ context.Context, in Input) error {
 	k := r.aftermath.kept
-	const state = "It is kept still; nothing was recorded."
-	if len(in.Fields) != 3 {
-		return askAgain("The answers do not fit the fields.", state, "Type them again.")
+	var err error
+	k.typed, err = fill(r.keptFields(), in, func(f Field, typed string) (string, error) {
+		text, err := r.line(f, typed)
+		switch {
+		case err != nil:
+		case f.ID == fieldKeptTill:
+			err = r.aDay(text)
+		case text == "":
+			err = askAgain("The old state is kept, and nobody said "+f.Label+".", "Nothing was recorded.", "Type it in a few words.")
+		}
+		return text, err
+	})
+	if err == nil {
+		err = r.record("rollback", Operator, r.person(Operator).Name, transcript.Facts{"choice": "keep", "path": k.of.Path,
+			"reason": k.typed[fieldWhyKept], "place": k.typed[fieldKeeper], "until": k.typed[fieldKeptTill]})
 	}
-	why, err := r.typed("old state: why it is kept", in.Fields[0], mostLine, askAgainAt(fieldWhyKept, "A reason is needed.", state, "Type it in a few words."))
 	if err != nil {
-		return err
-	}
-	place, err := r.typed("old state: where it is kept", in.Fields[1], mostLine, askAgainAt(fieldKeeper, "A place is needed.", state, "Say on which disk or machine it is, and who looks after it."))
-	if err != nil {
-		return err
-	}
-	until, err := r.typed("old state: until when it is kept", in.Fields[2], mostLine, nil)
-	if err != nil {
-		return err
-	}
-	if day, err := time.Parse(time.DateOnly, until); err != nil || !day.AddDate(0, 0, 1).After(r.now()) {
-		return askAgainAt(fieldKeptTill, "A day is written as "+r.now().AddDate(0, 0, usualKept).UTC().Format(time.DateOnly)+", and is to come.", state, "Type the day by which it is removed.")
-	}
-	if err := r.record("rollback", Operator, r.person(Operator).Name, transcript.Facts{"choice": "keep", "path": k.of.Path, "reason": why, "place": place, "until": until}); err != nil {
 		return err
 	}
 	r.aftermath.kept = nil

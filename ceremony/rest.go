@@ -57,7 +57,7 @@ func (r *Run) askBreak() *page {
 	who := r.person(Operator)
 	return &page{
 		Prompt: Prompt{Kind: Form, By: who, Heading: who.Name + ": a break",
-			Fields: r.aside.again(breakFields()), Lines: r.inBreak(),
+			Fields: r.aside.typed.over(breakFields()), Lines: r.inBreak(),
 			Text: []string{"The program logs out of the token, and only the break is on the screen. Afterwards: who is here is marked, the vault is compared, the PIN is typed anew.",
 				"All lines empty: no break, and nothing is recorded."},
 			Recorded: "these lines, and when it began."},

@@ -58,7 +58,7 @@ func (r *Run) askOldState(rb vaultstate.Rollbacker) *page {
 			}
 			switch in.Choice {
 			case "keep":
-				a.kept = &keptOld{*a.left, func() { a.rollback = "keep" }}
+				a.kept = &keptOld{of: *a.left, then: func() { a.rollback = "keep" }}
 				return nil
 			case "remove":
 				if err := r.retire(ctx, rb, r.op, "remove the old state"); err != nil {
@@ -118,7 +118,7 @@ func (r *Run) olderState(rb vaultstate.Rollbacker) *page {
 				return r.chooseAgain()
 			}
 			if in.Choice == "keep" {
-				a.kept = &keptOld{l, func() { a.older = a.older[1:] }}
+				a.kept = &keptOld{of: l, then: func() { a.older = a.older[1:] }}
 				return nil
 			}
 			if err := r.retire(ctx, rb, l.ID, "remove the state from before "+string(l.ID)); err != nil {

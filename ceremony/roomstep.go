@@ -2,7 +2,6 @@ package ceremony
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -38,11 +37,11 @@ const (
 // evidence is what the page has got so far.
 type evidence struct {
 	done   bool
-	typed  map[string]string // kept while another field is asked for again
-	warned bool              // a watch that is off was told
-	unfit  string            // the watch by which a PGP key cannot be used
-	off    []watchOff        // those that are off
-	other  bool              // a hash that does not fit was typed
+	typed  filled     // kept while another field is asked for again
+	warned bool       // a watch that is off was told
+	unfit  string     // the watch by which a PGP key cannot be used
+	off    []watchOff // those that are off
+	other  bool       // a hash that does not fit was typed
 }
 
 func roomStep() Step {
@@ -62,10 +61,7 @@ func askRoom(r *Run) *page {
 	p := Prompt{Kind: Form, By: operator, Heading: operator.Name + ": what the program cannot see",
 		Text:     []string{empty + ". Hash: its first and last four groups, from the witness's own check. Watches: what they show then, like 14:02:30."},
 		Recorded: "every line, and how far the watches are off this machine's clock."}
-	for _, f := range r.roomFields() {
-		f.Default = r.evidence.typed[f.ID]
-		p.Fields = append(p.Fields, f)
-	}
+	p.Fields = r.evidence.typed.over(r.roomFields())
 	if r.asksBackup() {
 		p.Text = append(p.Text, r.backupText())
 	}
@@ -93,79 +89,54 @@ func (r *Run) roomFields() []Field {
 func watchOf(who Person) string { return clean.Cut(called(who.Name), 16) + "'s watch" }
 
 func (r *Run) takeRoom(_ context.Context, in Input) error {
-	e, fields := &r.evidence, r.roomFields()
-	if len(in.Fields) != len(fields) {
-		return askAgain("The answers do not fit the fields.", "Nothing was recorded.", "Type them again.")
-	}
-	e.typed = map[string]string{}
-	var bad error
-	for i, f := range fields {
-		text := strings.Join(strings.Fields(clean.Cut(in.Fields[i], mostLine)), " ")
-		err := r.roomText(f, in.Fields[i], &text)
-		var ask *again
-		switch {
-		case err == nil:
-			e.typed[f.ID] = text
-		case !errors.As(err, &ask):
-			return err
-		case bad == nil:
-			ask.problem.Field, bad = f.ID, err
-		}
-	}
-	if bad != nil {
-		return bad
+	var err error
+	if r.evidence.typed, err = fill(r.roomFields(), in, r.roomText); err != nil {
+		return err
 	}
 	return r.recordRoom(r.now())
 }
 
 // roomText looks at one field. The hash has the shape of a secret: of it only
 // whether it fits is kept.
-func (r *Run) roomText(f Field, typed string, text *string) error {
+func (r *Run) roomText(f Field, typed string) (string, error) {
 	if f.ID == fieldHash {
-		return r.hashText(typed, text)
+		return r.hashText(typed)
 	}
-	switch secret, err := r.refuses("the room: "+f.Label, typed); {
+	text, err := r.line(f, typed)
+	switch {
 	case err != nil:
-		return err
-	case secret:
-		return askAgain("The line "+f.Label+" looks like a share, a PIN, a token or a key.", "It was not recorded.", "Say it without the secret.")
-	}
-	if f.ID == fieldBackup {
-		return r.backupFits(*text, r.asksKey())
-	}
-	if (f.ID == fieldWatchOne || f.ID == fieldWatchTwo) && *text != "" {
-		if _, err := offset(*text, r.now()); err != nil {
-			return askAgain("A watch shows hours, minutes and seconds: 14:02:30.", "Nothing was recorded.", "Type what it shows now.")
+	case f.ID == fieldBackup:
+		err = r.backupFits(text, r.asksKey())
+	case (f.ID == fieldWatchOne || f.ID == fieldWatchTwo) && text != "":
+		if _, bad := offset(text, r.now()); bad != nil {
+			err = askAgain("A watch shows hours, minutes and seconds: 14:02:30.", "Nothing was recorded.", "Type what it shows now.")
 		}
 	}
-	return nil
+	return text, err
 }
 
 // hashText compares what was read elsewhere with what this program says of
 // itself. A false program would say the right thing, too: it is the paper that
 // counts, and this is the copy of it.
-func (r *Run) hashText(typed string, text *string) error {
+func (r *Run) hashText(typed string) (string, error) {
 	own := r.env.Machine.SelfSHA256
 	if len(own) != 64 {
-		*text = ""
-		return nil
+		return "", nil
 	}
 	want := own[:16] + own[48:]
 	hex := strings.ToLower(strings.Join(strings.Fields(typed), ""))
 	switch hex {
 	case "":
-		*text = ""
+		return "", nil
 	case want, own:
-		*text = inFours(want)
-	default:
-		if err := r.record("answer", Operator, r.person(Operator).Name, transcript.Facts{"field": "independent check of the program's hash", "value": otherHash}); err != nil {
-			return err
-		}
-		r.evidence.other = true
-		return askAgain("This is not the hash that the program reports of itself.", "Nothing is changed.",
-			"Type the first and the last four groups of four from the witness's paper. If they differ indeed, stop: this is another program.")
+		return inFours(want), nil
 	}
-	return nil
+	if err := r.record("answer", Operator, r.person(Operator).Name, transcript.Facts{"field": "independent check of the program's hash", "value": otherHash}); err != nil {
+		return "", err
+	}
+	r.evidence.other = true
+	return "", askAgain("This is not the hash that the program reports of itself.", "Nothing is changed.",
+		"Type the first and the last four groups of four from the witness's paper. If they differ indeed, stop: this is another program.")
 }
 
 var watchForm = regexp.MustCompile(`^[0-9]{1,2}[:.][0-9]{2}([:.][0-9]{2})?$`)

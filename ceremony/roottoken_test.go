@@ -99,6 +99,9 @@ func TestTokenTerms(t *testing.T) {
 				if asked == nil {
 					asked = []string{p.Fields[0].Default, p.Fields[1].Default}
 				}
+				if p.Problem != nil && p.Problem.Field == "spent" && p.Fields[0].Default != "to move a mount" {
+					t.Errorf("what was good is lost: %+v", p.Fields)
+				}
 				if len(m.find("token"))+len(m.find("shown")) > 0 {
 					t.Error("the token is out already")
 				}
