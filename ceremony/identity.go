@@ -42,9 +42,9 @@ func (r *Run) askIdentity(people []Person, done func()) *page {
 			others, unknown := named(people, lines[1])
 			switch {
 			case unknown != "":
-				return askAgain(fmt.Sprintf("%s names nobody who is listed, or more than one.", unknown), "Nothing was recorded.", "Type first names, or whole names, with commas between.")
+				return askAgainAt("others", fmt.Sprintf("%s names nobody who is listed, or more than one.", unknown), "Nothing was recorded.", "Type first names, or whole names, with commas between.")
 			case (len(others) > 0) != (lines[2] != ""):
-				return askAgain("The second and the third line belong together.", "Nothing was recorded.", "Type both, or leave both empty.")
+				return askAgainAt("others by", "The second and the third line belong together.", "Nothing was recorded.", "Type both, or leave both empty.")
 			}
 			r.aside.typed = nil
 			if err := r.recordIdentity(people, others, lines[0], lines[2]); err != nil {

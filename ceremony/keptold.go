@@ -38,7 +38,7 @@ func (r *Run) askWhyKept() *page {
 }
 
 func (r *Run) keptFields() []Field {
-	return []Field{{ID: fieldWhyKept, Label: "why"}, {ID: fieldKeeper, Label: "where, and whose care"},
+	return []Field{{ID: fieldWhyKept, Label: "why"}, {ID: fieldKeeper, Label: "where, by whom"},
 		{ID: fieldKeptTill, Label: "until", Default: r.inDays(usualDays)}}
 }
 

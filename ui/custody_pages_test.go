@@ -23,3 +23,22 @@ func oldSharesPrompt() ceremony.Prompt {
 			"Type the numbers, all, or none. What is not here is recorded as alive: it works on any older copy of the storage."},
 		Recorded: "which were collected, and which are missing."}
 }
+
+func termsPrompt() ceremony.Prompt {
+	return ceremony.Prompt{Kind: ceremony.Form, StepID: "token", Title: "Root token", By: olga, Heading: "Olga Example: what is the root token made for, and by when is it revoked?",
+		Facts: []ceremony.Fact{{Label: "received by", Value: "Olga Example"}},
+		Text: []string{"It may do everything, never expires by itself, and no log of a server shows how it was made: this record is the only one. " +
+			"Until it is revoked, conclave status says that it is due."},
+		Fields:   []ceremony.Field{{ID: "for", Label: "made for", Default: "to set up the new vault"}, {ID: "spent", Label: "revoked by", Default: "2026-12-02"}},
+		Recorded: "both lines, with the token's accessor."}
+}
+
+func keptPrompt() ceremony.Prompt {
+	return ceremony.Prompt{Kind: ceremony.Form, StepID: "rollback", Title: "Old state", By: olga, Heading: "Olga Example: why is the old state kept, where, and until when?",
+		Problem: &ceremony.Problem{Happened: "The old state is kept, and nobody said where, by whom.", State: "Nothing was recorded.", Do: "Type it in a few words.", Field: "keeper"},
+		Facts:   []ceremony.Fact{{Label: "lies in", Value: "/srv/payments/.conclave/rollback/KC-2026-017"}},
+		Text: []string{"Whoever has it and the old shares has a quorum of the old state. Where: the disk or machine, and who looks after it. " +
+			"Every later start says that it is there, and the next ceremony asks again."},
+		Fields:   []ceremony.Field{{ID: "why", Label: "why", Default: "the server has not run yet"}, {ID: "keeper", Label: "where, by whom"}, {ID: "till", Label: "until", Default: "2026-12-02"}},
+		Recorded: "the three lines, and the path: an open item."}
+}

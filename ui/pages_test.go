@@ -372,6 +372,8 @@ var pages = []struct {
 	{"26-help", "14:24:40", func() *scripted { return rekeyAt(8, "1 of 3", oldSharePrompt()) }, func(s *stage) { s.keys("?") }},
 	{"29-room", "10:36:00", func() *scripted { return initAt(4, "", roomPrompt()) }, func(s *stage) { s.write("Room 7, Basel", "") }},
 	{"39-room-fault", "10:36:00", func() *scripted { return initAt(4, "", roomFault()) }, func(s *stage) { s.write("4A21 0C8E") }},
+	{"56-token-terms", "11:10:00", func() *scripted { return initAt(14, "", termsPrompt()) }, func(s *stage) { s.keys("down") }},
+	{"57-old-state-kept", "11:20:00", func() *scripted { return rekeyAt(12, "", keptPrompt()) }, nil},
 	{"45-keeping", "11:24:00", func() *scripted { return initAt(16, "", keepPrompt()) }, func(s *stage) { s.keys("down", "down") }},
 	{"46-old-shares", "11:24:00", func() *scripted { return rekeyAt(12, "", oldSharesPrompt()) }, func(s *stage) { s.keys("1", ",", " ", "2") }},
 	{"40-files", "11:02:00", func() *scripted { return practiceAt(9, "5 of 5", filesPrompt()) }, nil},
