@@ -24,6 +24,7 @@ type aftermath struct {
 	attested bool
 	rollback string
 	kept     *keptOld
+	removing *removingOld
 	back     going
 	signed   bool
 	seen     bool
@@ -37,7 +38,7 @@ func closing(own ...Step) []Step {
 	return steps([]Step{
 		{ID: "checks", Title: "Checks", By: Witness, Next: showChecks, Redo: func(r *Run) { r.aftermath.attested = false }},
 	}, []Step{
-		{ID: "rollback", Title: "Old state", By: Operator, Next: oldState, Only: func(p *plan.Plan) bool { return p.Server == nil && p.Kind != plan.Drill },
+		{ID: "rollback", Title: "Old state", By: Operator, Next: oldState, Redo: oldStateAgain, Only: func(p *plan.Plan) bool { return p.Server == nil && p.Kind != plan.Drill },
 			Needs: func(r *Run) bool { return r.aftermath.left != nil || len(r.aftermath.older) > 0 }},
 	}, own, signOffStep(), step("close", "Close", Operator, closeRecord))
 }

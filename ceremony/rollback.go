@@ -17,8 +17,10 @@ func oldState(r *Run) *page {
 		return nil
 	case a.kept != nil:
 		return r.askWhyKept()
+	case a.removing != nil:
+		return r.removeOld(rb)
 	case a.left != nil && a.rollback == "":
-		return r.askOldState(rb)
+		return r.askOldState()
 	case a.left != nil && a.rollback == "undo":
 		return r.putBack(rb)
 	case a.rollback == "undone":
@@ -26,13 +28,13 @@ func oldState(r *Run) *page {
 			return p
 		}
 	}
-	return r.olderState(rb)
+	return r.olderState()
 }
 
-func (r *Run) askOldState(rb vaultstate.Rollbacker) *page {
+func (r *Run) askOldState() *page {
 	a, who := &r.aftermath, r.person(Operator)
 	choices := []Choice{
-		{"remove", "Remove it", "removed from this file system; what was replaced is gone from here"},
+		{"remove", "Remove it", "removed from this file system; asked again, and of the witness too"},
 		{"keep", "Keep it", "status and doctor show it, and the next ceremony asks again"},
 	}
 	undo := Choice{"undo", "Put the old state back", "the change is undone; asked again, and of the witness too"}
@@ -40,7 +42,7 @@ func (r *Run) askOldState(rb vaultstate.Rollbacker) *page {
 	text := "It may be put back only until a server has started on the new state. While it exists, whatever was replaced lives on in it."
 	if r.plan.Kind == vaultstate.Init {
 		// There was no state before: what is kept says only that.
-		choices[0].Consequence = "removed from this file system; this init cannot be undone from here then"
+		choices[0].Consequence = "this init cannot be undone from here then; asked again, and of the witness too"
 		undo.Title, undo.Consequence = "Take the vault away again", "the storage is empty as before; asked again, and of the witness too"
 		heading = "The way back to no vault is kept. What becomes of it?"
 		text = "The storage was empty before. It can be made so again only until a server has started on the new vault."
@@ -52,7 +54,7 @@ func (r *Run) askOldState(rb vaultstate.Rollbacker) *page {
 		Prompt: Prompt{Kind: Choose, By: who, Heading: heading,
 			Facts: []Fact{{"lies in", a.left.Path}}, Text: []string{text},
 			Choices: choices, Recorded: "what you choose, and where it lies."},
-		do: func(ctx context.Context, in Input) error {
+		do: func(_ context.Context, in Input) error {
 			if !pick(choices, in.Choice) {
 				return r.chooseAgain()
 			}
@@ -61,9 +63,8 @@ func (r *Run) askOldState(rb vaultstate.Rollbacker) *page {
 				a.kept = &keptOld{of: *a.left, then: func() { a.rollback = "keep" }}
 				return nil
 			case "remove":
-				if err := r.retire(ctx, rb, r.op, "remove the old state"); err != nil {
-					return err
-				}
+				a.removing = &removingOld{of: *a.left, what: "remove the old state", then: func() { a.rollback = "remove" }}
+				return nil
 			}
 			a.rollback = in.Choice
 			return r.record("rollback", Operator, who.Name, transcript.Facts{"choice": in.Choice, "path": a.left.Path})
@@ -71,11 +72,44 @@ func (r *Run) askOldState(rb vaultstate.Rollbacker) *page {
 	}
 }
 
-func (r *Run) retire(ctx context.Context, rb vaultstate.Rollbacker, id vaultstate.ID, work string) error {
-	return r.during(work, func() error {
-		_, err := rb.Retire(ctx, id)
-		return err
-	})
+// removingOld is a copy that is to be removed, until both confirmed it.
+type removingOld struct {
+	of   vaultstate.Leftover
+	what string
+	then func() // once it is gone and recorded
+
+	going going
+}
+
+// removeOld removes a copy, after both confirmed it: nothing brings it back.
+func (r *Run) removeOld(rb vaultstate.Rollbacker) *page {
+	old := r.aftermath.removing
+	p := r.confirmTwice(&old.going, Prompt{Badge: "CANNOT BE UNDONE", Action: capital(old.what), Word: "REMOVE", Facts: []Fact{{"lies in", old.of.Path}},
+		Changes: "the copy is removed from this file system: what was replaced is gone from here", Stays: "the vault as it is now",
+		Undo: "not possible"}, old.what)
+	if p != nil {
+		return p
+	}
+	return r.work(old.what, Prompt{IfPowerFails: "the vault is as it is now; the copy is there still, or part of it, and the next ceremony asks again."},
+		func(ctx context.Context) ([]string, error) {
+			if _, err := rb.Retire(ctx, old.of.ID); err != nil {
+				return nil, err
+			}
+			r.aftermath.removing = nil
+			old.then()
+			return nil, r.record("rollback", Operator, r.person(Operator).Name, transcript.Facts{"choice": "remove", "path": old.of.Path})
+		})
+}
+
+// oldStateAgain has the question of the old state asked anew, as long as nothing
+// came of the last answer.
+func oldStateAgain(r *Run) {
+	a := &r.aftermath
+	a.kept, a.removing, a.back = nil, nil, going{}
+	if a.rollback == "undo" {
+		a.rollback = ""
+	}
+	r.cards.forget()
 }
 
 // putBack undoes the change, after both confirmed it.
@@ -100,20 +134,20 @@ func (r *Run) putBack(rb vaultstate.Rollbacker) *page {
 }
 
 // olderState asks what becomes of the copies that earlier ceremonies kept.
-func (r *Run) olderState(rb vaultstate.Rollbacker) *page {
+func (r *Run) olderState() *page {
 	a, who := &r.aftermath, r.person(Operator)
 	if len(a.older) == 0 {
 		return nil
 	}
 	l := a.older[0]
 	choices := []Choice{
-		{"remove", "Remove it", "removed from this file system; what was replaced then is gone from here"},
+		{"remove", "Remove it", "removed from this file system; asked again, and of the witness too"},
 		{"keep", "Keep it", "the next ceremony asks again; status and doctor show it"},
 	}
 	return &page{
 		Prompt: Prompt{Kind: Choose, By: who, Heading: "The state from before " + string(l.ID) + " is still kept. What becomes of it?",
 			Facts: []Fact{{"lies in", l.Path}}, Text: []string{l.Text}, Choices: choices, Recorded: "what you choose, and where the copy lies."},
-		do: func(ctx context.Context, in Input) error {
+		do: func(_ context.Context, in Input) error {
 			if !pick(choices, in.Choice) {
 				return r.chooseAgain()
 			}
@@ -121,11 +155,8 @@ func (r *Run) olderState(rb vaultstate.Rollbacker) *page {
 				a.kept = &keptOld{of: l, then: func() { a.older = a.older[1:] }}
 				return nil
 			}
-			if err := r.retire(ctx, rb, l.ID, "remove the state from before "+string(l.ID)); err != nil {
-				return err
-			}
-			a.older = a.older[1:]
-			return r.record("rollback", Operator, who.Name, transcript.Facts{"choice": in.Choice, "path": l.Path})
+			a.removing = &removingOld{of: l, what: "remove the state from before " + string(l.ID), then: func() { a.older = a.older[1:] }}
+			return nil
 		},
 	}
 }

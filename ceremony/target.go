@@ -168,7 +168,11 @@ func (r *Run) removeLeftover(ctx context.Context, who Person, l vaultstate.Lefto
 	if !ok {
 		return errors.New("this vault cannot remove what was left")
 	}
-	if err := r.retire(ctx, rb, l.ID, "remove what "+string(l.ID)+" left"); err != nil {
+	err := r.during("remove what "+string(l.ID)+" left", func() error {
+		_, err := rb.Retire(ctx, l.ID)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	r.hello.leftovers++
