@@ -402,7 +402,8 @@ func stockHolders(s *site, bin string) {
 		}
 		names, cards = append(names, filepath.Join(s.dir, n+".asc")), append(cards, k.Fingerprint)
 	}
-	r := s.byPlan(s.plan("init", "made", fmt.Sprintf(`  root_token_pgp_key = %q
+	r := s.byPlan(s.plan("init", "made", fmt.Sprintf(`  root_token_pgp_key     = %q
+  root_token_fingerprint = %q
   recovery {
     shares    = 2
     threshold = 2
@@ -418,7 +419,10 @@ func stockHolders(s *site, bin string) {
   accept "no-spare-share" {
     reason = "a test"
   }
-`, names[0], names[0], cards[0], names[1], cards[1])), "-idle=3s")
+  accept "no-second-medium" {
+    reason = "a test"
+  }
+`, names[0], cards[0], names[0], cards[0], names[1], cards[1])), "-idle=3s")
 	for why, x := range map[string][]string{
 		"recovery_pgp_keys is needed": nil,
 		"in this order":               {"-recovery-pgp-keys=" + names[1] + "," + names[0], "-root-token-pgp-key=" + names[0]},
