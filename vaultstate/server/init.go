@@ -32,7 +32,9 @@ func (v *Vault) beginInit(ctx context.Context, op *operation) error {
 	if !op.auto && !op.RootToken {
 		return fmt.Errorf("%w: the server makes a root token, which nobody can revoke while it is sealed: say who gets it", vaultstate.ErrUnsupported)
 	}
-	if op.auto && !op.SkipProof {
+	// Without anybody who gets the root token, the server would be nobody's if this
+	// process ended between its init and the proofs: then the shares come at once.
+	if op.auto && !op.SkipProof && op.RootToken {
 		switch done, err := v.initInTwo(ctx, op); {
 		case err != nil:
 			return err
@@ -108,8 +110,8 @@ func (v *Vault) initialize(ctx context.Context, body secret.Bytes, to *initAnswe
 
 // initInTwo initialises without recovery keys, which only some servers do, and
 // then has them made by a rotation that counts when it is verified. Until then
-// the root token is the only authority: it stays here, and goes into the issue
-// with the shares. done is false if the server does not do it.
+// the root token is the only authority: it goes into the issue with the shares.
+// done is false if the server does not do it.
 func (v *Vault) initInTwo(ctx context.Context, op *operation) (done bool, err error) {
 	body := object(field{name: "recovery_shares", public: 0}, field{name: "recovery_threshold", public: 0})
 	var a initAnswer
@@ -136,9 +138,7 @@ func (v *Vault) initInTwo(ctx context.Context, op *operation) (done bool, err er
 	if err == nil && len(op.issue.Shares) == 0 {
 		err = fmt.Errorf("%w: the rotation wants a quorum, and there are no recovery keys", vaultstate.ErrChangedThere)
 	}
-	if op.RootToken {
-		op.issue.Token = op.tokenHere(v.accessor(ctx, op.token))
-	}
+	op.issue.Token = op.tokenHere(v.accessor(ctx, op.token))
 	if err != nil {
 		op.onlyToken()
 		return false, fmt.Errorf("the server is initialised without recovery keys, and making them failed: its root token is the only authority. Take hands it out: %w", err)
@@ -162,16 +162,10 @@ func (op *operation) tokenHere(accessor string) *vaultstate.IssuedToken {
 	return t
 }
 
-// onlyToken leaves of an init in the gap what counts: the root token, also one
-// that nobody asked for.
+// onlyToken leaves of an init in the gap what counts: the root token.
 func (op *operation) onlyToken() {
 	if op.issue == nil {
 		op.issue = &vaultstate.Issue{}
-	}
-	if !op.RootToken {
-		op.RootToken = true
-		op.issue.Token = op.tokenHere("")
-		op.taken = false
 	}
 	(&vaultstate.Issue{Shares: op.issue.Shares}).Wipe()
 	op.issue.Shares = nil

@@ -50,8 +50,9 @@ func TestInit(t *testing.T) {
 			if err != nil || p.Phase != vaultstate.PhaseIssue || p.Shares != 4 || p.Set == "" {
 				t.Fatalf("%s, %s: %+v, %v", d.Name, c.what, p, err)
 			}
-			if d.Zero && f.N != 0 {
-				t.Errorf("%s, %s: the shares count before they are proven", d.Name, c.what)
+			// Where nobody gets the root token, the shares are the only authority.
+			if d.Zero && c.token != (f.N == 0) {
+				t.Errorf("%s, %s: %d shares count before they are proven", d.Name, c.what, f.N)
 			}
 			r.held = r.end(op, p, people)
 			if f.N != 4 || f.Threshold != 2 || len(f.Ops) > 0 {
@@ -162,12 +163,11 @@ func TestInitLost(t *testing.T) {
 }
 
 // TestInitGap: the server is initialised and the recovery keys cannot be made:
-// the root token, its only authority, is handed out, even if nobody asked for
-// it, and makes them later.
+// the root token, its only authority, is handed out, and makes them later.
 func TestInitGap(t *testing.T) {
 	list, keys := holders(t, 1)
 	for _, d := range []servertest.Dialect{servertest.Dialects[2], servertest.Dialects[4]} {
-		for _, op := range []vaultstate.Operation{{RootToken: true}, {RootToken: true, RootTokenPGPKey: keys[0]}, {}} {
+		for _, op := range []vaultstate.Operation{{RootToken: true}, {RootToken: true, RootTokenPGPKey: keys[0]}} {
 			f := servertest.New(t, d)
 			v := open(t, f, "")
 			f.Before = func(path string) {
