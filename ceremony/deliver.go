@@ -37,11 +37,10 @@ type delivery struct {
 	last      Person
 	back      bool
 	tokenOut  bool
-	// …to somebody else than the operator.
-	tokenHanded, tokenBack bool
-	fate                   string
-	terms                  filled // of the root token, as the operator said them
-	termed                 bool
+	tokenBack bool // who was shown it, and is not the operator, gave the keyboard back
+	fate      string
+	terms     filled // of the root token, as the operator said them
+	termed    bool
 }
 
 // fileOf is a file in the ceremony's directory.
@@ -83,7 +82,11 @@ func handOut(r *Run) *page {
 	case len(r.plan.Keys) > 0:
 		return nil
 	case d.next < len(d.shares) && !d.private:
-		return r.unseen()
+		from := d.last
+		if from.Name == "" {
+			from = r.person(Operator)
+		}
+		return r.unseen(viewing{"share", d.shares[d.next].Number, r.receivers()[d.next], from})
 	case d.next < len(d.shares) && d.qr == qrAsked:
 		return r.askQR(r.receivers()[d.next])
 	case d.next < len(d.shares) && d.qr == qrShown:

@@ -42,45 +42,51 @@ func (r *Run) askWhyPlain(o plan.Override) *page {
 	}
 }
 
-// sight is who said of the next share that nobody and nothing else sees the
-// screen: first the witness, then the custodian, each after a hand-over.
+// viewing is a secret that one person is about to be shown.
+type viewing struct {
+	what   string // "share" or "root token"
+	number int    // of a share
+	to     Person
+	from   Person // who has the keyboard
+}
+
+// sight is who said of it that nobody and nothing else sees the screen: first the
+// witness, then whoever receives it, each after a hand-over.
 type sight struct {
 	displays []string // what else may show the screen, in sentences
+	looked   bool     // …was asked
 	called   bool     // the witness has the keyboard
 	watched  bool     // …and said so
-	handed   bool     // the custodian has the keyboard
+	handed   bool     // the receiver has the keyboard
 	private  bool     // …and said so
 }
 
-// unseen has whoever receives the next share, and the witness, say that they
-// alone see the screen; nil once both have.
-func (r *Run) unseen() *page {
+// unseen has whoever receives a secret, and the witness, say that they alone see
+// the screen; nil once both have.
+func (r *Run) unseen(v viewing) *page {
 	d := &r.delivery
-	who, witness := r.receivers()[d.next], r.person(Witness)
-	from := d.last
-	if from.Name == "" {
-		from = r.person(Operator)
-	}
+	witness := r.person(Witness)
 	watched := d.watched || witness.Role != Witness
 	switch {
 	case d.private:
 		return nil
 	case !watched && !d.called:
-		return r.handOver(from, witness, "", func(context.Context) error {
+		return r.handOver(v.from, witness, "", func(context.Context) error {
 			d.called = true
 			r.lookForDisplays()
 			return nil
 		}, nil)
 	case !watched:
-		return r.conditions(witness, func() error {
+		return r.conditions(witness, v, func() error {
 			d.watched = true
 			return nil
 		})
-	case !d.handed:
+	case !d.handed && (d.called || v.from.Name != v.to.Name):
+		from := v.from
 		if d.called {
 			from = witness
 		}
-		return r.handOver(from, who, "", func(ctx context.Context) error {
+		return r.handOver(from, v.to, "", func(ctx context.Context) error {
 			if err := r.guard(ctx); err != nil {
 				return err
 			}
@@ -88,29 +94,43 @@ func (r *Run) unseen() *page {
 			d.handed = true
 			return nil
 		}, nil)
+	case !d.looked: // nobody but the receiver is there, who has the keyboard
+		return r.work("look for what else shows this screen", Prompt{IfPowerFails: r.stands()}, func(ctx context.Context) ([]string, error) {
+			if err := r.guard(ctx); err != nil {
+				return nil, err
+			}
+			r.lookForDisplays()
+			return d.displays, nil
+		})
 	}
 	// On this answer the display begins in the record: that is where a film of
 	// the ceremony is looked up.
-	return r.conditions(who, func() error {
+	return r.conditions(v.to, v, func() error {
 		d.private = true
-		return r.record("showing", Program, "", transcript.Facts{"what": "share", "to": who.Name, "number": d.shares[d.next].Number})
+		facts := transcript.Facts{"what": v.what, "to": v.to.Name}
+		if v.number > 0 {
+			facts["number"] = v.number
+		}
+		return r.record("showing", Program, "", facts)
 	})
 }
 
 func (r *Run) lookForDisplays() {
+	d := &r.delivery
 	if r.env.Displays != nil {
-		r.delivery.displays = r.env.Displays()
+		d.displays = r.env.Displays()
 	}
+	d.looked = true
 }
 
 // conditions asks one person whether nobody and nothing else can see the screen.
-func (r *Run) conditions(who Person, so func() error) *page {
+func (r *Run) conditions(who Person, v viewing, so func() error) *page {
 	const what = "nobody and nothing else sees the screen"
 	d := &r.delivery
-	text, then := assets.Text("plain-conditions"), "the share is shown, for a short time"
+	text, then := assets.Text("plain-conditions"), "the "+v.what+" is shown, for a short time"
 	switch {
 	case who.Role == Witness:
-		then = "the keyboard goes to " + r.receivers()[d.next].Name
+		then = "the keyboard goes to " + v.to.Name
 	case r.person(Witness).Role != Witness:
 		text = text[:len(text)-1] // of the witness
 	}
@@ -130,7 +150,7 @@ func (r *Run) conditions(who Person, so func() error) *page {
 				if err := r.record("answer", who.Role, who.Name, transcript.Facts{"field": what, "value": "not yet"}); err != nil {
 					return err
 				}
-				return askAgain("The share is not shown yet.", r.stands(), "Change what is not so, then answer again.")
+				return askAgain("The "+v.what+" is not shown yet.", r.stands(), "Change what is not so, then answer again.")
 			}
 			facts := transcript.Facts{"what": what, "lines": append(slices.Clone(text), d.displays...)}
 			if err := r.record("attested", who.Role, who.Name, facts); err != nil {

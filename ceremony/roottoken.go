@@ -29,7 +29,7 @@ func rootToken(r *Run) *page {
 	switch {
 	case t == nil || d.fate != "":
 		return nil
-	case d.tokenOut && d.tokenHanded && !d.tokenBack:
+	case d.tokenOut && d.sight.handed && receiver.Name != who.Name && !d.tokenBack:
 		return r.backTo(receiver, &d.tokenBack)
 	case d.tokenOut:
 		return r.askFate(who, t)
@@ -44,11 +44,8 @@ func rootToken(r *Run) *page {
 			},
 		}
 	}
-	if receiver.Name != who.Name && !d.tokenHanded {
-		return r.handOver(who, receiver, "", func(context.Context) error {
-			d.tokenHanded = true
-			return nil
-		}, nil)
+	if !d.private {
+		return r.unseen(viewing{what: "root token", to: receiver, from: who})
 	}
 	return r.showToken(receiver, t)
 }

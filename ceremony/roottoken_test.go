@@ -173,3 +173,50 @@ func TestTokenKey(t *testing.T) {
 		})
 	}
 }
+
+// TestTokenUnseen: a root token is shown after the witness and whoever receives it
+// said, each on a page of their own, that nobody else sees the screen; without a
+// witness the receiver says it.
+func TestTokenUnseen(t *testing.T) {
+	for _, c := range []struct {
+		receiver, want string
+		alone          bool
+	}{
+		{"", "hand-over Wim Waters, so Wim Waters, hand-over Olga Example, so Olga Example, showing Olga Example, shown Olga Example", false},
+		{five[1], "hand-over Wim Waters, so Wim Waters, hand-over Bob Baker, so Bob Baker, showing Bob Baker, shown Bob Baker, hand-over Olga Example", false},
+		{"", "so Olga Example, showing Olga Example, shown Olga Example", true},
+	} {
+		s := initialised(t)
+		q := s.request(ceremony.GenerateRoot)
+		q.RootTokenReceiver = c.receiver
+		if c.alone {
+			q.Witness, q.NoWitness = "", true
+		}
+		m := s.openWith(ceremony.GenerateRoot, q, func(e *ceremony.Env) {
+			e.Displays = func() []string { return []string{"A second screen is connected: HDMI-A-1."} }
+		})
+		m.on = once(func(p ceremony.Prompt) bool {
+			return at(p, "token", ceremony.Choose) && strings.Contains(p.Heading, "is all of this so?")
+		}, func(p ceremony.Prompt) ceremony.Input {
+			if len(p.Lines) != 1 || !strings.Contains(p.Lines[0].Text, "HDMI-A-1") {
+				t.Errorf("the page says %+v", p.Lines)
+			}
+			return ceremony.Input{Choice: "no"}
+		})
+		s.must(m)
+		m.says("The root token is not shown yet.")
+		var order []string
+		for _, e := range events(m) {
+			switch {
+			case e.Step != "token":
+			case e.Kind == "showing" || e.Kind == "shown" || e.Kind == "hand-over":
+				order = append(order, e.Kind+" "+e.Facts.Text("to"))
+			case e.Kind == "attested":
+				order = append(order, "so "+e.Claimed)
+			}
+		}
+		if got := strings.Join(order, ", "); got != c.want {
+			t.Errorf("the order is %s", got)
+		}
+	}
+}

@@ -400,7 +400,7 @@ func TestRefusedAtOnce(t *testing.T) {
 func TestAbortAfterToken(t *testing.T) {
 	s := initialised(t)
 	m := s.open(ceremony.GenerateRoot, s.request(ceremony.GenerateRoot))
-	m.drive(func(p ceremony.Prompt) bool { return at(p, "token", ceremony.Choose) })
+	m.drive(func(p ceremony.Prompt) bool { return at(p, "token", ceremony.Choose) && len(m.find("shown")) > 0 })
 	m.abort()
 	m.expect(ceremony.CodeStopped)
 	if got := m.run.Outcome().Sentence; !strings.Contains(got, "The root token that was handed out is not valid.") {
