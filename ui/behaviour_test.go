@@ -116,3 +116,38 @@ func TestAskLength(t *testing.T) {
 		}
 	}
 }
+
+// TestKeysInOneRead: letters that come in one read are as many keys, but a burst
+// is no answer to a page that it has brought, and brings a blank screen back once.
+func TestKeysInOneRead(t *testing.T) {
+	s := stageOf(t, three(nil), readPrompt())
+	s.keys("jj", " ", "kkk", " ", "enter")
+	if got := s.run.answers[0].Present; !slices.Equal(got, []bool{true, false, true}) {
+		t.Errorf("marked are %v", got)
+	}
+	s = stageOf(t, three(nil))
+	s.keys("f1", "jj")
+	s.clock.advance(time.Second)
+	s.keys(" ", "enter")
+	if got := s.run.answers[0].Present; !slices.Equal(got, []bool{true, false, false}) {
+		t.Errorf("after a blank screen: marked are %v", got)
+	}
+}
+
+// TestPeopleMissing: where somebody is missing, the cursor stands at the first who
+// is not marked.
+func TestPeopleMissing(t *testing.T) {
+	s := stageOf(t, three(&ceremony.Problem{Happened: "Wim Waters is needed."}, 0))
+	s.keys(" ", "enter")
+	if got := s.run.answers[0].Present; !slices.Equal(got, []bool{true, true, false}) {
+		t.Errorf("marked are %v", got)
+	}
+}
+
+func three(p *ceremony.Problem, here ...int) ceremony.Prompt {
+	page := ceremony.Prompt{Kind: ceremony.People, By: olga, Heading: "Olga Example: mark who is here", Problem: p}
+	for i, name := range []string{"Olga Example", "Wim Waters", "Alice Adams"} {
+		page.People = append(page.People, ceremony.Attendance{Person: ceremony.Person{Name: name}, Present: slices.Contains(here, i)})
+	}
+	return page
+}

@@ -188,9 +188,26 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case keyPress:
 		m.lastly = m.opt.Now()
 		m.back()
-		return m, m.key(msg)
+		return m, m.keys(msg)
 	}
 	return m, m.toScreen(msg)
+}
+
+// keys gives letters that came in one read one by one, where no line is typed:
+// held down, or on a slow line, "jjj" is three keys.
+func (m *Model) keys(k keyPress) tea.Cmd {
+	if k.Type != tea.KeyRunes || k.Paste || k.Alt || len(k.Runes) < 2 || m.cover != uncovered || m.inField() {
+		return m.key(k)
+	}
+	var all []tea.Cmd
+	for _, r := range k.Runes {
+		if m.cover != uncovered {
+			break
+		}
+		k.Runes = []rune{r}
+		all = append(all, m.key(k))
+	}
+	return tea.Batch(all...)
 }
 
 // key gives a key to whatever is in front.

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -20,6 +21,9 @@ func newPeople(p ceremony.Prompt) *peopleScreen {
 	s := &peopleScreen{p: p}
 	for _, r := range p.People {
 		s.here = append(s.here, r.Present)
+	}
+	if missing := slices.Index(s.here, false); p.Problem != nil && missing > 0 {
+		s.at = missing
 	}
 	return s
 }
