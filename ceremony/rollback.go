@@ -63,7 +63,7 @@ func (r *Run) askOldState() *page {
 				a.kept = &keptOld{of: *a.left, then: func() { a.rollback = "keep" }}
 				return nil
 			case "remove":
-				a.removing = &removingOld{of: *a.left, what: "remove the old state", then: func() { a.rollback = "remove" }}
+				a.removing = r.removal(*a.left)
 				return nil
 			}
 			a.rollback = in.Choice
@@ -76,16 +76,28 @@ func (r *Run) askOldState() *page {
 type removingOld struct {
 	of   vaultstate.Leftover
 	what string
-	then func() // once it is gone and recorded
+	gone string // what its removal changes
+	then func() // once it is gone
 
 	going going
 }
+
+// removal is of what this ceremony left.
+func (r *Run) removal(of vaultstate.Leftover) *removingOld {
+	old := &removingOld{of: of, what: "remove the old state", gone: replacedGone, then: func() { r.aftermath.rollback = "remove" }}
+	if r.plan.Kind == vaultstate.Init {
+		old.what, old.gone = "remove the way back to no vault", "this init cannot be undone from here any more"
+	}
+	return old
+}
+
+const replacedGone = "the copy is removed from this file system: what was replaced is gone from here"
 
 // removeOld removes a copy, after both confirmed it: nothing brings it back.
 func (r *Run) removeOld(rb vaultstate.Rollbacker) *page {
 	old := r.aftermath.removing
 	p := r.confirmTwice(&old.going, Prompt{Badge: "CANNOT BE UNDONE", Action: capital(old.what), Word: "REMOVE", Facts: []Fact{{"lies in", old.of.Path}},
-		Changes: "the copy is removed from this file system: what was replaced is gone from here", Stays: "the vault as it is now",
+		Changes: old.gone, Stays: "the vault as it is now",
 		Undo: "not possible"}, old.what)
 	if p != nil {
 		return p
@@ -155,7 +167,7 @@ func (r *Run) olderState() *page {
 				a.kept = &keptOld{of: l, then: func() { a.older = a.older[1:] }}
 				return nil
 			}
-			a.removing = &removingOld{of: l, what: "remove the state from before " + string(l.ID), then: func() { a.older = a.older[1:] }}
+			a.removing = &removingOld{of: l, what: "remove the state from before " + string(l.ID), gone: replacedGone, then: func() { a.older = a.older[1:] }}
 			return nil
 		},
 	}
