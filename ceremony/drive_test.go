@@ -201,6 +201,9 @@ func (m *room) do(job ceremony.Job) {
 func (m *room) look() {
 	p := m.run.Prompt()
 	m.prompts = append(m.prompts, p)
+	if first, _, _ := strings.Cut(p.Action, " "); p.Kind == ceremony.Confirm && slices.Contains([]string{"A", "An", "The", "One", "No"}, first) {
+		m.s.t.Errorf("%q does not follow \"Type %s to\"", p.Action, p.Word)
+	}
 	fmt.Fprintf(&m.seen, "%+v %+v %+v %+v\n", p, m.run.Header(), m.run.Script(), m.run.Recent(100))
 	if p.Problem != nil {
 		fmt.Fprintf(&m.seen, "%+v\n", *p.Problem)

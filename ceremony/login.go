@@ -33,8 +33,8 @@ func pinSentence(s hsm.PINState) string {
 func (r *Run) confirmFinalTry() *page {
 	who := r.person(Operator)
 	return &page{
-		Prompt: Prompt{Kind: Confirm, By: who, Badge: "LAST TRY", Action: "One more wrong PIN locks the token", Word: "LAST",
-			Heading: who.Name + ": one try is left", Changes: "nothing, if the PIN is right", Stays: "the vault and its keys",
+		Prompt: Prompt{Kind: Confirm, By: who, Badge: "LAST TRY", Action: "Use the last try of the PIN", Word: "LAST",
+			Heading: who.Name + ": one try is left", Changes: "nothing, if the PIN is right; one more wrong PIN locks the token", Stays: "the vault and its keys",
 			Undo: "a locked PIN is reset by the security officer", Recorded: "the word, who typed it, when."},
 		do: func(_ context.Context, in Input) error {
 			if !sameWord(in.Text, "LAST") {

@@ -97,7 +97,7 @@ func (r *Run) askStopped() *page {
 	who := r.person(Operator)
 	return &page{
 		Prompt: Prompt{Kind: Confirm, By: who, Heading: who.Name + ": is the server stopped?", Word: "STOPPED",
-			Badge: "CHECK", Action: "The server must be stopped, and stay so",
+			Badge: "CHECK", Action: "Answer for the server: it is stopped, and stays so",
 			Changes: "nothing yet", Stays: "a server that runs holds the keys in memory and would overwrite what this ceremony writes",
 			Undo:     "no server configuration was given, so its address is not known; nothing was seen that uses the storage",
 			Recorded: "the word, who typed it, when."},

@@ -128,7 +128,7 @@ func (r *Run) compareHSM() *page {
 	if i.Software && !r.plan.Practice {
 		return &page{
 			Prompt: Prompt{Kind: Confirm, By: who, Heading: who.Name + ": is this software token the one that was meant?", Word: "SOFTWARE",
-				Badge: "NO HSM", Action: "A software token stands in for the HSM", Facts: facts, Lines: lines,
+				Badge: "NO HSM", Action: "Take a software token for the HSM", Facts: facts, Lines: lines,
 				Changes: "nothing yet", Stays: "the vault is only as safe as the files of this machine", Undo: "stop, and use an HSM",
 				Recorded: "the override, and the lines above; the values are the token's own."},
 			do: func(_ context.Context, in Input) error {
