@@ -36,7 +36,7 @@ type aftermath struct {
 // the sign-off, which covers them.
 func closing(own ...Step) []Step {
 	return steps([]Step{
-		{ID: "checks", Title: "Checks", By: Witness, Next: showChecks, Redo: func(r *Run) { r.aftermath.attested = false }},
+		{ID: "checks", Title: "Checks", By: Operator, Next: showChecks, Redo: func(r *Run) { r.aftermath.attested = false }},
 	}, []Step{
 		{ID: "rollback", Title: "Old state", By: Operator, Next: oldState, Redo: oldStateAgain, Only: func(p *plan.Plan) bool { return p.Server == nil && p.Kind != plan.Drill },
 			Needs: func(r *Run) bool { return r.aftermath.left != nil || len(r.aftermath.older) > 0 }},

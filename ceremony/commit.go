@@ -21,7 +21,7 @@ func commitStep(title string) []Step {
 		case !a.checked:
 			return r.work("check what was committed", Prompt{IfPowerFails: "the change is made."}, r.checkAgain)
 		case !a.looked:
-			return r.work("look again", Prompt{IfPowerFails: "the change is made."}, r.lookAgain)
+			return r.work("watch the storage for other writers", Prompt{IfPowerFails: "the change is made."}, r.lookAgain)
 		}
 		if p := r.anchorToWrite(r.outcome.After); p != nil {
 			return p
