@@ -134,6 +134,16 @@ func (p *Plan) Weigh() {
 	}
 }
 
+// Unplanned takes the overrides of a ceremony that has no plan's file: those of
+// Weigh, and that nobody wrote down beforehand whose keys are meant.
+func (p *Plan) Unplanned() {
+	if !p.Practice && (len(p.Keys) > 0 || p.WitnessKey != nil || p.RootTokenKey != nil) {
+		p.Overrides = append(p.Overrides, Override{ID: "unplanned-keys",
+			Sentence: "No plan names the fingerprints of the PGP keys: what their holders' cards say is all there is."})
+	}
+	p.Weigh()
+}
+
 // Accepts tells whether the plan weakens a rule on purpose.
 func (d *Document) Accepts(id string) bool {
 	return slices.ContainsFunc(d.accepted, func(a acceptance) bool { return a.id == id })

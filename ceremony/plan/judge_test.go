@@ -211,3 +211,33 @@ func mailed(t *testing.T) plan.File {
 	}
 	return plan.File{Name: "cv25519.asc", Data: b}
 }
+
+// TestUnplanned: PGP keys whose fingerprints stand in no plan are an override,
+// but for a rehearsal's; without keys there is none.
+func TestUnplanned(t *testing.T) {
+	k := key(t, "Alice", day)
+	for name, c := range map[string]struct {
+		change func(*plan.Request)
+		want   bool
+	}{
+		"no keys": {func(*plan.Request) {}, false},
+		"a holder's": {func(q *plan.Request) {
+			q.RecoveryShares, q.RecoveryThreshold, q.Custodians, q.RecoveryKeys = n(1), n(1), five[:1], []plan.File{k}
+		}, true},
+		"the witness'":   {func(q *plan.Request) { q.WitnessKey = &k }, true},
+		"the root token": {func(q *plan.Request) { q.RootTokenKey = &k }, true},
+		"practice":       {func(q *plan.Request) { q.Practice, q.RootTokenKey = true, &k }, false},
+	} {
+		q := independent()
+		q.Custodians = slices.Clone(five)
+		c.change(&q)
+		p, err := q.Resolve(day)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		p.Unplanned()
+		if got := slices.ContainsFunc(p.Overrides, func(o plan.Override) bool { return o.ID == "unplanned-keys" }); got != c.want {
+			t.Errorf("%s: %v, overrides %+v", name, got, p.Overrides)
+		}
+	}
+}

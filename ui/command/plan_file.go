@@ -157,7 +157,7 @@ func (f *flags) agreed(q plan.Request, now time.Time) (*plan.Plan, error) {
 		f.said(agreed)
 		err = f.doc.Bind(agreed)
 	case err == nil:
-		agreed.Weigh()
+		agreed.Unplanned()
 	}
 	if err != nil {
 		return nil, usage("%s. Nothing was touched.", strings.ReplaceAll(err.Error(), "\n", "; "))
