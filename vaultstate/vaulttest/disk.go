@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 
@@ -15,21 +14,6 @@ import (
 
 // ErrCut is what every call gets once the power is gone.
 var ErrCut = errors.New("the power is cut")
-
-// Loss is what becomes of the writes that no fsync brought to disk when the
-// power goes.
-type Loss int
-
-// The losses. Torn is what a file system with a journal for names alone may
-// do: the names are there, of the files' contents the first half.
-const (
-	Kept Loss = iota
-	Lost
-	Torn
-)
-
-// Losses are all of them.
-var Losses = map[string]Loss{"kept": Kept, "lost": Lost, "torn": Torn}
 
 // Disk is a file system in memory that knows, for each file and directory, what
 // is on disk and what is not yet. It counts the calls of storage.FS that it
@@ -184,47 +168,6 @@ func (d *Disk) Count() map[string]int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return maps.Clone(d.count)
-}
-
-// Crash is the disk that is found after the power was cut.
-func (d *Disk) Crash(loss Loss) *Disk {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.crash(loss)
-}
-
-func (d *Disk) crash(loss Loss) *Disk {
-	made := map[*node]*node{}
-	var found func(n *node) *node
-	found = func(n *node) *node {
-		if c := made[n]; c != nil {
-			return c
-		}
-		c := &node{dir: n.dir, mode: n.mode, uid: n.uid, gid: n.gid}
-		made[n] = c
-		if !n.dir {
-			c.data = n.data
-			if same := string(n.data) == string(n.synced); !same && loss == Lost {
-				c.data = n.synced
-			} else if !same && loss == Torn {
-				c.data = n.data[:len(n.data)/2]
-			}
-			c.data = slices.Clone(c.data)
-			c.synced = c.data
-			return c
-		}
-		from := n.names
-		if loss == Lost {
-			from = n.disk
-		}
-		c.names = map[string]*node{}
-		for name, child := range from {
-			c.names[name] = found(child)
-		}
-		c.disk = maps.Clone(c.names)
-		return c
-	}
-	return &Disk{root: found(d.root), locked: map[*node]bool{}, NoLinks: d.NoLinks, NoExchange: d.NoExchange}
 }
 
 // call counts one, and says whether there still is power.

@@ -13,7 +13,7 @@ import (
 )
 
 // The calls of storage.FS on a Disk. Each is counted, and fails once the power
-// is cut; what only an fsync makes sure is in disk.go.
+// is cut; what only an fsync makes sure is in disk_sync.go.
 
 // Lstat implements storage.FS.
 func (d *Disk) Lstat(name string) (storage.Info, error) {
@@ -244,60 +244,6 @@ func (d *Disk) Remove(name string) error {
 		return fail("remove", name, err)
 	}
 	return nil
-}
-
-// SyncDir implements storage.FS.
-func (d *Disk) SyncDir(name string) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := d.call("fsync", true); err != nil {
-		return err
-	}
-	n, err := d.find(name)
-	if err == nil && !n.dir {
-		err = unix.ENOTDIR
-	}
-	if err != nil {
-		return fail("sync", name, err)
-	}
-	n.disk = maps.Clone(n.names)
-	for _, m := range n.moved {
-		settle(m.other, m.there)
-	}
-	n.moved = nil
-	return nil
-}
-
-// SyncFS implements storage.FS.
-func (d *Disk) SyncFS(dir string) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := d.call("syncfs", true); err != nil {
-		return err
-	}
-	if _, err := d.find(dir); err != nil {
-		return fail("syncfs", dir, err)
-	}
-	d.root.sync()
-	return nil
-}
-
-func (n *node) sync() {
-	n.synced = n.data
-	n.disk = maps.Clone(n.names)
-	n.moved = nil
-	for _, below := range n.names {
-		below.sync()
-	}
-}
-
-// settle brings one name of a directory to disk.
-func settle(dir *node, name string) {
-	if n := dir.names[name]; n != nil {
-		dir.disk[name] = n
-	} else {
-		delete(dir.disk, name)
-	}
 }
 
 // Lock implements storage.FS.
