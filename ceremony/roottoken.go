@@ -29,7 +29,7 @@ func rootToken(r *Run) *page {
 	switch {
 	case t == nil || d.fate != "":
 		return nil
-	case d.tokenOut && d.sight.handed && receiver.Name != who.Name && !d.tokenBack:
+	case d.tokenOut && d.handed && receiver.Name != who.Name && !d.tokenBack:
 		return r.backTo(receiver, &d.tokenBack)
 	case d.tokenOut:
 		return r.askFate(who, t)

@@ -1,3 +1,5 @@
+//go:build cgo
+
 package command_test
 
 import (
