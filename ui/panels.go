@@ -121,10 +121,10 @@ func (f frame) step(s ceremony.ScriptLine, w int) string {
 		text = fmt.Sprintf("%2d  ", s.Number) + fill(say(s.Title), 13, more)
 		if title := say(s.Title); width(title) >= 13 {
 			// A long title takes the place of who acts: the page says it.
-			text = fmt.Sprintf("%2d  ", s.Number) + cut(title, 27-width(note), more)
+			text = fmt.Sprintf("%2d  ", s.Number) + cut(title, 29-width(note), more)
 			who = ""
 		}
-		text = apart(text+cut(say(who), 14-width(note), more), note, 32, more)
+		text = apart(text+cut(say(who), 16-width(note), more), note, 34, more)
 	} else {
 		title := cut(say(s.Title), 22-3-width(note)-1, more)
 		text = apart(fmt.Sprintf("%2d ", s.Number)+title, note, 23, more)
