@@ -23,14 +23,20 @@ var words = map[vaultstate.Kind]struct{ none, nonce, twice string }{
 	vaultstate.GenerateRoot:  {"no root generation in progress", "root generation", "generation"},
 }
 
-// giveShare takes one share of the quorum. The last one decides.
-func giveShare(s *Server, c *call) (*answer, error) {
+// share is the share of a request, which the caller owns, and the nonce beside it.
+func (c *call) share() (secret.Bytes, string, error) {
 	var r updateRequest
 	defer func() { r.Key.Wipe() }()
 	if err := c.decode(&r); err != nil {
-		return nil, err
+		return secret.Bytes{}, "", err
 	}
 	one, err := r.Key.share()
+	return one, r.Nonce, err
+}
+
+// giveShare takes one share of the quorum. The last one decides.
+func giveShare(s *Server, c *call) (*answer, error) {
+	one, nonce, err := c.share()
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +47,7 @@ func giveShare(s *Server, c *call) (*answer, error) {
 		}
 	}()
 	p := s.current(c)
-	if err := s.takes(c, p, r.Nonce, one); err != nil {
+	if err := s.takes(c, p, nonce, one); err != nil {
 		return nil, err
 	}
 	p.given, kept = append(p.given, one), true

@@ -91,12 +91,7 @@ func (p *proof) restart() {
 
 // verify takes one of the new shares. The last of a threshold decides.
 func verify(s *Server, c *call) (*answer, error) {
-	var r updateRequest
-	defer func() { r.Key.Wipe() }()
-	if err := c.decode(&r); err != nil {
-		return nil, err
-	}
-	one, err := r.Key.share()
+	one, nonce, err := c.share()
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +108,7 @@ func verify(s *Server, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.Nonce != p.proof.nonce {
+	if nonce != p.proof.nonce {
 		return nil, refuse(http.StatusBadRequest, fmt.Sprintf("incorrect nonce supplied; nonce for this verify operation is %q", p.proof.nonce))
 	}
 	for _, was := range p.proof.given {
