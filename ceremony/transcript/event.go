@@ -42,7 +42,9 @@
 // doubled or moved line is found (TestEveryByte, TestLines), but not a change
 // of the last line, nor a chain that was computed anew from the changed line
 // on: only a head that was kept elsewhere shows these. Report.Anchors says which.
-// A second verifier, in Python, gives the same answers (TestSecondVerifier).
+// A second verifier, in Python, gives the same answers (TestSecondVerifier), and
+// in a line that is taken here Python's json and jq read the same fields
+// (TestSameFields, FuzzSameFields).
 //
 // The package knows no paths; ceremony/folder keeps the file. It writes no
 // secret, as none is in an Entry; it cannot know what people type into public

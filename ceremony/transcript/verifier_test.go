@@ -52,7 +52,7 @@ func TestSecondVerifier(t *testing.T) {
 	}
 }
 
-func put(t *testing.T, dir, name string, b []byte) {
+func put(t testing.TB, dir, name string, b []byte) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
 		t.Fatal(err)

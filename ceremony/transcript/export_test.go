@@ -1,0 +1,4 @@
+package transcript
+
+// Decode reads one line.
+var Decode = decode
