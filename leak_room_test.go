@@ -95,20 +95,27 @@ func keyPair(t *testing.T, name, file string) *pgp.Private {
 // play holds the ceremony up to its last page.
 func (r *room) play(t *testing.T, p *terminal) {
 	t.Helper()
+	r.playTo(t, p, func(page string) bool { return strings.Contains(page, "all have written it") })
+}
+
+// playTo holds it until a page stands at which stop says so.
+func (r *room) playTo(t *testing.T, p *terminal, stop func(page string) bool) {
+	t.Helper()
 	last := ""
 	for range 200 {
 		page := p.await("the next page", func(s string) bool {
 			return strings.Contains(s, "ctrl+c stop") && !strings.Contains(s, "The program works") && body(s) != last
 		})
-		if strings.Contains(page, "all have written it") {
-			return
-		}
 		// Keys of the first moments of a page do not count: type-ahead is dropped.
 		last = body(page)
 		time.Sleep(400 * time.Millisecond)
-		if s := p.screen(); body(s) == last {
-			r.answer(t, p, s)
+		if page = p.screen(); body(page) != last {
+			continue
 		}
+		if stop(page) {
+			return
+		}
+		r.answer(t, p, page)
 	}
 	t.Fatalf("the ceremony does not end; the screen:\n%s", p.screen())
 }
@@ -159,7 +166,7 @@ func (r *room) answer(t *testing.T, p *terminal, page string) {
 	case has("No phone, no camera"):
 		r.scan(t, p)
 		p.send("\r")
-	case has("which share. Never a group"):
+	case has("Never a group"):
 		p.send(r.share(t, who(t, page)) + "\r")
 	case openAt.MatchString(page):
 		p.send(r.card(t, page, openAt.FindAllStringSubmatch(page, -1)) + "\r")

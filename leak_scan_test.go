@@ -179,35 +179,37 @@ func (h *held) scan() []memscan.Report {
 	}
 	var reports []memscan.Report
 	for _, pid := range append([]int{main}, children...) {
-		canary := make([]byte, 33)
-		_, _ = rand.Read(canary)
-		remove, err := memscan.Plant(pid, canary)
-		if err != nil {
-			h.t.Fatal(err)
-		}
-		r, err := memscan.Scan(pid, append(memscan.Forms("canary", canary), h.needles...)...)
-		if err != nil {
-			h.t.Fatal(err)
-		}
-		if err := remove(); err != nil {
-			h.t.Fatal(err)
-		}
-		if n := r.Found("canary, bytes"); n != 1 {
-			h.t.Errorf("the canary was found %d times: %v", n, r)
-		}
-		var hits []memscan.Hit
-		for _, hit := range r.Hits {
-			if !strings.HasPrefix(hit.Needle, "canary") {
-				hits = append(hits, hit)
-			}
-		}
+		r := scanned(h.t, pid, h.needles)
 		if pid != main {
-			hits = withoutLogin(hits)
+			r.Hits = withoutLogin(r.Hits)
 		}
-		r.Hits = hits
 		reports = append(reports, r)
 	}
 	return reports
+}
+
+// scanned is one process. A canary of a share's length is planted in it, and must
+// be found.
+func scanned(t *testing.T, pid int, needles []memscan.Needle) memscan.Report {
+	t.Helper()
+	canary := make([]byte, 33)
+	_, _ = rand.Read(canary)
+	remove, err := memscan.Plant(pid, canary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := memscan.Scan(pid, append(memscan.Forms("canary", canary), needles...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remove(); err != nil {
+		t.Fatal(err)
+	}
+	if n := r.Found("canary, bytes"); n != 1 {
+		t.Errorf("the canary was found %d times: %v", n, r)
+	}
+	r.Hits = slices.DeleteFunc(r.Hits, func(h memscan.Hit) bool { return strings.HasPrefix(h.Needle, "canary") })
+	return r
 }
 
 // withoutLogin leaves out the one copy of the PIN that the process with the

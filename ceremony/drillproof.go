@@ -25,7 +25,7 @@ func (r *Run) askDrilled(who Person) *page {
 }
 
 // takeDrilled compares one share with the record. It is in memory for no longer
-// than this.
+// than this (TestDrillLeaks scans the program between two custodians).
 func (r *Run) takeDrilled(_ context.Context, in Input) error {
 	h, who, ok := r.nextDrilled()
 	if !ok {
