@@ -211,7 +211,7 @@ func (r *Run) adopt(now vaultstate.State) error {
 		set, _ := r.setOf(l.Set)
 		return l.State == "rollback" && (string(l.ID) == ro.Ceremony || set.State == custodian.Pending)
 	})
-	if i < 0 || ro.RecoveryKey == now.RecoveryKey.String() && ro.RootKey == now.RootKey.String() && (ro.SealKey == "" || ro.SealKey == now.SealKeyID) {
+	if i < 0 || ro.RecoveryKey == now.RecoveryKey.String() && ro.RootKey == now.RootKey.String() && (ro.SealKey == "" || ro.SealKey == now.SealKeyID) && !r.dropped(now) {
 		return nil
 	}
 	if slices.Contains(ro.OldRecoveryKeys, now.RecoveryKey.String()) {
@@ -254,41 +254,6 @@ func (r *Run) voidLost() error {
 		if err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// known compares the keys with those that the last record left: an older state
-// was put back, or it was changed outside Conclave. Nobody was asked for a share
-// yet. Of the encryption key only an older term is one: servers rotate by
-// themselves.
-func (r *Run) known(now vaultstate.State) error {
-	ro := r.env.Roster
-	if ro == nil || r.hello.adopted != "" {
-		return nil
-	}
-	r.adoption.found = nil // of a try that failed later
-	for _, k := range []struct {
-		what, now, left string
-		old             []string
-	}{
-		{"recovery key", now.RecoveryKey.String(), ro.RecoveryKey, ro.OldRecoveryKeys},
-		{"root key", now.RootKey.String(), ro.RootKey, ro.OldRootKeys},
-	} {
-		var err error
-		switch {
-		case k.left == "" || k.now == k.left:
-		case slices.Contains(k.old, k.now):
-			err = r.mismatch(fmt.Sprintf("an older state was put back: its %s is one that was replaced before %s ended", k.what, ro.Ceremony))
-		default:
-			err = r.mismatch(fmt.Sprintf("this %s is not the one that %s left: it was changed outside Conclave", k.what, ro.Ceremony))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if left := ro.Term(); now.RootKey.String() == ro.RootKey && activeTerm(now) < left {
-		return r.mismatch(fmt.Sprintf("an older state was put back: its encryption key is of term %d, and %s left term %d", activeTerm(now), ro.Ceremony, left))
 	}
 	return nil
 }

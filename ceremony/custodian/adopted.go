@@ -32,9 +32,29 @@ func (r *Roster) Adopted(recoveryKey, rootKey, ceremony string) *Roster {
 // Term is the encryption key's term that the last ceremony left, 0 if no record
 // says so.
 func (r *Roster) Term() uint32 {
-	var term uint32
 	if n := len(r.Terms); n > 0 {
-		_, _ = fmt.Sscanf(r.Terms[n-1], "%d ", &term)
+		return termKey(r.Terms[n-1]).Term
 	}
-	return term
+	return 0
+}
+
+// TermKey is one key of the keyring.
+type TermKey struct {
+	Term   uint32
+	Digest string // hex; "" where a server did not let it be known
+}
+
+// TermKeys are the encryption keys that the last ceremony left.
+func (r *Roster) TermKeys() []TermKey {
+	var list []TermKey
+	for _, t := range r.Terms {
+		list = append(list, termKey(t))
+	}
+	return list
+}
+
+// termKey reads "TERM DIGEST".
+func termKey(text string) (k TermKey) {
+	_, _ = fmt.Sscanf(text, "%d %s", &k.Term, &k.Digest)
+	return k
 }
