@@ -2,12 +2,10 @@ package ceremony
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"conclave/ceremony/anchor"
 	"conclave/ceremony/transcript"
-	"conclave/hsm"
 	"conclave/vaultstate"
 )
 
@@ -23,13 +21,14 @@ type anchoring struct {
 	now     anchor.Anchor
 	next    *anchor.State // of a commit that begins
 	lacking string        // why there is none though there should be, in a sentence
+	named   bool          // it names this run
 	written bool          // for this run's state
 	moved   bool          // both keys of a rewrap have it
 	says    string        // what was written, for the page of the checks
 }
 
 // The moments of the event.
-const anchorFound, anchorBegun, anchorWritten, anchorLacking, anchorRemoved = "found", "begun", "written", "lacking", "removed"
+const anchorFound, anchorNamed, anchorBegun, anchorWritten, anchorLacking, anchorRemoved = "found", "named", "begun", "written", "lacking", "removed"
 
 // anchorKey is the wrapping key that the note stands beside: the one that the
 // storage names, whatever it is called in a configuration.
@@ -59,37 +58,44 @@ func (r *Run) compareAnchor(ctx context.Context) ([]string, error) {
 	if r.status.Initialized {
 		verdict, why = a.Judge(r.anchorState(r.before, 0, ""))
 	}
-	if err := r.recordAnchor(anchorFound, r.anchorKey(), a.Now, string(verdict)); err != nil {
-		return nil, err
-	}
+	missing := ""
 	switch verdict {
 	case anchor.Older:
-		err = r.mismatch("an older state was put back, by the anchor in the HSM: " + why)
+		why = "an older state was put back, by the anchor in the HSM: " + why
 	case anchor.Unknown:
-		err = r.mismatch("the anchor in the HSM is of another state: " + why)
+		why = "the anchor in the HSM is of another state: " + why
 	case anchor.Same, anchor.Next:
-		err = r.compareRecord(a.Now)
+		missing, why = r.compareRecord(a.Now)
 	}
-	if err != nil {
+	if err := r.recordAnchor(anchorFound, r.anchorKey(), a.Now, string(verdict), missing); err != nil {
 		return nil, err
+	}
+	if why != "" {
+		if err := r.mismatch(why); err != nil {
+			return nil, err
+		}
 	}
 	n.looked = true
 	return []string{fmt.Sprintf("the anchor in the HSM: %s, number %d of the vault", a.Now.Ceremony, a.Now.Sequence)}, nil
 }
 
 // compareRecord compares the record that was given with the one that the anchor
-// names.
-func (r *Run) compareRecord(now anchor.State) error {
+// names. It returns what does not fit, and the ceremony whose record is missing.
+// That is kept in mind: the record of this run, too, has a number, and the next
+// would fit the anchor by it.
+func (r *Run) compareRecord(now anchor.State) (missing, why string) {
 	ro := r.env.Roster
 	switch {
 	case ro == nil:
 		r.env.progress(Line{Mark: Warn, Text: fmt.Sprintf("no earlier record was given; the anchor names %s, number %d of the vault", now.Ceremony, now.Sequence)})
 	case now.Sequence > ro.Sequence:
-		return r.mismatch(fmt.Sprintf("the record that was given, %s, is number %d of the vault, and the anchor in the HSM names %s, number %d", ro.Ceremony, ro.Sequence, now.Ceremony, now.Sequence))
+		return now.Ceremony, fmt.Sprintf("the record that was given, %s, is number %d of the vault, and the anchor in the HSM names %s, number %d: its record is missing, also if it was stopped", ro.Ceremony, ro.Sequence, now.Ceremony, now.Sequence)
+	case ro.AnchorMissing != "":
+		return ro.AnchorMissing, fmt.Sprintf("the record of %s was missing when %s was held, and nobody answered for that", ro.AnchorMissing, ro.Ceremony)
 	case ro.AnchorHead != "" && ro.AnchorCeremony == now.Ceremony && ro.AnchorHead != now.Head:
-		return r.mismatch(fmt.Sprintf("the record of %s that was given is not the one that the anchor in the HSM names", now.Ceremony))
+		return "", fmt.Sprintf("the record of %s that was given is not the one that the anchor in the HSM names", now.Ceremony)
 	}
-	return nil
+	return "", ""
 }
 
 // noAnchor: a record that says that there is one is told that it is gone. Where
@@ -107,9 +113,10 @@ func (r *Run) noAnchor(ctx context.Context) ([]string, error) {
 	}
 	n.there = true
 	if r.status.Initialized {
-		if err := r.settleAnchor(ctx, r.before); err != nil {
+		if err := r.settleAnchor(ctx, r.before, anchorWritten); err != nil {
 			return nil, err
 		}
+		n.named = true
 	}
 	n.looked = true
 	if n.lacking != "" {
@@ -118,125 +125,25 @@ func (r *Run) noAnchor(ctx context.Context) ([]string, error) {
 	return []string{"the HSM had no anchor of this vault: from now on it has"}, nil
 }
 
-// anchorState is a state as an anchor writes it, with the record as it is now.
-func (r *Run) anchorState(st vaultstate.State, events uint64, head string) anchor.State {
-	seq := 1
-	if o := r.env.Roster; o != nil {
-		seq = o.Sequence + 1
-	}
-	return anchor.State{Sequence: seq, Ceremony: r.plan.ID, Key: st.SealKeyID, RecoveryKey: st.RecoveryKey.String(), RootKey: st.RootKey.String(),
-		Term: activeTerm(st), Events: events, Head: head}
-}
-
-// stateNow is anchorState with the record's head.
-func (r *Run) stateNow(st vaultstate.State) anchor.State {
-	n, sum := r.env.Journal.Head()
-	return r.anchorState(st, n, fmt.Sprintf("%x", sum))
-}
-
-// beginAnchor names the state to come before the swap. In a rewrap the new key has
-// it as well: after the swap that is where it is looked for, also if the writing
-// after it was cut off. A token that keeps none says so then.
-func (r *Run) beginAnchor(ctx context.Context, staged *vaultstate.State) error {
+// nameRun has the anchor name this run before anybody is asked for a share. One
+// that is stopped or cut off from here on is known to the next, whatever becomes
+// of its record: most of them cannot, or would not, write anything at their end.
+func (r *Run) nameRun() *page {
 	n := &r.anchoring
-	if !n.there || n.lacking != "" || n.now.Revision == 0 || staged == nil {
-		return nil
-	}
-	next := r.stateNow(*staged)
-	if s := n.next; s != nil && s.Ceremony == next.Ceremony && s.RecoveryKey == next.RecoveryKey && s.RootKey == next.RootKey && s.Term == next.Term {
-		return nil // written before a commit that failed
-	}
-	a := n.now.Begin(next)
-	if err := r.putAnchor(ctx, r.first, r.anchorKey(), a); err != nil {
-		return fmt.Errorf("before the swap: %w", err)
-	}
-	if r.moves() {
-		if err := r.putAnchor(ctx, r.second, r.plan.NewKeyRef, a); err != nil && !errors.Is(err, hsm.ErrNoData) {
-			return fmt.Errorf("before the swap: %w", err)
-		}
-	}
-	n.now, n.next = a, &next
-	return r.recordAnchor(anchorBegun, r.anchorKey(), next, "")
+	return r.work("name this run in the vault's anchor", Prompt{IfPowerFails: "the vault is as it was; the anchor may name this run."},
+		func(ctx context.Context) ([]string, error) {
+			if err := r.settleAnchor(ctx, r.before, anchorNamed); err != nil {
+				return nil, err
+			}
+			n.named = true
+			return []string{fmt.Sprintf("the anchor names this run, number %d of the vault, also if it is stopped", n.now.Now.Sequence)}, nil
+		})
 }
 
-// settleAnchor writes the state that is so beside its key. After a rewrap the
-// other key has it, too: what it wrapped is an older state.
-func (r *Run) settleAnchor(ctx context.Context, st vaultstate.State) error {
+// unnamed tells whether there is an anchor that does not name this run yet.
+func (r *Run) unnamed() bool {
 	n := &r.anchoring
-	now := r.stateNow(st)
-	a := n.now.Settle(now)
-	live, other := r.first, r.second
-	if r.committed && r.moves() {
-		live, other = r.second, r.first
-	}
-	if err := r.putAnchor(ctx, live, st.SealKeyID, a); err != nil {
-		return r.anchorLacks(err)
-	}
-	// A rewrap was cut off after its swap: what the old key wrapped is an older
-	// state, as far as this token has that key's anchor.
-	if old := n.now.Now.Key; !r.moves() && n.now.Revision > 0 && old != st.SealKeyID {
-		if err := r.putAnchor(ctx, live, old, a); err != nil {
-			return r.anchorLacks(err)
-		}
-	}
-	n.now, n.next = a, nil
-	if r.moves() && (r.committed || n.moved) {
-		if err := r.putMoved(ctx, live, other, a); err != nil {
-			return err
-		}
-		n.moved = true
-	}
-	n.says = fmt.Sprintf("The HSM keeps the anchor of this state: number %d of the vault.", now.Sequence)
-	return r.recordAnchor(anchorWritten, st.SealKeyID, now, "")
-}
-
-// moves tells whether this ceremony has a key that the vault moves to.
-func (r *Run) moves() bool { return r.second != nil && !r.second.doomed }
-
-// putMoved leaves beside the key that is not the vault's where the vault is.
-func (r *Run) putMoved(ctx context.Context, live, other *device, a anchor.Anchor) error {
-	key := r.before.SealKeyID
-	if other == r.second {
-		key = r.plan.NewKeyRef
-	}
-	if key == a.Now.Key {
-		a.Now.Key += " in the token " + live.token.Serial
-	}
-	return r.putAnchor(ctx, other, key, a)
-}
-
-// anchorLacks goes on without an anchor where the token keeps none. Where it is
-// the login or the connection that failed, the work is done again.
-func (r *Run) anchorLacks(err error) error {
-	if !errors.Is(err, hsm.ErrNoData) || r.anchoring.now.Revision > 0 && !r.moves() {
-		return err
-	}
-	n := &r.anchoring
-	n.lacking = "This token keeps no data object: the vault has no anchor in the HSM."
-	r.env.progress(Line{Mark: Warn, Text: n.lacking})
-	return r.record("anchor", Program, "", transcript.Facts{"moment": anchorLacking, "key": r.anchorKey(), "problem": r.env.Explain(err).Happened})
-}
-
-func (r *Run) putAnchor(ctx context.Context, d *device, key string, a anchor.Anchor) error {
-	b, err := a.Encode()
-	if err != nil {
-		return err
-	}
-	return r.with(d, func() error {
-		if err := d.hsm.PutData(ctx, anchor.Label(key), b); err != nil {
-			return fmt.Errorf("writing the vault's anchor into the HSM: %w", err)
-		}
-		return nil
-	})
-}
-
-func (r *Run) recordAnchor(moment, key string, s anchor.State, verdict string) error {
-	facts := transcript.Facts{"moment": moment, "key": key, "ceremony": s.Ceremony, "sequence": s.Sequence, "events": int(s.Events), //nolint:gosec // a count of lines
-		"head": s.Head, "recovery_key": s.RecoveryKey, "root_key": s.RootKey, "term": int(s.Term), "seal_key": s.Key}
-	if verdict != "" {
-		facts["verdict"] = verdict
-	}
-	return r.record("anchor", Program, "", facts)
+	return n.there && !n.named && n.lacking == "" && r.status.Initialized
 }
 
 // anchorToWrite is the work that brings the note up to date, after the change or
@@ -248,7 +155,7 @@ func (r *Run) anchorToWrite(st vaultstate.State) *page {
 	}
 	return r.work("write the vault's anchor into the HSM", Prompt{IfPowerFails: "the vault is as it is now; the next ceremony writes the anchor."},
 		func(ctx context.Context) ([]string, error) {
-			if err := r.settleAnchor(ctx, st); err != nil {
+			if err := r.settleAnchor(ctx, st, anchorWritten); err != nil {
 				return nil, err
 			}
 			n.written = true

@@ -1,6 +1,7 @@
 package ceremony_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -47,7 +48,7 @@ func (s *site) fits(key string) error {
 
 // stopped plays a rotate to the failure of code 4 that says so, before anybody is
 // asked for a share.
-func (s *site) stopped(says string) {
+func (s *site) stopped(says string) *room {
 	s.t.Helper()
 	m := s.open(ceremony.Rotate, s.request(ceremony.Rotate))
 	m.drive(isFailure)
@@ -59,6 +60,7 @@ func (s *site) stopped(says string) {
 	}
 	m.answer(ceremony.Input{Choice: "stop"})
 	m.expect(ceremony.CodeChanged)
+	return m
 }
 
 // TestAnchorFollows: every ceremony brings the note up to date, whether its plan
@@ -197,6 +199,106 @@ func TestAnchorCut(t *testing.T) {
 			}
 		})
 	}
+}
+
+// halfway plays a rekey to its first page of a step, where it is stopped, or cut
+// off.
+func (s *site) halfway(step string, end func(*room)) {
+	s.t.Helper()
+	m := s.open(ceremony.Rekey, s.request(ceremony.Rekey))
+	m.drive(func(p ceremony.Prompt) bool { return p.StepID == step && p.Kind != ceremony.Work })
+	end(m)
+}
+
+var ends = map[string]func(*room){"cut off": (*room).kill, "stopped": func(m *room) { m.abort(); m.keepRecord() }}
+
+// TestAnchorOfStopped: a run that was stopped, or cut off, after the HSM had been
+// met is in the anchor. One whose record was taken away is missed by the next,
+// and by every one after it until two people answer for that.
+func TestAnchorOfStopped(t *testing.T) {
+	for name, end := range ends {
+		for _, step := range []string{"shares", "go"} {
+			t.Run(name+" at "+step, func(t *testing.T) {
+				s := anchored(t)
+				record := s.roster
+				s.halfway(step, end)
+				s.roster = record // its directory was deleted
+				s.stopped("the record that was given, KC-1, is number 1 of the vault, and the anchor in the HSM names KC-2, number 2").keepRecord()
+				s.stopped("the record of KC-2 was missing when KC-3 was held").keepRecord()
+				q := s.request(ceremony.Rotate)
+				q.AdoptState = "the record of that morning was burnt"
+				s.must(s.open(ceremony.Rotate, q))
+				if err := s.fits("test:01"); err != nil {
+					t.Error(err)
+				}
+				s.must(s.open(ceremony.Unseal, s.request(ceremony.Unseal)))
+			})
+		}
+	}
+}
+
+// TestAnchorOfKept: with its record nothing is missing, and the next names it.
+func TestAnchorOfKept(t *testing.T) {
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			s := anchored(t)
+			for _, step := range []string{"shares", "brief", "go"} { // the second has not come to the HSM
+				s.halfway(step, end)
+			}
+			m := s.must(s.open(ceremony.Rotate, s.request(ceremony.Rotate)))
+			if f := m.find("anchor")[0].Facts; f.Text("moment") != "found" || f.Text("ceremony") != "KC-4" || f.Number("sequence") != 4 || f.Text("verdict") != "same" {
+				t.Errorf("it found %v", f)
+			}
+			if f := m.find("header")[0].Facts; f.Number("sequence") != 5 || f.Text("previous_outcome") == "closed" {
+				t.Errorf("its header: %v", f)
+			}
+			if err := s.fits("test:01"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestAnchorNotNamed: where the HSM does not take the name of a run, or takes it
+// and does not say so, nobody is asked for a share; and the next run, which has
+// the record, goes on.
+func TestAnchorNotNamed(t *testing.T) {
+	for name, taken := range map[string]bool{"refused": false, "the answer lost": true} {
+		t.Run(name, func(t *testing.T) {
+			s := anchored(t)
+			m := s.openWith(ceremony.Rotate, s.request(ceremony.Rotate), func(e *ceremony.Env) { e.HSM = &mute{s.token, taken} })
+			m.drive(isFailure)
+			if m.asked(five[0]) > 0 || !strings.Contains(m.run.Prompt().Heading, "name this run") {
+				t.Errorf("%+v", m.run.Prompt())
+			}
+			m.answer(ceremony.Input{Choice: "stop"})
+			m.expect(ceremony.CodeFailed)
+			m.keepRecord()
+			if a, _ := s.note(s.token, "test:01"); (a.Now.Ceremony == "KC-2") != taken {
+				t.Errorf("the anchor names %s", a.Now.Ceremony)
+			}
+			s.must(s.open(ceremony.Rotate, s.request(ceremony.Rotate)))
+			if err := s.fits("test:01"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// mute is a token that answers no writing of a data object.
+type mute struct {
+	*token
+	taken bool
+}
+
+func (k *mute) PutData(ctx context.Context, label string, value []byte) error {
+	if k.taken {
+		if err := k.token.PutData(ctx, label, value); err != nil {
+			return err
+		}
+	}
+	k.loggedIn = false // its library is started anew
+	return fmt.Errorf("writing: %w", hsm.ErrTimeout)
 }
 
 // TestAnchorUndone: what was put back is what the anchor names.

@@ -25,6 +25,8 @@ func meetHSM(r *Run) *page {
 		return r.work("compare with the anchor in the HSM", unchanged, r.compareAnchor)
 	case len(r.adoption.found) > 0 && !r.adoption.done:
 		return r.adoptState()
+	case r.unnamed():
+		return r.nameRun()
 	case r.status.Initialized && r.unauthentic() && r.env.Roster == nil && !h.unknown:
 		return r.tellUnknown()
 	case h.adopted != "" && !h.told:

@@ -7,9 +7,11 @@
 // Its value is one JSON object of at most MaxSize bytes without line breaks,
 // with the members of Anchor; there is no secret in it.
 //
-// It is written twice around a change: before it with the state that is to
-// come as Next, after it with that state as Now. So a ceremony that was cut off
-// between the two is told from an older state that was put back.
+// It is written when a run has compared it, with the state as it was found: so
+// one that is stopped or cut off afterwards is known to the next. And it is
+// written twice around a change: before it with the state that is to come as
+// Next, after it with that state as Now. So a ceremony that was cut off between
+// the two is told from an older state that was put back.
 //
 // It promises no more than the token does: whoever can log in can change the
 // note, as they can use the key.
@@ -53,7 +55,7 @@ type Anchor struct {
 	Old []string `json:"old,omitempty"`
 }
 
-// State is what a ceremony left.
+// State is what a ceremony left, or found, if it got no further.
 type State struct {
 	Sequence    int    `json:"sequence"` // of the vault's ceremonies
 	Ceremony    string `json:"ceremony"` // its id

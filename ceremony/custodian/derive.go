@@ -1,6 +1,7 @@
 package custodian
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -146,15 +147,17 @@ func (d *deriver) event(ev transcript.Event) error {
 	case "outcome":
 		d.state(f, true)
 	case "anchor":
-		if f.Text("moment") == "written" {
+		switch f.Text("moment") {
+		case "found":
+			r.AnchorMissing = cmp.Or(f.Text("missing"), r.AnchorMissing)
+		case "written":
 			r.Anchor, r.AnchorCeremony, r.AnchorHead = f.Text("key"), f.Text("ceremony"), f.Text("head")
-		}
-		if f.Text("moment") == "removed" {
+		case "removed":
 			r.Anchor, r.AnchorCeremony, r.AnchorHead = "", "", ""
 		}
 	case "adopted":
 		d.r = r.Adopted(f.Text("recovery_key"), f.Text("root_key"), r.Ceremony)
-		d.r.Terms = slices.Clone(f.List("terms"))
+		d.r.Terms, d.r.AnchorMissing = slices.Clone(f.List("terms")), ""
 		d.state(f, true)
 	case "key-destroyed":
 		if i := slices.Index(r.OldSealKeys, f.Text("ref")); i >= 0 {

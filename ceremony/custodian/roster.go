@@ -94,6 +94,9 @@ type Roster struct {
 	Anchor         string `json:"anchor,omitempty"`
 	AnchorCeremony string `json:"anchor_ceremony,omitempty"`
 	AnchorHead     string `json:"anchor_head,omitempty"`
+	// A ceremony that it named and whose record was not given; "" once people have
+	// answered for that.
+	AnchorMissing string `json:"anchor_missing,omitempty"`
 
 	Sets   []Set   `json:"sets"`   // oldest first
 	Tokens []Token `json:"tokens"` // root tokens, oldest first

@@ -84,6 +84,9 @@ func (p *Page) anchorRows(out *document) {
 			text = "removed: there is no vault"
 		case "found":
 			text += ", " + anchorVerdicts[f.Text("verdict")]
+			if missing := f.Text("missing"); missing != "" {
+				text += "; the record of " + missing + " was not given"
+			}
 		}
 		out.row("anchor", fmt.Sprintf("%s (event %d)", text, a.Event))
 	}

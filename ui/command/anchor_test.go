@@ -77,3 +77,45 @@ func TestOldStatePutBack(t *testing.T) {
 		})
 	}
 }
+
+// TestRunTakenAway: the directory of a run that was stopped, and its line in the
+// list of runs, are taken away. The anchor in the HSM has its number.
+func TestRunTakenAway(t *testing.T) {
+	t.Parallel()
+	v := newAESVault(t)
+	records := filepath.Join(v.work, "records")
+	if err := os.Mkdir(records, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	run := func(want int, has, stopAt string, args ...string) {
+		t.Helper()
+		v.shares, v.stopAt = v.old[:3], stopAt
+		v.want(want, has, args, v.config(), []string{"-dir", records, "-plain", "-allow-piped-secrets",
+			"-operator", "Olga", "-witness", "Wim", "-custodian", "Alice", "-custodian", "Bob", "-custodian", "Carol"})
+	}
+	list := filepath.Join(records, "runs.txt")
+	run(0, "data encryption key is rotated", "", "rotate", "-id", "one", "-anchor=hsm")
+	runs, err := os.ReadFile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(3, "", "Pass the keyboard to Bob", "rekey", "-id", "two")
+	took, err := filepath.Glob(filepath.Join(records, "*-two-*"))
+	if err != nil || len(took) != 1 {
+		t.Fatal(took, err)
+	}
+	kept := filepath.Join(t.TempDir(), filepath.Base(took[0]))
+	if err := os.Rename(took[0], kept); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(list, runs, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(4, "the anchor in the HSM names two, number 2: its record is missing", "", "rotate", "-id", "three")
+	run(4, "the record of two was missing when three was held", "", "rotate", "-id", "four")
+	if err := os.CopyFS(took[0], os.DirFS(kept)); err != nil { // it is found again
+		t.Fatal(err)
+	}
+	run(0, "data encryption key is rotated", "", "rotate", "-id", "five", "-previous", took[0])
+	run(0, "vault was opened and checked", "", "unseal", "-id", "six", "-previous", records)
+}
