@@ -117,10 +117,13 @@ func (d *deriver) event(ev transcript.Event) error {
 		r.approved(Approval{Name: f.Text("name"), Kind: f.Text("kind"), Key: f.Text("key"), Ceremony: r.Ceremony})
 	case "shown", "attested":
 		d.delivered(ev)
-	case "share":
+	case "share", "api-share":
 		s := r.set(f.Text("set"))
-		if s == nil || s.State != Pending {
+		switch {
+		case s == nil || s.State != Pending:
 			return fmt.Errorf("event %d: a share of a set that is not being issued", ev.Seq)
+		case f.Text("custodian") == "":
+			return nil // the API handed it out without a plan: nobody wrote down to whom
 		}
 		s.Holdings = append(s.Holdings, Holding{Number: f.Number("number"), Custodian: f.Text("custodian"),
 			Fingerprint: f.Text("fingerprint"), PGP: f.Text("pgp"), File: f.Text("file"), SHA256: f.Text("sha256"),
@@ -145,6 +148,11 @@ func (d *deriver) event(ev transcript.Event) error {
 	case "swapped":
 		d.swapped(f)
 	case "outcome":
+		if r.Kind == transcript.Session && f.Text("recovery_key") != f.Text("recovery_key_before") {
+			// A session has no event of the swap, and voids what does not count.
+			r.void(func(s *Set) bool { return s.Ceremony != r.Ceremony })
+			r.Swap()
+		}
 		d.state(f, true)
 	case "anchor":
 		switch f.Text("moment") {

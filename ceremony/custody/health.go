@@ -138,6 +138,9 @@ func (j *judge) records() {
 	case j.Shares > 0 && (j.set.Shares != j.Shares || j.set.Threshold != j.Threshold):
 		j.add(Item{AtOnce, "records", "Find out", "the vault is not as recorded", fmt.Sprintf("The vault says %d shares, %d needed; the last record says %d and %d.", j.Shares, j.Threshold, j.set.Shares, j.set.Threshold),
 			"It was changed without a record, or an older state was put back, or a record is missing: find out which before the next ceremony.", time.Time{}})
+	case len(j.set.Holdings) == 0:
+		j.add(Item{Due, "records", "Name the holders", "who holds shares is not known", fmt.Sprintf("%s handed the shares of this vault out over the API, and nobody wrote down to whom.", j.set.Ceremony),
+			"Hold a recovery rekey: its record will say who holds the new ones.", time.Time{}})
 	}
 }
 

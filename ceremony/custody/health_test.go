@@ -78,6 +78,7 @@ func TestHealth(t *testing.T) {
 		{"no vault yet", custody.State{}, "", ""},
 		{"no record", custody.State{Now: at("2026-06-01"), Initialized: true, Shares: 5, Threshold: 3}, "due records", "-dir"},
 		{"changed without a record", with(issued(), func(s *custody.State) { s.Threshold = 2 }), "now records", "5 shares, 2 needed; the last record says 5 and 3"},
+		{"handed out over the API", with(issued(), func(s *custody.State) { s.Roster.Sets[1].Holdings = nil }), "due records", "KC-2 handed the shares of this vault out over the API"},
 
 		{"a share is lost", issued(lost("2026-05-01", 2)), "due recovery-rekey", "Share 2 (Bob) lost; 4 of 5 are left"},
 		{"as many as can be lost", issued(lost("2026-05-01", 2), lost("2026-05-01", 5)), "due recovery-rekey", "Shares 2 (Bob), 5 (Erik) lost"},

@@ -46,6 +46,7 @@ func (p *Page) session(out *document) {
 				to = "to the PGP key " + f.Text("pgp")
 			}
 			out.row(event(a.Event), fmt.Sprintf("share %d of the set %s: %s", f.Number("number"), f.Text("set"), to))
+			out.row("", nonEmpty("by the plan for ", f.Text("custodian")))
 			out.row("", nonEmpty("fingerprint ", f.Text("fingerprint")))
 			out.row("", nonEmpty("in ", f.Text("file")))
 		}

@@ -70,6 +70,10 @@ func (f *flags) drills(q *plan.Request, ro *custodian.Roster, now time.Time) err
 		return usage("no record says which shares were handed out, so there is nothing to compare with. Nothing was touched; " +
 			"name the record with -previous, or have a quorum compared with the HSM: -proof=quorum, an override.")
 	}
+	if known && len(set.Holdings) == 0 && f.drilling.Proof != plan.ProofQuorum {
+		return usage("%s handed the shares of this vault out over the API, and nobody wrote down to whom: there is nobody to ask. Nothing was touched; "+
+			"hold a recovery rekey, whose record names its holders, or have a quorum compared with the HSM: -proof=quorum, an override.", clean.Clean(set.Ceremony))
+	}
 	if proof := q.Drilling.Proof; len(q.RecoveryKeys) == 0 && (proof == "" || proof == plan.ProofKey) {
 		var err error
 		if q.RecoveryKeys, err = recordedKeys(f.recordsBefore, set); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"conclave/ceremony/custodian"
 	"conclave/ceremony/plan"
 	"conclave/vaultstate"
 	"conclave/vaultstate/api"
@@ -27,7 +28,8 @@ type serving struct {
 	tokenFile        string
 	length, idle     time.Duration
 	plain, softToken bool
-	agreed           *plan.Plan // of -plan; nil: none
+	agreed           *plan.Plan        // of -plan; nil: none
+	before           *custodian.Roster // of the record before; nil: there is none, or nothing may be changed
 }
 
 // servable are the operations that -allow names.

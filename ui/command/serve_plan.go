@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"conclave/assets/clean"
+	"conclave/ceremony/custodian"
 	"conclave/ceremony/plan"
 	"conclave/vaultstate"
 	"conclave/vaultstate/pgp"
@@ -31,10 +32,15 @@ func (s *serving) byPlan(ctx context.Context, p *Process) (*target, error) {
 	}
 	if s.f.plan == "" {
 		t, err := s.f.target()
-		if err == nil {
-			t.adopt(ctx)
+		if err != nil {
+			return nil, err
 		}
-		return t, err
+		t.adopt(ctx)
+		if err := s.follows(t); err != nil {
+			t.Wipe()
+			return nil, err
+		}
+		return t, nil
 	}
 	src, warned, err := readNamed(s.f.plan, plan.MaxDocument)
 	if err != nil {
@@ -69,7 +75,7 @@ func (s *serving) byPlan(ctx context.Context, p *Process) (*target, error) {
 	}
 	t.values = append(t.values, digest...)
 	t.adopt(ctx)
-	if s.agreed, err = p.sessionPlan(f, t, doc.Kind); err != nil {
+	if s.agreed, s.before, err = p.sessionPlan(f, t, doc.Kind); err != nil {
 		t.Wipe()
 		return nil, err
 	}
@@ -79,25 +85,25 @@ func (s *serving) byPlan(ctx context.Context, p *Process) (*target, error) {
 	return t, nil
 }
 
-// sessionPlan is the agreed plan of a session.
-func (p *Process) sessionPlan(f *flags, t *target, kind vaultstate.Kind) (*plan.Plan, error) {
-	q, _, err := p.request(kind, f, t)
+// sessionPlan is the agreed plan of a session, and what the records before it say.
+func (p *Process) sessionPlan(f *flags, t *target, kind vaultstate.Kind) (*plan.Plan, *custodian.Roster, error) {
+	q, before, err := p.request(kind, f, t)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	agreed, err := f.agreed(q, p.Now())
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case !agreed.API:
-		return nil, usage("-plan: %s does not say api = true: it is of a ceremony with people. Nothing was touched.", clean.Clean(f.plan))
+		return nil, nil, usage("-plan: %s does not say api = true: it is of a ceremony with people. Nothing was touched.", clean.Clean(f.plan))
 	case agreed.SecondMedium != "" || agreed.SignRecord.Label != "" || agreed.Anchor || agreed.Offline:
-		return nil, usage("-plan: a session has no second medium, no signature by the HSM and no anchor, and does not look whether it is offline. Nothing was touched; hold a ceremony, or leave them out.")
+		return nil, nil, usage("-plan: a session has no second medium, no signature by the HSM and no anchor, and does not look whether it is offline. Nothing was touched; hold a ceremony, or leave them out.")
 	case agreed.Unapproved() > 0:
-		return nil, usage("-plan: %d of the %d approvals that it demands are not there, and in a session there is nobody who could decide to go on without. Nothing was touched; see conclave plan sign.",
+		return nil, nil, usage("-plan: %d of the %d approvals that it demands are not there, and in a session there is nobody who could decide to go on without. Nothing was touched; see conclave plan sign.",
 			agreed.Unapproved(), agreed.Approvals)
 	}
-	return agreed, nil
+	return agreed, before, nil
 }
 
 // asAgreed refuses an operation that is not the one of the plan.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"conclave/ceremony"
+	"conclave/ceremony/custodian"
 	"conclave/ceremony/folder"
 	"conclave/ceremony/transcript"
 	"conclave/vaultstate"
@@ -16,7 +17,9 @@ import (
 // with events that nobody is behind.
 type sessionRecord struct {
 	folder    *folder.Folder
-	overrides []string // ids
+	overrides []string          // ids
+	before    *custodian.Roster // of the record before
+	chained   bool              // it stands in the vault's history
 	begun     time.Time
 	now       func() time.Time
 }
@@ -31,7 +34,7 @@ func (p *Process) sessionRecord(s *serving, t *target, at *place, m met) (_ *ses
 	if err != nil {
 		return nil, err
 	}
-	r := &sessionRecord{folder: f, begun: p.Now(), now: p.Now}
+	r := &sessionRecord{folder: f, before: s.before, chained: len(s.kinds) > 0, begun: p.Now(), now: p.Now}
 	defer func() {
 		if err != nil {
 			_ = r.Close() // the first error tells more
@@ -49,9 +52,9 @@ func (p *Process) sessionRecord(s *serving, t *target, at *place, m met) (_ *ses
 		values = s.agreed.Text()
 	}
 	events := []func() error{
-		r.event("header", transcript.Facts{"format": 1, "ceremony": transcript.Session, "id": s.f.id, "purpose": noCeremony, "practice": false,
+		r.event("header", s.place(transcript.Facts{"format": 1, "ceremony": transcript.Session, "id": s.f.id, "purpose": noCeremony, "practice": false,
 			"program": "conclave " + version(), "program_sha256": own, "os": system(), "vault": t.storage.Text, "plan": values,
-			"run": run.Number, "run_before": run.Head, "run_before_outcome": run.Outcome}),
+			"run": run.Number, "run_before": run.Head, "run_before_outcome": run.Outcome})),
 	}
 	for _, o := range s.overrides(t) {
 		r.overrides = append(r.overrides, o.ID)
@@ -70,7 +73,7 @@ func (p *Process) sessionRecord(s *serving, t *target, at *place, m met) (_ *ses
 		_, err := f.Append(e)
 		return err
 	}
-	events = append(events, func() error { return ceremony.KeepNamed(s.f.files, f.Put, note) })
+	events = append(events, func() error { return ceremony.KeepNamed(s.f.files, f.Put, note) }, func() error { return s.keepKeys(r) })
 	if s.agreed != nil {
 		events = append(events, func() error { return ceremony.KeepApprovals(s.agreed, f.Put, note) })
 	}
@@ -139,6 +142,10 @@ func (r *sessionRecord) close(verdict string) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.folder.Seal(report, reportHTML)
+	makers := []folder.Maker{report, reportHTML}
+	if r.chained {
+		makers = append(makers, rosterOf(r.before))
+	}
+	_, err = r.folder.Seal(makers...)
 	return err
 }

@@ -58,7 +58,7 @@ func (p *Process) session(ctx context.Context, s *serving, t *target, cfg hsm.Co
 		return err
 	}
 	defer func() { err = errors.Join(err, rec.Close()) }()
-	o := api.Options{Vault: v, Record: rec, ID: s.f.id, Allow: s.kinds, Once: true, Plain: s.plain, Version: version(), Host: at.host, Now: p.Now,
+	o := api.Options{Vault: v, Record: rec, ID: s.f.id, Allow: s.kinds, Once: true, Plain: s.plain, Holders: s.holders(), Version: version(), Host: at.host, Now: p.Now,
 		Check: func(op vaultstate.Operation) error { return s.asAgreed(op, p.Now()) }}
 	if at.token != nil {
 		o.Token = at.token.text
@@ -112,6 +112,9 @@ func (s *serving) meet(ctx context.Context, t *target, v *local.Vault, token *la
 		return m, nil
 	}
 	if m.state, _, err = v.Open(ctx, false, nil); err != nil {
+		return m, err
+	}
+	if err := s.asLeft(m); err != nil {
 		return m, err
 	}
 	return m, s.anchored(ctx, m.state.SealKeyID, token)

@@ -3,11 +3,7 @@
 package command_test
 
 import (
-	"context"
 	"encoding/json"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -102,35 +98,13 @@ func TestServeByPlan(t *testing.T) {
 	s := newSite(t)
 	name := s.plan("init", "made", threeInPlain)
 	r := s.byPlan(name, "-for=1m")
-	socket := strings.TrimPrefix(r.address, "unix://")
-	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-	}}}
-	put := func(path, body string) (int, string) {
-		t.Helper()
-		q, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://localhost/v1/"+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		q.Header.Set("X-Vault-Request", "true")
-		a, err := client.Do(q)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer a.Body.Close()
-		b, err := io.ReadAll(a.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return a.StatusCode, string(b)
-	}
-	if code, said := put("sys/init", `{"recovery_shares":5,"recovery_threshold":3}`); code != 400 || !strings.Contains(said, "the plan of this session says 3 recovery shares, 2 needed, and the request 5 and 3") {
+	if code, said := r.put("sys/init", `{"recovery_shares":5,"recovery_threshold":3}`); code != 400 || !strings.Contains(said, "the plan of this session says 3 recovery shares, 2 needed, and the request 5 and 3") {
 		t.Errorf("another init: %d %s", code, said)
 	}
-	if code, said := put("sys/rotate", ""); code != 403 {
+	if code, said := r.put("sys/rotate", ""); code != 403 {
 		t.Errorf("a rotation that nobody planned: %d %s", code, said)
 	}
-	code, said := put("sys/init", `{"recovery_shares":3,"recovery_threshold":2}`)
+	code, said := r.put("sys/init", `{"recovery_shares":3,"recovery_threshold":2}`)
 	var made struct {
 		Keys []string `json:"recovery_keys"`
 		Root string   `json:"root_token"`

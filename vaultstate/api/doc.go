@@ -16,7 +16,7 @@
 //     answers whose endpoint is closed;
 //   - every request is an event of the record, on disk before it is answered, and
 //     one that may change something before it is acted upon as well; none of the
-//     events names a person;
+//     events names a person, but for the holders whom the plan of an init does;
 //   - shares, tokens and one-time passwords are read into locked memory, kept
 //     there and built into answers there; none is in an event or an error
 //     (TestNothingLeaks);

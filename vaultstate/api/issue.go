@@ -31,6 +31,9 @@ func (s *Server) issued(ctx context.Context) (_ *vaultstate.Issue, err error) {
 	}
 	for _, is := range issue.Shares {
 		facts := map[string]any{"number": is.Number, "set": issue.Set, "fingerprint": is.Fingerprint.String(), "delivery": "answer"}
+		if p.op.Kind == vaultstate.Init && is.Number <= len(s.o.Holders) {
+			facts["custodian"] = s.o.Holders[is.Number-1]
+		}
 		if is.Encrypted != nil {
 			facts["delivery"], facts["pgp"] = "pgp", is.PGP
 			if err := s.keep(fmt.Sprintf("shares/%s-%d.asc", p.op.ID, is.Number), is.Encrypted, facts); err != nil {

@@ -40,6 +40,7 @@ type Options struct {
 	Allow   []vaultstate.Kind // what may be done, besides asking for the status
 	Once    bool              // a name in Allow is one operation, as often as it stands there; it holds for the session if not
 	Plain   bool              // shares may be returned that no PGP key protects
+	Holders []string          // of an init's shares, by number, as its plan names them; nil: nobody does
 	Version string            // what the status says
 	// Check refuses what is allowed, and yet not this; its error is the answer. nil:
 	// nothing.
