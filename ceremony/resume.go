@@ -90,8 +90,12 @@ func (r *Run) expired(begun time.Time) string {
 	if begun.IsZero() || !r.now().After(until) {
 		return ""
 	}
-	return fmt.Sprintf("it waits since %s, and the plan lets it wait for %d days (suspended_days), until %s. Remove it, and hold the ceremony from its beginning: its shares are void.",
-		day(stamp(begun)), r.plan.Suspended, day(stamp(until)))
+	end := "Remove it"
+	if r.remote() {
+		end = "Cancel it"
+	}
+	return fmt.Sprintf("it waits since %s, and the plan lets it wait for %d days (suspended_days), until %s. %s, and hold the ceremony from its beginning: its shares are void.",
+		day(stamp(begun)), r.plan.Suspended, day(stamp(until)), end)
 }
 
 // notOut tells that a set, as its record has it, is too old, or which of its

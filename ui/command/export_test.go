@@ -50,7 +50,9 @@ var OfTheMachine = ofTheMachine
 
 // RunShort is Run for tests: a commit is watched for a moment, not for seconds.
 func RunShort(args []string, stdin *os.File, stdout, stderr io.Writer, shortfalls []string) int {
-	p := &Process{Args: args, Stdin: stdin, Stdout: stdout, Stderr: stderr, Now: time.Now, Settle: 50 * time.Millisecond}
+	later, _ := time.ParseDuration(os.Getenv("CONCLAVE_TEST_LATER")) // of a test that has a run wait
+	now := func() time.Time { return time.Now().Add(later) }
+	p := &Process{Args: args, Stdin: stdin, Stdout: stdout, Stderr: stderr, Now: now, Settle: 50 * time.Millisecond}
 	// What the machine is that the tests run on is none of theirs, nor how its terminal is reached.
 	for _, s := range shortfalls {
 		if s != secret.SwapOn {
