@@ -61,7 +61,7 @@ func onServers(t *testing.T, address string, f *servertest.Server) {
 	if !strings.Contains(said, "Cancel what is pending at the server") {
 		t.Error("nobody was asked about what was pending")
 	}
-	s.cutRekey()
+	s.cutRekey("recovery")
 	s.player.shares = []string{strings.Repeat("5a", 32) + "01", s.player.shown["BOB"]}
 	s.hold(3, "do not make the recovery key", "rekey", "-previous", "none")
 	s.hold(0, "data encryption key is rotated", "rotate")
@@ -118,11 +118,12 @@ func onServers(t *testing.T, address string, f *servertest.Server) {
 	}
 }
 
-// cutRekey has a recovery rekey killed when one of three new shares is proven. The
-// next run goes on, with the proofs alone; or cancels it, and its shares are void.
-func (s *onServer) cutRekey() {
+// cutRekey has a rekey of the keys that people hold killed when one of three new
+// shares is proven. The next run goes on, with the proofs alone; or cancels it, and its
+// shares are void.
+func (s *onServer) cutRekey(target string) {
 	s.Helper()
-	rekey := []string{"rekey", "-target=recovery", "-key-shares=3", "-key-threshold=2"}
+	rekey := []string{"rekey", "-target=" + target, "-key-shares=3", "-key-threshold=2"}
 	for _, drops := range []bool{false, true} {
 		old := s.shares("ALICE", "BOB")
 		s.player.shares, s.player.proofs, s.player.killAt = old, 0, 2
@@ -291,6 +292,7 @@ func onShamir(t *testing.T, address string, f *servertest.Server) {
 	if strings.Contains(said, "ecovery key") {
 		t.Errorf("it speaks of a recovery key, which there is none:\n%s", said)
 	}
+	s.cutRekey("unseal")
 	s.player.shares = []string{strings.Repeat("5a", 32) + "01", s.player.shown["BOB"]}
 	s.hold(3, "do not make the unseal key", "rekey", "-target=unseal", "-key-shares=3", "-key-threshold=2")
 	s.player.shares = s.shares("ALICE", "BOB")
