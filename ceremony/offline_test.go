@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"conclave/ceremony"
+	"conclave/ceremony/custodian"
 )
 
 // TestOffline: with offline in the plan a network interface that is up stops the
@@ -47,6 +48,41 @@ func TestOffline(t *testing.T) {
 				s.must(m)
 			})
 		}
+	}
+}
+
+// TestOfflineForGood: what can never be undone is not done either while an interface is
+// up, though operator and witness confirmed it: the old key is not destroyed, and the
+// root token not revoked. Once it is down, it is done.
+func TestOfflineForGood(t *testing.T) {
+	for _, x := range []struct {
+		ceremony.Ceremony
+		word string
+		done func(*site, *room) bool
+	}{
+		{ceremony.Retire, wornKey, func(s *site, m *room) bool { return s.next.none || len(m.find("key-destroyed")) > 0 }},
+		{ceremony.RevokeRoot, "REVOKE", func(_ *site, m *room) bool { return len(m.find("token")) > 0 }},
+	} {
+		t.Run(x.ID, func(t *testing.T) {
+			s := initialised(t)
+			q := s.request(x.Ceremony)
+			q.Offline = true
+			up := []string(nil)
+			m := s.openWith(x.Ceremony, q, func(e *ceremony.Env) { e.Network = func() ([]string, error) { return up, nil } })
+			m.drive(func(p ceremony.Prompt) bool {
+				return p.Kind == ceremony.Confirm && p.Word == x.word && p.By.Role == custodian.Witness
+			})
+			up = []string{"eth0"}
+			m.drive(func(p ceremony.Prompt) bool { return p.Problem != nil })
+			if p := m.run.Prompt(); p.Problem == nil || !strings.Contains(p.Problem.Happened, "eth0") || x.done(s, m) {
+				t.Fatalf("with the interface up: done %v, %+v", x.done(s, m), p)
+			}
+			up = nil
+			s.must(m)
+			if !x.done(s, m) {
+				t.Error("it was not done")
+			}
+		})
 	}
 }
 

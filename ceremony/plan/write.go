@@ -22,6 +22,9 @@ func NewDraft(kind string) *Draft {
 // Set writes an argument, where there is a text for it.
 func (d *Draft) Set(name, text string) { set(d.body, name, text) }
 
+// True writes an argument that is true.
+func (d *Draft) True(name string) { d.body.SetAttributeValue(name, cty.True) }
+
 // Block writes a block with its arguments, name and text in turn. A block of no
 // label and no argument is left out.
 func (d *Draft) Block(kind, label string, pairs ...string) {

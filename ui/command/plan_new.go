@@ -114,6 +114,9 @@ func (a *asker) draft(id string) *plan.Draft {
 	d.Set("previous", a.maybe("Directory with the record before"))
 	d.Set("second_medium", a.maybe("Directory of a second medium for encrypted shares"))
 	d.Set("attendance", a.ask("How many people must be here (empty: those whom the steps need)", "", optional))
+	if a.ask("Must the machine be on no network: true, or empty", "", func(s string) bool { return s == "" || s == "true" }) != "" {
+		d.True("offline")
+	}
 	d.Set("retention_years", a.ask("Years that the record is kept (empty: not said)", "", optional))
 	d.Set("drill_months", a.ask("Months until the shares are proven again", "12", optional))
 	d.Set("backup_drill_months", a.ask("Months until the HSM's backup is proven again", "24", optional))
