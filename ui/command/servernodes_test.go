@@ -45,9 +45,14 @@ func newTwoNodes(t *testing.T) *twoNodes {
 
 // seal seals both nodes, and has everybody bring their share once more.
 func (n *twoNodes) seal() {
-	n.f.Sealed, n.second.Sealed, n.second.Initialized, n.second.N, n.second.Threshold, n.second.Key = true, true, true, 3, 2, n.f.Key
-	n.second.Shares = 0
+	n.f.Sealed = true
+	n.joins(n.second)
 	n.player.shares = n.shares("ALICE", "BOB")
+}
+
+// joins makes a server a sealed node of this vault.
+func (n *twoNodes) joins(s *servertest.Server) {
+	s.Sealed, s.Initialized, s.N, s.Threshold, s.Key, s.Shares = true, true, 3, 2, n.f.Key, 0
 }
 
 func (n *twoNodes) unseal(want int, has, id string, args ...string) string {
@@ -116,15 +121,19 @@ func TestServerNodes(t *testing.T) {
 }
 
 // TestServerNodeSwapped: a node that shows another certificate after the witness
-// compared it gets no share, and that is a stop.
+// compared it gets no share, and that is a stop: the node after it gets none either.
 func TestServerNodeSwapped(t *testing.T) {
 	t.Parallel()
 	n := newTwoNodes(t)
+	third := servertest.New(t, servertest.Dialects[5])
+	n.joins(third)
 	n.f.After = func(shares int) { n.shown[1].Store(n.other) }
-	n.second.Shares = 0
-	said := n.unseal(4, "The server shows another certificate than before.", "swapped", "-node", n.second.URL)
+	said := n.unseal(4, "The server shows another certificate than before.", "swapped", "-node", n.second.URL+","+third.URL)
 	if n.second.Shares > 0 || !n.second.Sealed {
 		t.Errorf("%d shares went to it\n%s", n.second.Shares, said)
+	}
+	if third.Shares > 0 || !third.Sealed {
+		t.Errorf("%d shares went to the node after it\n%s", third.Shares, said)
 	}
 }
 
