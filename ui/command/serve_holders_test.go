@@ -110,7 +110,7 @@ func TestServeHistory(t *testing.T) {
 		"-custodian", "Alice", "-custodian", "Bob"}, people, hsm)...)
 	checkHolders(t, filepath.Join(records, "*-rekeyed-*"), "Alice", "Bob")
 
-	r = s.begin(append(s.args, "-allow=recovery-rekey", "-allow-plain-shares", "-id=unplanned"))
+	r = s.begin(append(s.args, "-allow=recovery-rekey,rekey,generate-root", "-allow-plain-shares", "-id=unplanned"))
 	a := r.ask("sys/rekey-recovery-key/init", map[string]any{"secret_shares": 2, "secret_threshold": 2, "require_verification": true})
 	for _, name := range []string{"ALICE", "BOB"} {
 		a = r.ask("sys/rekey-recovery-key/update", map[string]any{"nonce": a["nonce"], "key": typed(t, p.shown[name])})
@@ -119,7 +119,15 @@ func TestServeHistory(t *testing.T) {
 	for _, one := range fresh {
 		r.ask("sys/rekey-recovery-key/verify", map[string]any{"nonce": a["verification_nonce"], "key": one})
 	}
-	r.stop()
+	for begin, path := range map[string]string{"sys/rekey/init": "sys/rekey", "sys/generate-root/attempt": "sys/generate-root"} {
+		a = r.ask(begin, map[string]any{})
+		for _, one := range fresh {
+			a = r.ask(path+"/update", map[string]any{"nonce": a["nonce"], "key": one})
+		}
+	}
+	if last, _ := r.stop(); !strings.Contains(last, "3 changes") {
+		t.Error(last)
+	}
 	p.says(t, 2, []string{"unplanned handed the shares of this vault out over the API, and nobody wrote down to whom."}, status...)
 	p.says(t, 2, []string{"unplanned handed the shares", "there is nobody to ask"}, append([]string{"drill", "-id", "asked"}, people...)...)
 	p.shares = fresh
