@@ -55,7 +55,7 @@ func (p *Process) serveCommand() *cobra.Command {
 	common(s.f.set)
 	set := s.f.set
 	set.StringVar(&s.f.plan, "plan", "", "the plan of an init or a rotate with api = true, a `FILE`")
-	set.StringSliceVar(&s.allow, "allow", nil, "`LIST` of rekey,recovery-rekey,generate-root")
+	set.StringSliceVar(&s.allow, "allow", nil, "`WHAT`: rekey, recovery-rekey or generate-root, once")
 	set.StringVar(&s.socket, "socket", "", "the unix socket's `FILE`, in a directory of mode 0700")
 	set.StringVar(&s.listen, "listen", "", "or at a loopback `ADDRESS`, 127.0.0.1:PORT, with a token")
 	set.StringVar(&s.tokenFile, "token-file", "", "of -listen: the `FILE` that is made with the token")
@@ -81,6 +81,10 @@ func (s *serving) check() error {
 		s.kinds = append(s.kinds, k)
 	}
 	switch {
+	case len(s.allow) > 1:
+		return usage("-allow=%s: a session does one operation, then it ends. Nothing was touched; name one, and begin another session for the next.", strings.Join(s.allow, ","))
+	case len(s.allow) > 0 && s.f.plan != "":
+		return usage("-plan and -allow: a session does one operation, then it ends, and the plan says which. Nothing was touched; leave one of them out.")
 	case s.length <= 0 || s.length > maxServe:
 		return usage("-for=%s: a session lasts up to %s. Nothing was touched.", s.length, maxServe)
 	case s.idle <= 0 || s.idle > maxIdle:

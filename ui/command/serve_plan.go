@@ -27,7 +27,7 @@ var byPlanOnly = []vaultstate.Kind{vaultstate.Init, vaultstate.Rotate}
 func (s *serving) byPlan(ctx context.Context, p *Process) (*target, error) {
 	for _, k := range byPlanOnly {
 		if slices.Contains(s.kinds, k) {
-			return nil, usage("-allow=%s: only a plan of it that says api = true allows that over the API, one each session: -plan FILE, without -allow=%s. Nothing was touched.", k, k)
+			return nil, usage("-allow=%s: only a plan of it that says api = true allows that over the API: -plan FILE, without -allow=%s. Nothing was touched.", k, k)
 		}
 	}
 	if s.f.plan == "" {
