@@ -59,8 +59,12 @@ func (r *Run) settle(ctx context.Context, err error) {
 	case errors.As(err, &lost):
 		// Why, and what to do: the record will not say it.
 		why := r.env.Explain(lost.err)
+		do := clean.Clean(why.Do)
+		if r.committed || r.begun && r.agreed.Counts { // what is to be done about an error ends with trying again
+			do = "Put that right first. The change is not to be made again: the next ceremony, with this record beside it, goes on from there."
+		}
 		r.end(Outcome{CodeFailed, strings.TrimSpace("The record could not be written, so the ceremony stopped. " +
-			clean.Clean(why.Happened) + " " + r.cancel(ctx) + " " + clean.Clean(why.Do))})
+			clean.Clean(why.Happened) + " " + r.cancel(ctx) + " " + do)})
 	case errors.As(err, &end):
 		r.finishStopped(ctx, end)
 	case errors.Is(err, errKept):

@@ -116,6 +116,9 @@ func TestLostRecord(t *testing.T) {
 				// The commit of a token changes nothing under core/: ask the record.
 				changed := strings.Contains(o.Sentence, "The change was already made")
 				swaps += map[bool]int{true: 1}[changed]
+				if changed != strings.Contains(o.Sentence, "The change is not to be made again") {
+					t.Fatalf("event %d: what is to be done: %s", n, o.Sentence)
+				}
 				after := s.status()
 				if c.ID != "generate-root" && changed != (after.Storage != before.Storage) {
 					t.Fatalf("event %d: said %q, but the storage is changed: %v", n, o.Sentence, after.Storage != before.Storage)
