@@ -39,7 +39,7 @@ func TestKindsOfKey(t *testing.T) {
 		{name: "nistp256"},
 		{name: "brainpool"},
 		{name: "dsaelg", refused: "DSA 2048 is refused: DSA and ElGamal are no longer safe to use."},
-		{name: "expired", refused: "Nothing can be encrypted to this key: it expired on 2026-01-01."},
+		{name: "expired", refused: "Nothing can be encrypted to this key: it expired on 2026-01-01. Have its holder export a key that can be used"},
 		{name: "ending", warned: "The key expires on 2027-01-01, before 2027-11-25: nothing can be encrypted to it then, but what is encrypted now can still be read."},
 		{name: "revoked", refused: "Nothing can be encrypted to this key: it is revoked."},
 		{name: "signonly", refused: "Nothing can be encrypted to this key: it has no subkey for encryption."},

@@ -65,7 +65,7 @@ func (p *Plan) readKey(f File, now, until time.Time) (*Key, []string) {
 	for _, finding := range k.Preflight(now, until) {
 		switch text := f.Name + ": " + finding.Text; finding.Level {
 		case pgp.LevelError:
-			problems = append(problems, text)
+			problems = append(problems, text+" Have its holder export a key that can be used.")
 		case pgp.LevelWarning:
 			p.Warnings = append(p.Warnings, text)
 		case pgp.LevelInfo:
